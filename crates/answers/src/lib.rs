@@ -1,0 +1,1 @@
+//! What we tell outsiders: the decision at RCPT, every reply, page text, redaction.

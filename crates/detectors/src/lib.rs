@@ -1,0 +1,1 @@
+//! Judgement: from an observation to a finding, one file per offence.

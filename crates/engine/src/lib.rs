@@ -1,0 +1,1 @@
+//! Epochs, shards, council, guards, checkpoints: from inputs to events.

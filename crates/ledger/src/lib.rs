@@ -1,0 +1,1 @@
+//! Memory on disk: ledger and evidence (SQLite), journal (segments).

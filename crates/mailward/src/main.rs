@@ -1,0 +1,2 @@
+//! The program: the only place where all crates meet.
+fn main() {}

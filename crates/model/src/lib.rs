@@ -1,0 +1,1 @@
+//! The words of Mailward: key, observation, finding, sentence, case, standing, event.

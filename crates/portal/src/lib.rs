@@ -1,0 +1,1 @@
+//! The web: case pages and their JSON twins.

@@ -1,0 +1,1 @@
+//! Consequences: from events to index, case views and history.

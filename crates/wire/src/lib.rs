@@ -1,0 +1,1 @@
+//! Bytes to words and back, one protocol a module; sans-IO.
