@@ -1,1 +1,43 @@
-//! The words of Mailward: key, observation, finding, sentence, case, standing, event.
+//! The words of Mailward.
+//!
+//! What a key is, what a sensor reports, what a detector finds, how long a sentence
+//! lasts, how a case lives and ends, and the bytes in which decisions are kept for
+//! ever. Every other crate speaks in these types.
+//!
+//! Quiet: no I/O, no clock, no randomness. Stored forms are CBOR (RFC 8949) in its
+//! deterministic encoding; their exact bytes are pinned by golden tests.
+
+pub mod case;
+pub mod class;
+pub mod command;
+pub mod event;
+pub mod finding;
+pub mod input;
+pub mod key;
+pub mod name;
+pub mod observation;
+pub mod policy;
+pub mod protected;
+pub mod reasons;
+pub mod sentence;
+pub mod standing;
+pub mod time;
+pub mod window;
+
+pub use case::{BlockKind, Case, CaseId, Force};
+pub use class::Class;
+pub use command::{Actor, Command, Order};
+pub use event::{Body, Envelope, EventId, Mode, Node, Sealed};
+pub use finding::{Facts, Finding, Offence, Units};
+pub use input::{Frame, Input};
+pub use key::{Domain, Key, Prefix};
+pub use name::{Name, PersonHash};
+pub use observation::{
+    Answered, Attempt, Client, Fact, Judgement, Message, Observation, Rdns, Sensor, Verdict,
+};
+pub use policy::Policy;
+pub use protected::{Cleared, Protected};
+pub use reasons::{REASONS, Reason};
+pub use sentence::{Severity, Tariff};
+pub use standing::Standing;
+pub use time::{Hybrid, Millis, Secs};

@@ -1,0 +1,75 @@
+//! What a person tells the engine to do.
+//!
+//! A command is journalled like every other input, so that a replay does the same. Its
+//! free text (the `--because`) is a side row; the command holds the commitment to it.
+
+use minicbor::{Decode, Encode};
+
+use crate::case::{BlockKind, CaseId};
+use crate::event::Mode;
+use crate::key::{Key, Prefix};
+use crate::time::{Millis, Secs};
+
+/// Who decided.
+#[derive(Clone, Copy, Debug, Decode, Encode, Eq, PartialEq)]
+#[cbor(index_only)]
+pub enum Actor {
+    /// A rule.
+    #[n(0)]
+    Engine,
+    /// An operator of this site.
+    #[n(1)]
+    Operator,
+    /// The holder of a case's link.
+    #[n(2)]
+    Holder,
+}
+
+/// A command with its author.
+#[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
+pub struct Command {
+    /// Unique in this journal; the receipt names it.
+    #[n(0)]
+    pub id: u64,
+    /// When it was given.
+    #[n(1)]
+    pub at: Millis,
+    /// Who gave it.
+    #[n(2)]
+    pub actor: Actor,
+    /// Commitment to the free text given with it.
+    #[n(3)]
+    pub note: Option<minicbor::bytes::ByteArray<32>>,
+    /// What to do.
+    #[n(4)]
+    pub order: Order,
+}
+
+/// What to do.
+#[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
+pub enum Order {
+    /// Enforce from now on (`Live`), or go back to learning (`Shadow`).
+    #[n(0)]
+    SetMode(#[n(0)] Mode),
+    /// Block a key.
+    #[n(1)]
+    Block(#[n(0)] Key, #[n(1)] BlockKind, #[n(2)] Secs),
+    /// Lift one case; `true` when it was an error, which leaves no strike.
+    #[n(2)]
+    LiftCase(#[n(0)] CaseId, #[n(1)] bool),
+    /// Lift everything against a key.
+    #[n(3)]
+    LiftKey(#[n(0)] Key, #[n(1)] bool),
+    /// Give a case another end.
+    #[n(4)]
+    Resentence(#[n(0)] CaseId, #[n(1)] Millis),
+    /// Put a prefix on the protected list, or take it off (`false`).
+    #[n(5)]
+    Protect(#[n(0)] Prefix, #[n(1)] bool),
+    /// Lift every automatic block that began after this time.
+    #[n(6)]
+    Panic(#[n(0)] Millis),
+    /// Credit good mail from an old log: key, day by a time in it, recipient fragments.
+    #[n(7)]
+    Credit(#[n(0)] Prefix, #[n(1)] Millis, #[n(2)] Vec<u32>),
+}

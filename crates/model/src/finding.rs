@@ -1,0 +1,223 @@
+//! What one detector says of one key, and the unit in which it counts.
+
+use std::fmt;
+
+use minicbor::{Decode, Encode};
+
+use crate::key::Prefix;
+use crate::time::Millis;
+
+/// The offences of REQUIREMENTS C.2, by their numbers there.
+///
+/// A number is stored in events and never given to anything else.
+#[derive(Clone, Copy, Debug, Decode, Encode, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[cbor(index_only)]
+#[expect(missing_docs, reason = "the table of C.2 explains each; `title` prints it")]
+pub enum Offence {
+    #[n(0)]
+    Operator,
+    #[n(1)]
+    SpamVolume,
+    #[n(2)]
+    Trap,
+    #[n(3)]
+    Greytrap,
+    #[n(4)]
+    Reports,
+    #[n(5)]
+    Dictionary,
+    #[n(6)]
+    Flood,
+    #[n(7)]
+    Relay,
+    #[n(8)]
+    Proxy,
+    #[n(9)]
+    Helo,
+    #[n(10)]
+    ReverseDns,
+    #[n(11)]
+    Dynamic,
+    #[n(12)]
+    Virus,
+    #[n(13)]
+    Attachment,
+    #[n(14)]
+    ForgedSender,
+    #[n(15)]
+    Backscatter,
+    #[n(16)]
+    ExternalList,
+    #[n(17)]
+    BruteForce,
+    #[n(18)]
+    EarlyTalker,
+    #[n(19)]
+    Protocol,
+    #[n(20)]
+    Bot,
+    #[n(21)]
+    Geo,
+    #[n(22)]
+    PrefixEscalation,
+    #[n(23)]
+    AsnEscalation,
+    #[n(24)]
+    DomainConduct,
+}
+
+impl Offence {
+    /// `OFF-1` for spam volume, and so on; `operator` for a block by hand.
+    pub fn id(self) -> String {
+        match self {
+            Offence::Operator => "operator".to_owned(),
+            other => format!("OFF-{}", other as u8),
+        }
+    }
+}
+
+/// Unwanted messages times recipients, kept in quarters.
+///
+/// A distinct refused attempt counts a quarter of a unit (SEN-3a), so a quarter is the
+/// smallest amount and everything stays whole numbers (SEN-7).
+#[derive(Clone, Copy, Debug, Decode, Default, Encode, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[cbor(transparent)]
+pub struct Units(#[n(0)] u64);
+
+impl Units {
+    /// None.
+    pub const ZERO: Units = Units(0);
+    /// The smallest amount.
+    pub const QUARTER: Units = Units(1);
+
+    /// `n` whole units, saturating.
+    pub const fn whole(n: u64) -> Units {
+        Units(n.saturating_mul(4))
+    }
+
+    /// `n` quarters of a unit.
+    pub const fn from_quarters(n: u64) -> Units {
+        Units(n)
+    }
+
+    /// The amount in quarters.
+    pub const fn quarters(self) -> u64 {
+        self.0
+    }
+
+    /// The sum, saturating.
+    #[must_use]
+    pub const fn plus(self, other: Units) -> Units {
+        Units(self.0.saturating_add(other.0))
+    }
+}
+
+impl fmt::Display for Units {
+    /// `12`, `12.25`, `12.5`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fraction = ["", ".25", ".5", ".75"][(self.0 % 4) as usize];
+        write!(f, "{}{fraction}", self.0 / 4)
+    }
+}
+
+/// A number that a rule looked at, or a limit it held it against.
+#[derive(Clone, Copy, Debug, Decode, Encode, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[cbor(index_only)]
+#[expect(missing_docs, reason = "each variant's text is in `label`")]
+pub enum Measure {
+    #[n(0)]
+    UnitsHour,
+    #[n(1)]
+    UnitsDay,
+    #[n(2)]
+    MessagesDay,
+    #[n(3)]
+    SpamSharePercent,
+    #[n(4)]
+    LimitUnitsHour,
+    #[n(5)]
+    LimitUnitsDay,
+    #[n(6)]
+    LimitSharePercent,
+    #[n(7)]
+    FirstVerdict,
+    #[n(8)]
+    DistinctTraps,
+    #[n(9)]
+    LimitTraps,
+    #[n(10)]
+    Sessions,
+    #[n(11)]
+    LimitSessions,
+    #[n(12)]
+    FactorQuarters,
+    #[n(13)]
+    GoodMail30d,
+    #[n(14)]
+    DistinctRecipients,
+    #[n(15)]
+    HeloClass,
+    #[n(16)]
+    RdnsClass,
+}
+
+impl Measure {
+    /// The words on the page and in `explain`.
+    pub fn label(self) -> &'static str {
+        match self {
+            Measure::UnitsHour => "unwanted messages in one hour",
+            Measure::UnitsDay => "unwanted messages in 24 hours",
+            Measure::MessagesDay => "messages in 24 hours",
+            Measure::SpamSharePercent => "share of spam in percent",
+            Measure::LimitUnitsHour => "limit for one hour",
+            Measure::LimitUnitsDay => "limit for 24 hours",
+            Measure::LimitSharePercent => "limit for the share of spam in percent",
+            Measure::FirstVerdict => "first message judged spam, from a server without good mail",
+            Measure::DistinctTraps => "different trap addresses written to",
+            Measure::LimitTraps => "limit of different trap addresses",
+            Measure::Sessions => "sessions",
+            Measure::LimitSessions => "limit of sessions",
+            Measure::FactorQuarters => "class factor in quarters (4 = one)",
+            Measure::GoodMail30d => "good messages in 30 days",
+            Measure::DistinctRecipients => "different recipients",
+            Measure::HeloClass => "class of the HELO name",
+            Measure::RdnsClass => "class of the reverse DNS name",
+        }
+    }
+}
+
+/// The numbers behind a decision, as they were then.
+pub type Facts = Vec<(Measure, u64)>;
+
+/// What one detector says of one key.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Finding {
+    /// The offence it found.
+    pub offence: Offence,
+    /// The key it speaks of.
+    pub key: Prefix,
+    /// When the last observation behind it happened.
+    pub at: Millis,
+    /// Numbers and limits, for the page and for `explain`.
+    pub facts: Facts,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_print_their_quarters() {
+        for (quarters, text) in [(0, "0"), (4, "1"), (49, "12.25"), (50, "12.5"), (51, "12.75")] {
+            assert_eq!(Units::from_quarters(quarters).to_string(), text);
+        }
+        assert_eq!(Units::whole(u64::MAX).plus(Units::whole(1)).quarters(), u64::MAX);
+    }
+
+    #[test]
+    fn an_offence_keeps_its_number() {
+        assert_eq!(Offence::SpamVolume.id(), "OFF-1");
+        assert_eq!(Offence::DomainConduct.id(), "OFF-24");
+        assert_eq!(minicbor::to_vec(Offence::Dynamic).unwrap(), [11]);
+    }
+}

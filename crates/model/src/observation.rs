@@ -1,0 +1,238 @@
+//! One fact that a sensor saw, with its time.
+//!
+//! Sensors differ (policy server, milter, log follower, replay); what they report is the
+//! same. Persons are keyed hashes from the edge on; host names are bounded bytes.
+
+use std::net::IpAddr;
+
+use minicbor::{Decode, Encode};
+
+use crate::case::CaseId;
+use crate::name::{Name, PersonHash};
+use crate::time::Millis;
+
+/// What a sensor saw.
+#[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
+pub struct Observation {
+    /// When it happened, by the sensor's clock.
+    #[n(0)]
+    pub at: Millis,
+    /// Who saw it.
+    #[n(1)]
+    pub sensor: Sensor,
+    /// Which message of which session: a keyed hash of the MTA's instance. One value
+    /// joins what several sensors saw of one message.
+    #[n(2)]
+    pub session: u64,
+    /// What was seen.
+    #[n(3)]
+    pub fact: Fact,
+}
+
+/// Who saw it. Where two saw the same fact, the smaller value counts.
+#[derive(Clone, Copy, Debug, Decode, Encode, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[cbor(index_only)]
+pub enum Sensor {
+    /// The milter.
+    #[n(0)]
+    Milter,
+    /// The policy server.
+    #[n(1)]
+    Policy,
+    /// The mail log.
+    #[n(2)]
+    MailLog,
+    /// A content filter, through `mailward observe`.
+    #[n(3)]
+    Filter,
+    /// A recorded stream.
+    #[n(4)]
+    Replay,
+    /// A user's report.
+    #[n(5)]
+    Report,
+}
+
+/// The fact itself.
+#[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
+pub enum Fact {
+    /// A recipient was named, and we answered.
+    #[n(0)]
+    Attempt(#[n(0)] Attempt),
+    /// A message came to its end and was taken.
+    #[n(1)]
+    Message(#[n(0)] Message),
+    /// Somebody judged a message.
+    #[n(2)]
+    Verdict(#[n(0)] Verdict),
+}
+
+/// One RCPT command and our answer to it.
+#[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
+pub struct Attempt {
+    /// Who connected.
+    #[n(0)]
+    pub client: Client,
+    /// The envelope sender; `None` is the null sender.
+    #[n(1)]
+    pub sender: Option<PersonHash>,
+    /// The recipient; `None` where the sensor does not see it.
+    #[n(2)]
+    pub recipient: Option<PersonHash>,
+    /// How many recipients this stands for (1 from a live sensor).
+    #[n(3)]
+    pub recipients: u16,
+    /// What we answered.
+    #[n(4)]
+    pub answered: Answered,
+}
+
+/// The SMTP client, as far as the connection shows it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Client {
+    /// Its address; v4-mapped addresses are folded.
+    pub addr: IpAddr,
+    /// Its port, 0 where unknown.
+    pub port: u16,
+    /// The HELO or EHLO argument.
+    pub helo: Option<Name>,
+    /// Its name in DNS.
+    pub rdns: Rdns,
+    /// It logged in.
+    pub authenticated: bool,
+}
+
+/// What reverse DNS says of a client (OFF-10).
+#[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
+pub enum Rdns {
+    /// Nobody asked, or DNS failed for now: no opinion.
+    #[n(0)]
+    Unknown,
+    /// There is no PTR name.
+    #[n(1)]
+    Missing,
+    /// There is a name, and its addresses do not hold the client's.
+    #[n(2)]
+    Mismatch(#[n(0)] Name),
+    /// Name and address confirm each other (FCrDNS).
+    #[n(3)]
+    Confirmed(#[n(0)] Name),
+}
+
+impl Rdns {
+    /// The PTR name, confirmed or not.
+    pub fn name(&self) -> Option<&Name> {
+        match self {
+            Rdns::Mismatch(name) | Rdns::Confirmed(name) => Some(name),
+            Rdns::Unknown | Rdns::Missing => None,
+        }
+    }
+
+    /// The name, if it is confirmed.
+    pub fn confirmed(&self) -> Option<&Name> {
+        match self {
+            Rdns::Confirmed(name) => Some(name),
+            _ => None,
+        }
+    }
+}
+
+/// What the client was told.
+#[derive(Clone, Copy, Debug, Decode, Encode, Eq, PartialEq)]
+pub enum Answered {
+    /// Nothing against it.
+    #[n(0)]
+    Passed,
+    /// Nothing, because the recipient is open to blocked hosts.
+    #[n(1)]
+    Exempt,
+    /// Refused because of a case.
+    #[n(2)]
+    Blocked(#[n(0)] CaseId),
+    /// Refused for this message only, without a case.
+    #[n(3)]
+    Refused,
+    /// Passed, but a shadow case would have refused it.
+    #[n(4)]
+    WouldBlock(#[n(0)] CaseId),
+}
+
+/// A message that came to its end.
+#[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
+pub struct Message {
+    /// Keyed hash of MX name and queue id; later verdicts are found by it.
+    #[n(0)]
+    pub queue: Option<u64>,
+    /// Recipients that were accepted.
+    #[n(1)]
+    pub recipients: u16,
+    /// Size in octets, 0 where unknown.
+    #[n(2)]
+    pub size: u64,
+}
+
+/// What a content judge says of one message.
+#[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
+pub struct Verdict {
+    /// Keyed hash of MX name and queue id; `None` where the session names the message.
+    #[n(0)]
+    pub queue: Option<u64>,
+    /// The judgement.
+    #[n(1)]
+    pub judgement: Judgement,
+    /// The judge's score in hundredths, if it gave one.
+    #[n(2)]
+    pub score: Option<i32>,
+    /// Which judge: a closed word from configuration, such as `rspamd`.
+    #[n(3)]
+    pub source: Name,
+}
+
+/// Spam, virus or neither.
+#[derive(Clone, Copy, Debug, Decode, Encode, Eq, PartialEq)]
+#[cbor(index_only)]
+pub enum Judgement {
+    /// Unwanted.
+    #[n(0)]
+    Spam,
+    /// Wanted.
+    #[n(1)]
+    Ham,
+    /// Infected.
+    #[n(2)]
+    Virus,
+}
+
+impl<C> Encode<C> for Client {
+    /// Address as bytes (4 or 16), port, HELO, reverse DNS, login.
+    fn encode<W: minicbor::encode::Write>(
+        &self,
+        e: &mut minicbor::Encoder<W>,
+        ctx: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        e.array(5)?;
+        match self.addr {
+            IpAddr::V4(a) => e.bytes(&a.octets())?,
+            IpAddr::V6(a) => e.bytes(&a.octets())?,
+        };
+        e.u16(self.port)?
+            .encode_with(&self.helo, ctx)?
+            .encode_with(&self.rdns, ctx)?
+            .bool(self.authenticated)?
+            .ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Client {
+    fn decode(d: &mut minicbor::Decoder<'b>, ctx: &mut C) -> Result<Self, minicbor::decode::Error> {
+        d.array()?;
+        let bytes = d.bytes()?;
+        let addr = match (<[u8; 4]>::try_from(bytes), <[u8; 16]>::try_from(bytes)) {
+            (Ok(v4), _) => IpAddr::from(v4),
+            (_, Ok(v6)) => IpAddr::from(v6),
+            _ => return Err(minicbor::decode::Error::message("expected an address of 4 or 16 bytes")),
+        };
+        let (port, helo) = (d.u16()?, d.decode_with(ctx)?);
+        Ok(Client { addr, port, helo, rdns: d.decode_with(ctx)?, authenticated: d.bool()? })
+    }
+}

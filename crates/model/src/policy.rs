@@ -1,0 +1,248 @@
+//! What the engine is told by configuration: rules, thresholds, lists.
+//!
+//! A policy enters the journal as its canonical bytes and is named in events by their
+//! hash, so that a decision can be explained after the configuration has changed.
+
+use minicbor::{Decode, Encode};
+use sha2::{Digest, Sha256};
+
+use crate::event::cbor;
+use crate::finding::Offence;
+use crate::key::Prefix;
+use crate::name::{Name, PersonHash};
+use crate::sentence::Tariff;
+use crate::time::Secs;
+
+/// How far a rule may go (C.2). Ordered from nothing to a block.
+#[derive(Clone, Copy, Debug, Decode, Encode, Eq, Ord, PartialEq, PartialOrd)]
+#[cbor(index_only)]
+pub enum RuleMode {
+    /// It does not run.
+    #[n(0)]
+    Off,
+    /// It decides and records; nothing is refused.
+    #[n(1)]
+    Shadow,
+    /// It gives facts to other rules.
+    #[n(2)]
+    Score,
+    /// It answers 4xx.
+    #[n(3)]
+    Defer,
+    /// It blocks.
+    #[n(4)]
+    Block,
+}
+
+impl RuleMode {
+    /// Reads the word of the configuration.
+    pub fn from_word(word: &str) -> Option<RuleMode> {
+        Some(match word {
+            "off" => RuleMode::Off,
+            "shadow" => RuleMode::Shadow,
+            "score" => RuleMode::Score,
+            "defer" => RuleMode::Defer,
+            "block" => RuleMode::Block,
+            _ => return None,
+        })
+    }
+}
+
+/// Who is blocked on the first message judged spam.
+#[derive(Clone, Copy, Debug, Decode, Encode, Eq, PartialEq)]
+#[cbor(index_only)]
+pub enum FirstHit {
+    /// Nobody.
+    #[n(0)]
+    Off,
+    /// A key without good mail that has no FCrDNS, a generic name or a bad HELO (DESIGN §8).
+    #[n(1)]
+    Suspicious,
+    /// Everybody: the reference policy of the benchmark.
+    #[n(2)]
+    Everybody,
+}
+
+/// A trap address by what it once was.
+#[derive(Clone, Copy, Debug, Decode, Encode, Eq, PartialEq)]
+#[cbor(index_only)]
+pub enum TrapKind {
+    /// Never a real mailbox, or published to catch harvesters.
+    #[n(0)]
+    Pristine,
+    /// A mailbox that was closed and refused for a year.
+    #[n(1)]
+    Recycled,
+}
+
+/// Thresholds of OFF-1.
+#[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
+pub struct VolumeRule {
+    /// The first-hit tier.
+    #[n(0)]
+    pub first_hit: FirstHit,
+    /// Units in one hour.
+    #[n(1)]
+    pub units_hour: u32,
+    /// Units in 24 hours.
+    #[n(2)]
+    pub units_day: u32,
+    /// Least share of spam among the messages of 24 hours, in percent.
+    #[n(3)]
+    pub share_percent: u32,
+    /// Least number of messages that a share is taken of.
+    #[n(4)]
+    pub messages_min: u32,
+    /// Units in one hour that block an unknown key whatever the share.
+    #[n(5)]
+    pub dump_units: u32,
+}
+
+/// Switches of the guards and of what is not a rule; the reference policy turns all off.
+#[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
+pub struct Guards {
+    /// Classes multiply thresholds and shield shared senders.
+    #[n(0)]
+    pub classes: bool,
+    /// A key whose good mail outweighs its recent spam is not blocked.
+    #[n(1)]
+    pub ratio: bool,
+    /// Distinct refused attempts lengthen a sentence (SEN-3a).
+    #[n(2)]
+    pub attempts: bool,
+    /// New automatic blocks a minute of keys with good mail, or of prefixes (G-CAP).
+    #[n(3)]
+    pub blocks_per_minute: u32,
+}
+
+/// Everything the engine is told.
+#[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
+pub struct Policy {
+    /// The sentence.
+    #[n(0)]
+    pub tariff: Tariff,
+    /// Rules whose mode is not the shipped one.
+    #[n(1)]
+    pub modes: Vec<(Offence, RuleMode)>,
+    /// OFF-1.
+    #[n(2)]
+    pub volume: VolumeRule,
+    /// Guards.
+    #[n(3)]
+    pub guards: Guards,
+    /// Trap addresses as keyed hashes.
+    #[n(4)]
+    pub traps: Vec<(PersonHash, TrapKind)>,
+    /// Names that are ours: a stranger must not greet with them (OFF-9 a).
+    #[n(5)]
+    pub our_names: Vec<Name>,
+    /// The protected list of the configuration.
+    #[n(6)]
+    pub protected: Vec<Prefix>,
+    /// Declared forwarders and upstream MX: no automatic block.
+    #[n(7)]
+    pub relays: Vec<Prefix>,
+    /// Further suffixes of confirmed names that are shared senders.
+    #[n(8)]
+    pub shared: Vec<Name>,
+    /// Documentation prefixes may be blocked (demo and tests).
+    #[n(9)]
+    pub documentation: bool,
+    /// The most keys remembered at once; the coldest unblocked one gives way.
+    #[n(10)]
+    pub keys_max: u32,
+    /// The mode at the very first start: learning, or enforcing.
+    #[n(11)]
+    pub learn_first: bool,
+}
+
+/// Keys remembered at once where nothing is configured (C.0).
+pub const KEYS_MAX: u32 = 500_000;
+
+impl Policy {
+    /// The policy that is shipped.
+    pub fn shipped() -> Policy {
+        Policy {
+            tariff: Tariff::SHIPPED,
+            modes: Vec::new(),
+            volume: VolumeRule {
+                first_hit: FirstHit::Suspicious,
+                units_hour: 10,
+                units_day: 30,
+                share_percent: 60,
+                messages_min: 10,
+                dump_units: 500,
+            },
+            guards: Guards { classes: true, ratio: true, attempts: true, blocks_per_minute: 200 },
+            traps: Vec::new(),
+            our_names: Vec::new(),
+            protected: Vec::new(),
+            relays: Vec::new(),
+            shared: Vec::new(),
+            documentation: false,
+            keys_max: KEYS_MAX,
+            learn_first: true,
+        }
+    }
+
+    /// Fixed 24 hours on the first verdict, with every guard, class, repeat and score off:
+    /// the yardstick that other blockers can be held against.
+    pub fn reference_24h() -> Policy {
+        let day = Secs::DAY;
+        Policy {
+            tariff: Tariff { per_unit: Secs(0), floor: day, cap: day, doublings: 0 },
+            volume: VolumeRule { first_hit: FirstHit::Everybody, ..Policy::shipped().volume },
+            guards: Guards { classes: false, ratio: false, attempts: false, blocks_per_minute: u32::MAX },
+            ..Policy::shipped()
+        }
+    }
+
+    /// The mode of a rule: configured, or as shipped (C.2, INDEX).
+    pub fn mode(&self, offence: Offence) -> RuleMode {
+        let set = self.modes.iter().find(|(o, _)| *o == offence);
+        set.map_or_else(|| shipped_mode(offence), |(_, mode)| *mode)
+    }
+
+    /// The canonical bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        cbor(self)
+    }
+
+    /// Reads canonical bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Policy, minicbor::decode::Error> {
+        minicbor::decode(bytes)
+    }
+
+    /// SHA-256 over the canonical bytes.
+    pub fn hash(&self) -> [u8; 32] {
+        Sha256::digest(self.to_bytes()).into()
+    }
+}
+
+/// The mode of a rule as shipped.
+fn shipped_mode(offence: Offence) -> RuleMode {
+    match offence {
+        Offence::Operator | Offence::SpamVolume | Offence::Trap | Offence::Helo => RuleMode::Block,
+        Offence::ReverseDns | Offence::Dynamic => RuleMode::Score,
+        _ => RuleMode::Off,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_survives_its_bytes_and_has_a_stable_hash() {
+        let policy = Policy { traps: vec![(PersonHash(5), TrapKind::Pristine)], ..Policy::shipped() };
+        assert_eq!(Policy::from_bytes(&policy.to_bytes()).unwrap(), policy);
+        assert_ne!(policy.hash(), Policy::shipped().hash());
+    }
+
+    #[test]
+    fn a_configured_mode_wins_over_the_shipped_one() {
+        let policy = Policy { modes: vec![(Offence::SpamVolume, RuleMode::Shadow)], ..Policy::shipped() };
+        assert_eq!(policy.mode(Offence::SpamVolume), RuleMode::Shadow);
+        assert_eq!(policy.mode(Offence::Trap), RuleMode::Block);
+    }
+}
