@@ -1,1 +1,15 @@
-//! Consequences: from events to index, case views and history.
+//! Consequences: from events to the index, case views, and what enforcers should do.
+//!
+//! Everything here can be deleted and rebuilt from the ledger. A [`View`] is one
+//! immutable state of it all; readers hold it as long as they like and never lock.
+//!
+//! Quiet: no I/O, no clock; `now` is an argument.
+
+pub mod cases;
+pub mod index;
+pub mod plan;
+pub mod view;
+
+pub use cases::CaseView;
+pub use index::{Change, Index, Mark};
+pub use view::{Projector, Threat, View};

@@ -1,0 +1,308 @@
+//! One published state of everything that follows from the ledger.
+//!
+//! A [`Projector`] takes events in order of arrival and hands out a [`View`] at any time;
+//! a view is a handful of shared pointers. Answers read one view from beginning to end.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use model::case::Force;
+use model::key::{client_prefix, fold};
+use model::{Body, CaseId, Envelope, Key, Millis, Mode, Prefix, Protected, Secs, Site};
+
+use crate::cases::{CaseView, Cases};
+use crate::index::{Index, Mark};
+
+/// For so long after its end a case keeps its page (REQUIREMENTS UNB-2).
+pub const KEPT_AFTER_END: Secs = Secs(30 * 86_400);
+
+/// One immutable state.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// Arrival number of the newest event in it.
+    pub arrival: u64,
+    /// Enforcing, or learning.
+    pub mode: Mode,
+    /// Keys blocked live.
+    pub live: Index,
+    /// Keys that would be blocked.
+    pub shadow: Index,
+    /// Cases and keys.
+    pub cases: Cases,
+    /// Blocked prefixes that are no single client's key; few.
+    pub nets: Arc<Vec<Prefix>>,
+    /// What can never be blocked.
+    pub protected: Arc<Protected>,
+    /// The site's own words.
+    pub site: Arc<Site>,
+    /// SHA-256 of the policy in force, zeros before the first.
+    pub policy: [u8; 32],
+}
+
+/// What holds against a client, with the key it holds against.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Threat {
+    /// The client's key, or a network around it.
+    pub key: Key,
+    /// The case and its end.
+    pub force: Force,
+}
+
+impl View {
+    /// A view of nothing.
+    pub fn empty(site: Arc<Site>, protected: Arc<Protected>, seed: [u64; 2]) -> View {
+        View {
+            arrival: 0,
+            mode: Mode::Shadow,
+            live: Index::new(seed),
+            shadow: Index::new(seed),
+            cases: Cases::default(),
+            nets: Arc::new(Vec::new()),
+            protected,
+            site,
+            policy: [0; 32],
+        }
+    }
+
+    /// What holds against one client at `now` in one mode.
+    ///
+    /// The index answers for everybody; only a hit looks up the case, whose exact end
+    /// decides (DESIGN §4, invariant 5).
+    pub fn against(&self, addr: IpAddr, mode: Mode, now: Millis) -> Option<Threat> {
+        let addr = fold(addr);
+        let index = if mode == Mode::Live { &self.live } else { &self.shadow };
+        index.get(addr, now.minute())?;
+        let own = [client_prefix(addr), Prefix::host(addr)];
+        let around = self.nets.iter().filter(|n| n.covers(Prefix::host(addr)));
+        let keys = own.iter().chain(around).map(|p| Key::Net(*p));
+        keys.filter_map(|key| Some(Threat { force: self.cases.force(&key, mode, now)?, key }))
+            .max_by_key(|threat| threat.force)
+    }
+
+    /// A case by its id.
+    pub fn case(&self, id: CaseId) -> Option<&Arc<CaseView>> {
+        self.cases.get(id)
+    }
+
+    /// Cases that hold at `now` in one mode, by id.
+    pub fn holding(&self, mode: Mode, now: Millis) -> Vec<Arc<CaseView>> {
+        let lifted = |c: &CaseView| self.cases.key(&c.key).map_or(Millis(0), |k| k.lifted_up_to);
+        let holds = |c: &Arc<CaseView>| c.case.mode == mode && c.case.holds(now, lifted(c));
+        self.cases.sorted().into_iter().filter(holds).collect()
+    }
+}
+
+/// Takes events and keeps the newest view.
+#[derive(Debug)]
+pub struct Projector {
+    view: View,
+    /// Ends of kept cases, for forgetting them in time.
+    ends: BTreeSet<(Millis, CaseId)>,
+    /// The protected list of the configuration; commands add to it.
+    configured: Vec<Prefix>,
+    commanded: BTreeSet<Prefix>,
+    documentation: bool,
+}
+
+impl Projector {
+    /// Begins with an empty view.
+    pub fn new(site: Arc<Site>, configured: Vec<Prefix>, documentation: bool, seed: [u64; 2]) -> Projector {
+        let protected = Arc::new(Protected::new(configured.clone(), documentation, 0));
+        let view = View::empty(site, protected, seed);
+        Projector { view, ends: BTreeSet::new(), configured, commanded: BTreeSet::new(), documentation }
+    }
+
+    /// The state so far; cheap.
+    pub fn view(&self) -> View {
+        self.view.clone()
+    }
+
+    /// Changes the site's words (a reload).
+    pub fn set_site(&mut self, site: Arc<Site>) {
+        self.view.site = site;
+    }
+
+    /// Joins one event that arrived as number `arrival`.
+    pub fn apply(&mut self, arrival: u64, event: &Envelope) {
+        self.view.arrival = self.view.arrival.max(arrival);
+        match &event.body {
+            Body::ModeChanged(mode) => self.view.mode = *mode,
+            Body::PolicyAdopted(hash) => self.view.policy = *hash,
+            Body::ProtectedChanged(prefix, on) => self.protect(*prefix, *on),
+            _ => self.apply_to_cases(event),
+        }
+    }
+
+    /// Drops what ended long ago: index entries and the pages of old cases.
+    pub fn sweep(&mut self, now: Millis) {
+        self.view.live.sweep(now.minute());
+        self.view.shadow.sweep(now.minute());
+        let old = now.minus(KEPT_AFTER_END);
+        while let Some((end, id)) = self.ends.first().copied().filter(|(end, _)| *end < old) {
+            self.ends.remove(&(end, id));
+            let still = self.view.cases.get(id).is_some_and(|c| c.case.until() >= old);
+            if !still {
+                self.view.cases.forget(id);
+            }
+        }
+    }
+
+    fn protect(&mut self, prefix: Prefix, on: bool) {
+        if on {
+            self.commanded.insert(prefix)
+        } else {
+            self.commanded.remove(&prefix)
+        };
+        let listed = self.configured.iter().chain(&self.commanded).copied().collect();
+        let generation = self.view.protected.generation() + 1;
+        self.view.protected = Arc::new(Protected::new(listed, self.documentation, generation));
+    }
+
+    fn apply_to_cases(&mut self, event: &Envelope) {
+        self.view.cases.apply(event);
+        if let Some(case) = event.case.and_then(|id| self.view.cases.get(id)) {
+            self.ends.insert((case.case.until(), case.id));
+        }
+        let Some(key) = &event.key else { return };
+        if matches!(event.body, Body::StandingChanged(_)) {
+            return;
+        }
+        if let Key::Net(prefix) = key {
+            self.mark(key, *prefix, event.at.wall);
+        }
+    }
+
+    /// Brings the index entry of a key in line with its cases.
+    fn mark(&mut self, key: &Key, prefix: Prefix, now: Millis) {
+        let mut blocked = false;
+        for mode in [Mode::Live, Mode::Shadow] {
+            let force = self.view.cases.force(key, mode, now);
+            let end = self.view.cases.last_end(key, mode, now);
+            let index = if mode == Mode::Live { &mut self.view.live } else { &mut self.view.shadow };
+            match force.zip(end) {
+                // `Protected` keeps prefixes this wide from ever becoming a case.
+                Some((force, end)) => drop(index.set(prefix, Mark::new(class(force), end))),
+                None => index.remove(prefix),
+            }
+            blocked |= force.is_some();
+        }
+        self.mark_net(prefix, blocked);
+    }
+
+    fn mark_net(&mut self, prefix: Prefix, blocked: bool) {
+        if prefix.is_host() || prefix == client_prefix(prefix.addr()) {
+            return;
+        }
+        let nets = Arc::make_mut(&mut self.view.nets);
+        nets.retain(|n| *n != prefix);
+        if blocked {
+            nets.push(prefix);
+        }
+    }
+}
+
+/// The index class of a force: harder kinds are larger, the reason's DNS code below.
+fn class(force: Force) -> u8 {
+    let code = model::reasons::by_number(force.reason).dns.octets()[3];
+    ((force.kind as u8) << 6) | code
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::case::{BlockKind, Lifted, Opened};
+    use model::event::{Cause, EventId, FORMAT, Node};
+    use model::sentence::{Severity, Tariff};
+    use model::{Actor, Class, Hybrid};
+
+    fn event(seq: u64, at: u64, key: &str, body: Body) -> Envelope {
+        let id = EventId { node: Node(1), life: 1, seq };
+        Envelope {
+            format: FORMAT,
+            site: 1,
+            id,
+            prev: [0; 32],
+            at: Hybrid { wall: Millis(at), count: 0 },
+            cause: Cause::Input(1, 0),
+            actor: Actor::Engine,
+            rule: None,
+            mode: Mode::Live,
+            case: Some(CaseId(id)),
+            key: Some(key.parse().unwrap()),
+            scope: None,
+            link_epoch: 1,
+            evidence: Vec::new(),
+            must_understand: false,
+            body,
+        }
+    }
+
+    fn opened(from: u64, until: u64) -> Body {
+        Body::CaseOpened(Opened {
+            kind: BlockKind::Rbl,
+            reason: 2,
+            from: Millis(from),
+            until: Millis(until),
+            caused_at: Millis(from),
+            units: Vec::new(),
+            repeats: 0,
+            severity: Severity::Minor,
+            class: Class::Unknown,
+            facts: Vec::new(),
+            tariff: Tariff::SHIPPED,
+        })
+    }
+
+    fn projector() -> Projector {
+        Projector::new(Arc::new(Site::default()), Vec::new(), true, [1, 2])
+    }
+
+    #[track_caller]
+    fn check(projector: &Projector, addr: &str, now: u64, expect: Option<&str>) {
+        let threat = projector.view().against(addr.parse().unwrap(), Mode::Live, Millis(now));
+        assert_eq!(threat.map(|t| t.key.to_string()).as_deref(), expect);
+    }
+
+    #[test]
+    fn a_block_holds_from_its_event_to_its_exact_end() {
+        let mut projector = projector();
+        check(&projector, "192.0.2.1", 1_000_000, None);
+        projector.apply(1, &event(1, 1_000_000, "192.0.2.1", opened(1_000_000, 2_000_500)));
+        check(&projector, "192.0.2.1", 1_000_001, Some("192.0.2.1"));
+        check(&projector, "::ffff:192.0.2.1", 2_000_499, Some("192.0.2.1"));
+        check(&projector, "192.0.2.1", 2_000_500, None);
+        check(&projector, "192.0.2.2", 1_000_001, None);
+    }
+
+    #[test]
+    fn a_lift_ends_it_and_an_old_view_keeps_its_answer() {
+        let mut projector = projector();
+        projector.apply(1, &event(1, 1_000_000, "192.0.2.0/24", opened(1_000_000, 9_000_000)));
+        let before = projector.view();
+        let lifted = Body::KeyLifted(Lifted { at: Millis(1_500_000), error: false });
+        projector.apply(2, &event(2, 1_500_000, "192.0.2.0/24", lifted));
+        check(&projector, "192.0.2.77", 1_600_000, None);
+        assert!(before.against("192.0.2.77".parse().unwrap(), Mode::Live, Millis(1_600_000)).is_some());
+        projector.apply(3, &event(3, 2_000_000, "192.0.2.0/24", opened(2_000_000, 9_000_000)));
+        check(&projector, "192.0.2.77", 2_600_000, Some("192.0.2.0/24"));
+    }
+
+    #[test]
+    fn an_ipv6_client_is_blocked_with_its_net() {
+        let mut projector = projector();
+        projector.apply(1, &event(1, 1_000_000, "2001:db8:1:2::/64", opened(1_000_000, 9_000_000)));
+        check(&projector, "2001:db8:1:2::99", 1_000_001, Some("2001:db8:1:2::/64"));
+        check(&projector, "2001:db8:1:3::99", 1_000_001, None);
+    }
+
+    #[test]
+    fn a_case_is_forgotten_thirty_days_after_its_end() {
+        let mut projector = projector();
+        projector.apply(1, &event(1, 1_000_000, "192.0.2.1", opened(1_000_000, 2_000_000)));
+        projector.sweep(Millis(2_000_000).plus(KEPT_AFTER_END));
+        assert_eq!(projector.view().cases.len(), 1);
+        projector.sweep(Millis(2_000_001).plus(KEPT_AFTER_END));
+        assert_eq!(projector.view().cases.len(), 0);
+    }
+}
