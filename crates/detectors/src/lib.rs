@@ -1,1 +1,25 @@
-//! Judgement: from an observation to a finding, one file per offence.
+//! Judgement: from what was seen to a finding, one file per offence.
+//!
+//! A detector is a value without state of its own: it owns a slot in the key's one
+//! [`Record`] and learns the time from what it sees, so a year replays the same. The
+//! classifiers of HELO and reverse DNS stand here too; `answers` uses them at RCPT.
+//!
+//! Quiet: no I/O, no clock, no threads, no randomness.
+
+pub mod account;
+pub mod dynamic;
+pub mod helo;
+pub mod providers;
+pub mod rdns;
+pub mod record;
+pub mod score;
+pub mod seen;
+pub mod traps;
+pub mod volume;
+
+pub use record::Record;
+pub use score::ConnectionScore;
+pub use seen::{Act, Context, Detector, Seen, Traits};
+
+/// Every detector, in the order in which their findings are heard.
+pub const DETECTORS: &[&dyn Detector] = &[&volume::SpamVolume, &traps::Trap, &helo::OurName];

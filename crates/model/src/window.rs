@@ -37,8 +37,8 @@ impl Window {
     pub fn sum(&self, span: Secs, now: Millis) -> u64 {
         let oldest = bucket_of(span, now).saturating_sub(BUCKETS as u32 - 1);
         (0..BUCKETS as u32)
-            .map(|back| self.newest.saturating_sub(back))
-            .filter(|bucket| *bucket >= oldest && *bucket > 0)
+            .filter_map(|back| self.newest.checked_sub(back))
+            .filter(|bucket| *bucket >= oldest)
             .map(|bucket| u64::from(self.counts[bucket as usize % BUCKETS]))
             .sum()
     }

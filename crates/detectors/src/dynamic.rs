@@ -1,0 +1,163 @@
+//! OFF-11, the written pattern of dynamic and end-user addresses.
+//!
+//! A reverse DNS name is generic when it holds at least two octets of the address (in
+//! decimal, zero-padded, in hexadecimal, forwards or backwards) or a token that only access
+//! lines carry, and no token of a server. It is a fact for other rules, not an offence: no
+//! culpability, no sentence. Learned weights may stand beside it later.
+
+use std::net::IpAddr;
+
+/// Tokens of access lines: one is enough.
+const STRONG: [&[u8]; 26] = [
+    b"dyn",
+    b"dynamic",
+    b"dynamicip",
+    b"dynip",
+    b"dhcp",
+    b"dial",
+    b"dialup",
+    b"dialin",
+    b"dsl",
+    b"adsl",
+    b"xdsl",
+    b"vdsl",
+    b"cable",
+    b"cablemodem",
+    b"pool",
+    b"pools",
+    b"ppp",
+    b"pppoe",
+    b"broadband",
+    b"mobile",
+    b"lte",
+    b"nat",
+    b"cgn",
+    b"cgnat",
+    b"fttx",
+    b"wlan",
+];
+
+/// Tokens of servers: one outweighs every pattern.
+const STATIC: [&[u8]; 12] = [
+    b"static",
+    b"fixed",
+    b"biz",
+    b"business",
+    b"mail",
+    b"mx",
+    b"smtp",
+    b"relay",
+    b"out",
+    b"mta",
+    b"mailout",
+    b"srv",
+];
+
+/// Whether a confirmed name looks made by a machine for an access line.
+pub fn is_generic(name: &[u8], client: IpAddr) -> bool {
+    if tokens(name).any(|t| STATIC.contains(&t)) {
+        return false;
+    }
+    tokens(name).any(|t| STRONG.contains(&t)) || octets_in(name, client) >= 2
+}
+
+/// Runs of letters: `adsl` and `example` in `adsl-12.example.net`. The top label is left out.
+fn tokens(name: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let end = name.iter().rposition(|b| *b == b'.').unwrap_or(name.len());
+    name[..end].split(|b| !b.is_ascii_alphabetic()).filter(|t| !t.is_empty())
+}
+
+/// How many octets of the address stand in the name.
+///
+/// An IPv6 address counts by its last two 16-bit groups; names made from one hold them
+/// in hexadecimal.
+pub fn octets_in(name: &[u8], client: IpAddr) -> usize {
+    match client {
+        IpAddr::V4(addr) => octets_v4(name, addr.octets()),
+        IpAddr::V6(addr) => {
+            let groups = addr.segments();
+            let hex = |g: u16| format!("{g:04x}");
+            [groups[6], groups[7]].iter().filter(|g| **g > 0 && contains(name, hex(**g).as_bytes())).count()
+        }
+    }
+}
+
+fn octets_v4(name: &[u8], octets: [u8; 4]) -> usize {
+    let hex: String = octets.iter().map(|o| format!("{o:02x}")).collect();
+    let backwards: String = octets.iter().rev().map(|o| format!("{o:02x}")).collect();
+    if contains(name, hex.as_bytes()) || contains(name, backwards.as_bytes()) {
+        return 4;
+    }
+    decimal_octets(name, octets)
+}
+
+/// Each octet that stands as a decimal number of its own, plain or padded, is found once.
+fn decimal_octets(name: &[u8], octets: [u8; 4]) -> usize {
+    let mut left: Vec<u8> = octets.to_vec();
+    for number in numbers(name) {
+        if let Some(place) = left.iter().position(|o| *o == number) {
+            left.swap_remove(place);
+        }
+    }
+    4 - left.len()
+}
+
+/// Numbers up to 255 in a name; a run of six, nine or twelve digits is read as padded triples.
+fn numbers(name: &[u8]) -> impl Iterator<Item = u8> {
+    let runs = name.split(|b| !b.is_ascii_digit()).filter(|r| !r.is_empty());
+    runs.flat_map(|run| {
+        let padded = matches!(run.len(), 6 | 9 | 12);
+        let size = if padded { 3 } else { run.len() };
+        run.chunks(size)
+    })
+    .filter_map(|digits| std::str::from_utf8(digits).ok()?.parse().ok())
+}
+
+fn contains(name: &[u8], part: &[u8]) -> bool {
+    name.windows(part.len()).any(|w| w.eq_ignore_ascii_case(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(name: &str, client: &str, expect: bool) {
+        assert_eq!(is_generic(name.as_bytes(), client.parse().unwrap()), expect, "{name}");
+    }
+
+    #[test]
+    fn names_made_from_the_address_are_generic() {
+        check("1-2-3-4.dsl.example", "1.2.3.4", true);
+        check("host-192-0-2-25.example.net", "192.0.2.25", true);
+        check("25.2.0.192.example.net", "192.0.2.25", true);
+        check("h192000002025.example.net", "192.0.2.25", true);
+        check("c0000219.example.net", "192.0.2.25", true);
+        check("ip-2-25.example.net", "192.0.2.25", true);
+        check("2001-0db8-0000-00aa-beef-cafe.example.net", "2001:db8::beef:cafe", true);
+    }
+
+    #[test]
+    fn access_tokens_are_generic_and_server_tokens_win() {
+        check("x7.pool.example.net", "192.0.2.25", true);
+        check("adsl77.example.net", "192.0.2.25", true);
+        check("mail.static-1-2-3-4.example", "1.2.3.4", false);
+        check("smtp-192-0-2-25.example.net", "192.0.2.25", false);
+    }
+
+    #[test]
+    fn names_of_servers_are_not() {
+        check("mail.example.org", "192.0.2.25", false);
+        check("web25.example.org", "192.0.2.25", false);
+        check("liverpool.example.org", "192.0.2.25", false);
+        check("cust.client.home.example", "192.0.2.25", false);
+        check("www.example.pool", "192.0.2.25", false);
+    }
+
+    #[test]
+    fn an_octet_that_stands_once_is_found_once() {
+        assert_eq!(octets_in(b"a5.example", "5.5.5.5".parse().unwrap()), 1);
+        assert_eq!(octets_in(b"5-5.example", "5.5.5.5".parse().unwrap()), 2);
+        assert_eq!(octets_in(b"", "5.5.5.5".parse().unwrap()), 0);
+    }
+}

@@ -1,0 +1,218 @@
+//! OFF-9, the HELO argument: classes a to i, and the block for our own name.
+//!
+//! Needs: the argument, the client's address, our own names. The classes g (does not
+//! resolve), h (resolves elsewhere) and j (random-looking) need a resolver or a model and
+//! are not told apart here: such a name is [`HeloClass::Fine`].
+//!
+//! An underscore is tolerated, and an address literal of the client's own address is valid
+//! (RFC 5321 §4.1.3). False positives come from: NAT hairpins and our own hosts, which
+//! stand on the protected list; misconfigured small servers, which only score.
+
+use std::net::IpAddr;
+
+use minicbor::{Decode, Encode};
+use model::finding::Measure;
+use model::window::Window;
+use model::{Finding, Name, Offence, Secs, Units};
+
+use crate::record::Record;
+use crate::seen::{Act, Context, Detector, Seen};
+
+/// What kind of name a client greets with. The numbers stand in facts of events.
+#[derive(Clone, Copy, Debug, Decode, Default, Encode, Eq, PartialEq)]
+#[cbor(index_only)]
+pub enum HeloClass {
+    /// Nothing to object to.
+    #[default]
+    #[n(0)]
+    Fine,
+    /// (a) A name or address of ours.
+    #[n(1)]
+    OurName,
+    /// (b) A word that stands for no host: `localhost`, `friend`, `user`.
+    #[n(2)]
+    BareWord,
+    /// (c) An address without brackets.
+    #[n(3)]
+    RawAddress,
+    /// (d) The literal of an address that is not the client's.
+    #[n(4)]
+    OtherLiteral,
+    /// (e) Not a host name by its letters.
+    #[n(5)]
+    Invalid,
+    /// (f) A single label.
+    #[n(6)]
+    NotFqdn,
+    /// (i) `localhost.localdomain` and its kin.
+    #[n(7)]
+    Localdomain,
+    /// No argument at all.
+    #[n(8)]
+    Missing,
+}
+
+impl HeloClass {
+    /// Whether it is one of the classes b to f and i.
+    pub fn is_faulty(self) -> bool {
+        !matches!(self, HeloClass::Fine | HeloClass::OurName | HeloClass::Missing)
+    }
+
+    /// What is wrong with it, for the reply and the page.
+    pub fn fault(self) -> Option<&'static str> {
+        Some(match self {
+            HeloClass::Fine | HeloClass::Missing => return None,
+            HeloClass::OurName => "the HELO name is ours",
+            HeloClass::BareWord => "the HELO name is a bare word",
+            HeloClass::RawAddress => "the HELO name is an address without brackets",
+            HeloClass::OtherLiteral => "the HELO literal is another address",
+            HeloClass::Invalid => "the HELO name is not a host name",
+            HeloClass::NotFqdn => "the HELO name has no domain",
+            HeloClass::Localdomain => "the HELO name is a default name",
+        })
+    }
+}
+
+/// Words that programs without a host name greet with.
+const BARE_WORDS: [&[u8]; 8] =
+    [b"localhost", b"friend", b"user", b"local", b"mail", b"pc", b"computer", b"host"];
+
+/// Sorts a HELO argument into its class.
+pub fn classify(helo: Option<&[u8]>, client: IpAddr, our_names: &[Name]) -> HeloClass {
+    let Some(name) = helo.map(|n| n.strip_suffix(b".").unwrap_or(n)).filter(|n| !n.is_empty()) else {
+        return HeloClass::Missing;
+    };
+    if our_names.iter().any(|own| own.as_bytes().eq_ignore_ascii_case(name)) {
+        return HeloClass::OurName;
+    }
+    if let Some(literal) = name.strip_prefix(b"[") {
+        return literal_class(literal, client);
+    }
+    if address(name).is_some() {
+        return HeloClass::RawAddress;
+    }
+    name_class(name)
+}
+
+fn literal_class(literal: &[u8], client: IpAddr) -> HeloClass {
+    // §4.1.3: ‘IPv6:’ stands before an IPv6 address, in any case.
+    let Some(inner) = literal.strip_suffix(b"]") else { return HeloClass::Invalid };
+    let bare = if inner.len() > 5 && inner[..5].eq_ignore_ascii_case(b"ipv6:") { &inner[5..] } else { inner };
+    match address(bare) {
+        Some(addr) if model::key::fold(addr) == client => HeloClass::Fine,
+        Some(_) => HeloClass::OtherLiteral,
+        None => HeloClass::Invalid,
+    }
+}
+
+fn address(text: &[u8]) -> Option<IpAddr> {
+    // 45 octets hold the longest IPv6 address.
+    std::str::from_utf8(text).ok().filter(|t| t.len() <= 45)?.parse().ok()
+}
+
+fn name_class(name: &[u8]) -> HeloClass {
+    let label_ok = |l: &[u8]| {
+        (1..=63).contains(&l.len()) && l.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+    };
+    if name.len() > 253 || !name.split(|b| *b == b'.').all(label_ok) {
+        HeloClass::Invalid
+    } else if !name.contains(&b'.') {
+        let known = BARE_WORDS.iter().any(|w| name.eq_ignore_ascii_case(w));
+        if known { HeloClass::BareWord } else { HeloClass::NotFqdn }
+    } else if ends_with(name, b".localdomain") {
+        HeloClass::Localdomain
+    } else {
+        HeloClass::Fine
+    }
+}
+
+fn ends_with(name: &[u8], suffix: &[u8]) -> bool {
+    name.len() >= suffix.len() && name[name.len() - suffix.len()..].eq_ignore_ascii_case(suffix)
+}
+
+/// Sessions that greeted with our name in 24 hours.
+#[derive(Clone, Debug, Decode, Default, Encode, PartialEq)]
+#[cbor(transparent)]
+pub struct Slot(#[n(0)] Window);
+
+/// Sessions with our name that block (C.3).
+const SESSIONS: u64 = 2;
+
+/// Class a: a stranger that calls itself by our name.
+pub struct OurName;
+
+impl Detector for OurName {
+    fn offence(&self) -> Offence {
+        Offence::Helo
+    }
+
+    fn observe(&self, seen: &Seen, of: &mut Record, _: &Context<'_>) -> Option<Finding> {
+        let opens = matches!(seen.act, Act::Attempt { opens_session: true, .. });
+        if !opens || seen.traits.helo != HeloClass::OurName {
+            return None;
+        }
+        of.helo.0.add(Secs::DAY, seen.at, 1);
+        of.account.add(Offence::Helo, seen.at, Units::whole(1));
+        let sessions = of.helo.0.sum(Secs::DAY, seen.at);
+        let facts = vec![(Measure::Sessions, sessions), (Measure::LimitSessions, SESSIONS)];
+        (sessions >= SESSIONS).then_some(Finding {
+            offence: Offence::Helo,
+            key: seen.key,
+            at: seen.at,
+            facts,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seen::Traits;
+    use model::{Millis, Policy};
+
+    #[track_caller]
+    fn check(helo: &str, expect: HeloClass) {
+        let ours = [Name::new(b"mx.example.org")];
+        assert_eq!(classify(Some(helo.as_bytes()), "192.0.2.1".parse().unwrap(), &ours), expect, "{helo}");
+    }
+
+    #[test]
+    fn each_class_has_its_examples() {
+        check("mail.example.net", HeloClass::Fine);
+        check("under_score.example.net", HeloClass::Fine);
+        check("[192.0.2.1]", HeloClass::Fine);
+        check("MX.example.org.", HeloClass::OurName);
+        check("localhost", HeloClass::BareWord);
+        check("192.0.2.1", HeloClass::RawAddress);
+        check("2001:db8::1", HeloClass::RawAddress);
+        check("[192.0.2.7]", HeloClass::OtherLiteral);
+        check("[IPv6:2001:db8::7]", HeloClass::OtherLiteral);
+        check("[192.0.2.1", HeloClass::Invalid);
+        check("bad name.example", HeloClass::Invalid);
+        check("a..example.net", HeloClass::Invalid);
+        check("\u{e9}.example.net", HeloClass::Invalid);
+        check("DESKTOP-7", HeloClass::NotFqdn);
+        check("localhost.localdomain", HeloClass::Localdomain);
+        check("", HeloClass::Missing);
+    }
+
+    #[test]
+    fn a_literal_of_an_ipv6_client_is_its_own() {
+        let client = "2001:db8::7".parse().unwrap();
+        assert_eq!(classify(Some(b"[IPv6:2001:db8::7]"), client, &[]), HeloClass::Fine);
+    }
+
+    #[test]
+    fn the_second_session_with_our_name_blocks() {
+        let policy = Policy::shipped();
+        let around = Context { policy: &policy, class: model::Class::Unknown, on_probation: false, good: 0 };
+        let mut record = Record::default();
+        let mut observe = |at: u64, opens_session: bool| {
+            let traits = Traits { helo: HeloClass::OurName, ..Traits::default() };
+            let act = Act::Attempt { opens_session, trap: None };
+            let seen = Seen { at: Millis::from_secs(at), key: "192.0.2.1".parse().unwrap(), traits, act };
+            OurName.observe(&seen, &mut record, &around).is_some()
+        };
+        assert_eq!([observe(1000, true), observe(1001, false), observe(1002, true)], [false, false, true]);
+    }
+}

@@ -1,0 +1,96 @@
+//! What a detector is shown, and the shape of a detector.
+
+use model::{Class, Finding, Judgement, Millis, Offence, PersonHash, Policy, Prefix};
+
+use crate::helo::HeloClass;
+use crate::rdns::RdnsClass;
+use crate::record::Record;
+
+/// One fact about one key, joined with what is known of its session.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// When it happened.
+    pub at: Millis,
+    /// The client's key.
+    pub key: Prefix,
+    /// What the connection looked like.
+    pub traits: Traits,
+    /// What was done.
+    pub act: Act,
+}
+
+/// The judgement of connection facts alone, made once a session.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Traits {
+    /// Class of the HELO argument.
+    pub helo: HeloClass,
+    /// Class of the reverse DNS name.
+    pub rdns: RdnsClass,
+    /// The confirmed name belongs to a mailbox provider or mail service.
+    pub shared: bool,
+}
+
+impl Traits {
+    /// Whether the connection looks like an end user's computer: no FCrDNS, a generic name,
+    /// or a HELO of the classes b to f and i (the first-hit tier of DESIGN §8).
+    pub fn suspicious(&self) -> bool {
+        self.helo.is_faulty() || !self.rdns.is_confirmed() || self.rdns == RdnsClass::Generic
+    }
+}
+
+/// What was done.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Act {
+    /// A recipient was named and not refused.
+    Attempt {
+        /// The first one of its session.
+        opens_session: bool,
+        /// The recipient is a trap, with its keyed hash.
+        trap: Option<(PersonHash, model::policy::TrapKind)>,
+    },
+    /// A message was judged.
+    Judged {
+        /// Spam, ham or virus.
+        judgement: Judgement,
+        /// To how many recipients it went.
+        recipients: u16,
+        /// One of the recipients.
+        recipient: Option<PersonHash>,
+    },
+}
+
+/// What surrounds an observation and is the same for all detectors.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// Rules and thresholds in force.
+    pub policy: &'a Policy,
+    /// The key's class.
+    pub class: Class,
+    /// Triggers are four times as sharp.
+    pub on_probation: bool,
+    /// Good messages in 30 days.
+    pub good: u32,
+}
+
+impl Context<'_> {
+    /// A threshold under the class factor, at least 1; `None` where the class is never blocked.
+    pub fn scaled(&self, threshold: u32) -> Option<u64> {
+        if !self.policy.guards.classes {
+            return Some(u64::from(threshold).max(1));
+        }
+        let quarters = self.class.factor_quarters(self.on_probation)?;
+        Some((u64::from(threshold) * quarters).div_ceil(4).max(1))
+    }
+}
+
+/// One rule about one key.
+pub trait Detector: Sync {
+    /// The offence it speaks of.
+    fn offence(&self) -> Offence;
+
+    /// Takes in one observation and says whether it completes a pattern.
+    ///
+    /// `of` is the key's one record, found once per observation; a detector owns a slot in
+    /// it, not a map. Units are written to the record's account, whatever the answer.
+    fn observe(&self, seen: &Seen, of: &mut Record, around: &Context<'_>) -> Option<Finding>;
+}

@@ -1,0 +1,228 @@
+//! OFF-1, spam volume.
+//!
+//! Needs: a verdict for each message. Two tiers. The first hit blocks a key without any
+//! good mail whose connection looks like an end user's computer. All others need the
+//! thresholds of REQUIREMENTS C.3 under their class factor, a share of spam, and two
+//! recipients, because a filter errs now and then.
+//!
+//! False positives come from: a filter's own errors (hence share and recipients), list
+//! hosts (class), mailbox providers (class), forwarders (declared, or by guard).
+
+use minicbor::{Decode, Encode};
+use model::finding::Measure;
+use model::policy::FirstHit;
+use model::window::Window;
+use model::{Class, Finding, Judgement, Millis, Offence, Secs, Units};
+
+use crate::record::Record;
+use crate::seen::{Act, Context, Detector, Seen};
+
+/// The most units of one message, however many recipients it had (C.3).
+pub const UNITS_PER_MESSAGE_MAX: u16 = 50;
+/// Recent spam is what came in seven days; the ratio guard weighs it against good mail.
+const WEEK: Secs = Secs(7 * 86_400);
+/// The share of spam that an established server must reach (C.1).
+const ESTABLISHED_SHARE: u64 = 30;
+
+/// Counts of one key.
+#[derive(Clone, Debug, Decode, Default, Encode, PartialEq)]
+pub struct Slot {
+    #[n(0)]
+    units_hour: Window,
+    #[n(1)]
+    units_day: Window,
+    #[n(2)]
+    messages_day: Window,
+    #[n(3)]
+    spam_day: Window,
+    #[n(4)]
+    spam_week: Window,
+    /// Fragments of two recipients' hashes: enough to know that there were two.
+    #[n(5)]
+    recipients: Vec<u32>,
+}
+
+impl Slot {
+    /// Messages judged spam in the last seven days.
+    pub fn spam_week(&self, now: Millis) -> u64 {
+        self.spam_week.sum(WEEK, now)
+    }
+
+    fn count(&mut self, seen: &Seen, judgement: Judgement, recipients: u16) {
+        self.messages_day.add(Secs::DAY, seen.at, 1);
+        if judgement != Judgement::Spam {
+            return;
+        }
+        let units = u32::from(units_of(recipients));
+        self.units_hour.add(Secs::HOUR, seen.at, units);
+        self.units_day.add(Secs::DAY, seen.at, units);
+        self.spam_day.add(Secs::DAY, seen.at, 1);
+        self.spam_week.add(WEEK, seen.at, 1);
+    }
+
+    fn meet(&mut self, recipient: Option<model::PersonHash>) {
+        if let Some(fragment) = recipient.map(|r| r.0 as u32)
+            && self.recipients.len() < 2
+            && !self.recipients.contains(&fragment)
+        {
+            self.recipients.push(fragment);
+        }
+    }
+
+    fn share_percent(&self, now: Millis) -> u64 {
+        let messages = self.messages_day.sum(Secs::DAY, now);
+        (self.spam_day.sum(Secs::DAY, now) * 100).checked_div(messages).unwrap_or(0)
+    }
+}
+
+fn units_of(recipients: u16) -> u16 {
+    recipients.clamp(1, UNITS_PER_MESSAGE_MAX)
+}
+
+/// The detector.
+pub struct SpamVolume;
+
+impl Detector for SpamVolume {
+    fn offence(&self) -> Offence {
+        Offence::SpamVolume
+    }
+
+    fn observe(&self, seen: &Seen, of: &mut Record, around: &Context<'_>) -> Option<Finding> {
+        let Act::Judged { judgement, recipients, recipient } = seen.act else { return None };
+        of.volume.count(seen, judgement, recipients);
+        if judgement != Judgement::Spam {
+            return None;
+        }
+        of.volume.meet(recipient);
+        of.account.add(Offence::SpamVolume, seen.at, Units::whole(u64::from(units_of(recipients))));
+        let facts = first_hit(seen, around).or_else(|| by_volume(seen, &of.volume, around))?;
+        Some(Finding { offence: Offence::SpamVolume, key: seen.key, at: seen.at, facts })
+    }
+}
+
+fn first_hit(seen: &Seen, around: &Context<'_>) -> Option<model::Facts> {
+    let fires = match around.policy.volume.first_hit {
+        FirstHit::Off => false,
+        FirstHit::Suspicious => around.good == 0 && seen.traits.suspicious(),
+        FirstHit::Everybody => true,
+    };
+    fires.then(|| {
+        vec![
+            (Measure::FirstVerdict, 1),
+            (Measure::GoodMail30d, u64::from(around.good)),
+            (Measure::HeloClass, seen.traits.helo as u64),
+            (Measure::RdnsClass, seen.traits.rdns as u64),
+        ]
+    })
+}
+
+fn by_volume(seen: &Seen, slot: &Slot, around: &Context<'_>) -> Option<model::Facts> {
+    let rule = &around.policy.volume;
+    let (limit_hour, limit_day) = (around.scaled(rule.units_hour)?, around.scaled(rule.units_day)?);
+    let (hour, day) = (slot.units_hour.sum(Secs::HOUR, seen.at), slot.units_day.sum(Secs::DAY, seen.at));
+    let (share, messages) = (slot.share_percent(seen.at), slot.messages_day.sum(Secs::DAY, seen.at));
+    let limit_share =
+        if around.class >= Class::Established { ESTABLISHED_SHARE } else { u64::from(rule.share_percent) };
+    let dumped = around.class <= Class::Unknown && hour >= u64::from(rule.dump_units);
+    let enough = hour >= limit_hour || day >= limit_day;
+    let shared =
+        share >= limit_share && messages >= u64::from(rule.messages_min) && slot.recipients.len() >= 2;
+    (dumped || (enough && shared)).then(|| {
+        vec![
+            (Measure::UnitsHour, hour),
+            (Measure::LimitUnitsHour, limit_hour),
+            (Measure::UnitsDay, day),
+            (Measure::LimitUnitsDay, limit_day),
+            (Measure::MessagesDay, messages),
+            (Measure::SpamSharePercent, share),
+            (Measure::LimitSharePercent, limit_share),
+        ]
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::helo::HeloClass;
+    use crate::rdns::RdnsClass;
+    use crate::seen::Traits;
+    use model::{PersonHash, Policy};
+
+    const GOOD_LOOK: Traits = Traits { helo: HeloClass::Fine, rdns: RdnsClass::Fine, shared: false };
+
+    fn judged(at: u64, judgement: Judgement, recipient: u64, traits: Traits) -> Seen {
+        let act = Act::Judged { judgement, recipients: 1, recipient: Some(PersonHash(recipient)) };
+        Seen { at: Millis::from_secs(1_000_000_000 + at), key: "192.0.2.1".parse().unwrap(), traits, act }
+    }
+
+    /// Runs `spam` messages, one a minute, after `ham` good ones; says at which spam it fires.
+    fn fires_at(ham: u64, spam: u64, class: Class, good: u32, traits: Traits, people: u64) -> Option<u64> {
+        let policy = Policy::shipped();
+        let around = Context { policy: &policy, class, on_probation: false, good };
+        let mut record = Record::default();
+        for n in 0..ham {
+            assert!(
+                SpamVolume.observe(&judged(n, Judgement::Ham, n, traits), &mut record, &around).is_none()
+            );
+        }
+        (1..=spam).find(|n| {
+            SpamVolume
+                .observe(&judged(100 + n * 60, Judgement::Spam, n % people, traits), &mut record, &around)
+                .is_some()
+        })
+    }
+
+    #[test]
+    fn the_first_hit_blocks_what_looks_like_an_end_users_computer() {
+        for traits in [
+            Traits { rdns: RdnsClass::Missing, ..GOOD_LOOK },
+            Traits { rdns: RdnsClass::Generic, ..GOOD_LOOK },
+            Traits { rdns: RdnsClass::Mismatch, ..GOOD_LOOK },
+            Traits { helo: HeloClass::RawAddress, ..GOOD_LOOK },
+        ] {
+            assert_eq!(fires_at(0, 3, Class::Unknown, 0, traits, 9), Some(1), "{traits:?}");
+            assert_eq!(
+                fires_at(0, 3, Class::Unknown, 1, traits, 9),
+                None,
+                "{traits:?} with one good message"
+            );
+        }
+        assert_eq!(fires_at(0, 3, Class::Unknown, 0, GOOD_LOOK, 9), None);
+    }
+
+    #[test]
+    fn a_well_run_unknown_server_needs_ten_in_an_hour_to_two_people() {
+        assert_eq!(fires_at(0, 20, Class::Unknown, 0, GOOD_LOOK, 9), Some(10));
+        assert_eq!(fires_at(0, 50, Class::Unknown, 0, GOOD_LOOK, 1), None);
+        assert_eq!(fires_at(30, 40, Class::Unknown, 0, GOOD_LOOK, 9), None, "share below 60 %");
+    }
+
+    #[test]
+    fn known_servers_have_three_times_the_room_and_shared_ones_are_never_blocked() {
+        assert_eq!(fires_at(0, 60, Class::Known, 0, GOOD_LOOK, 9), Some(30));
+        assert_eq!(fires_at(0, 60, Class::Shared, 0, GOOD_LOOK, 9), None);
+    }
+
+    #[test]
+    fn a_dump_blocks_whatever_the_share() {
+        let policy = Policy::shipped();
+        let around = Context { policy: &policy, class: Class::Unknown, on_probation: false, good: 0 };
+        let mut record = Record::default();
+        let act = |recipients| Act::Judged { judgement: Judgement::Spam, recipients, recipient: None };
+        let seen = |n: u64| Seen { act: act(60), ..judged(n, Judgement::Spam, 0, GOOD_LOOK) };
+        // 60 recipients count 50 units: ten messages make 500.
+        let fired = (1..=20).find(|n| SpamVolume.observe(&seen(*n), &mut record, &around).is_some());
+        assert_eq!(fired, Some(10));
+    }
+
+    #[test]
+    fn a_message_counts_a_unit_for_each_recipient() {
+        let policy = Policy::shipped();
+        let around = Context { policy: &policy, class: Class::Unknown, on_probation: false, good: 0 };
+        let mut record = Record::default();
+        let act = Act::Judged { judgement: Judgement::Spam, recipients: 2, recipient: None };
+        let seen = Seen { act, ..judged(1, Judgement::Spam, 0, GOOD_LOOK) };
+        SpamVolume.observe(&seen, &mut record, &around);
+        assert_eq!(record.account.units(seen.at), [(Offence::SpamVolume, Units::whole(2))]);
+    }
+}
