@@ -6,6 +6,7 @@
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
@@ -70,9 +71,10 @@ pub(crate) fn output(command: &mut Command, limit: Duration) -> Result<String, T
     if outcome.status.success() { Ok(text) } else { Err(failed(command, outcome.status)) }
 }
 
-/// The command line as a person would type it.
+/// The command line as a person would type it, without the program's folder.
 pub(crate) fn line(command: &Command) -> String {
-    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
+    let words = std::iter::once(program).chain(command.get_args());
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 

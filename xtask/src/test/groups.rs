@@ -28,7 +28,7 @@ const WORLD_VARIABLE: &str = "MAILWARD_WORLD";
 const WORLD_PREFIX: &str = "world_";
 
 pub(super) fn fmt() -> Result<Summary, TaskError> {
-    check(&mut repo::cargo(&["fmt", "--all", "--", "--check"]), FMT_LIMIT)
+    check(&mut repo::cargo(&["fmt", "--all", "--", "--check", "--color", "never"]), FMT_LIMIT)
 }
 
 pub(super) fn tidy() -> Result<Summary, TaskError> {
