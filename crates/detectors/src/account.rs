@@ -9,26 +9,32 @@ const SPAN: Secs = Secs(7 * 86_400);
 
 /// Units by offence over the last seven days that no sentence has used (SEN-4).
 #[derive(Clone, Debug, Decode, Default, Encode, PartialEq)]
-#[cbor(transparent)]
-pub struct Account(#[n(0)] Vec<(Offence, Window)>);
+pub struct Account {
+    #[n(0)]
+    windows: Vec<(Offence, Window)>,
+    /// Written since the engine last looked; grows sentences in force.
+    #[n(1)]
+    fresh: Vec<(Offence, Units)>,
+}
 
 impl Account {
     /// Writes units down.
     pub fn add(&mut self, offence: Offence, at: Millis, units: Units) {
+        self.fresh.push((offence, units));
         let quarters = u32::try_from(units.quarters()).unwrap_or(u32::MAX);
-        match self.0.iter_mut().find(|(o, _)| *o == offence) {
+        match self.windows.iter_mut().find(|(o, _)| *o == offence) {
             Some((_, window)) => window.add(SPAN, at, quarters),
             None => {
                 let mut window = Window::default();
                 window.add(SPAN, at, quarters);
-                self.0.push((offence, window));
+                self.windows.push((offence, window));
             }
         }
     }
 
     /// What stands there now, by offence.
     pub fn units(&self, now: Millis) -> Vec<(Offence, Units)> {
-        let sums = self.0.iter().map(|(o, w)| (*o, Units::from_quarters(w.sum(SPAN, now))));
+        let sums = self.windows.iter().map(|(o, w)| (*o, Units::from_quarters(w.sum(SPAN, now))));
         let mut sums: Vec<_> = sums.filter(|(_, u)| *u > Units::ZERO).collect();
         sums.sort();
         sums
@@ -37,13 +43,13 @@ impl Account {
     /// Takes everything out: it is sentenced now.
     pub fn take(&mut self, now: Millis) -> Vec<(Offence, Units)> {
         let units = self.units(now);
-        self.0.clear();
+        self.windows.clear();
         units
     }
 
-    /// Whether nothing was written since it was last taken.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// What was written since the last call.
+    pub fn take_fresh(&mut self) -> Vec<(Offence, Units)> {
+        std::mem::take(&mut self.fresh)
     }
 }
 

@@ -55,7 +55,14 @@ impl Record {
 
     /// Takes the samples out, in the order of time: they belong to a case now.
     pub fn take_samples(&mut self) -> Vec<Evidence> {
-        let mut samples: Vec<_> = self.samples.drain(..).map(|(_, e)| e).collect();
+        let samples = self.samples();
+        self.samples.clear();
+        samples
+    }
+
+    /// The samples in the order of time.
+    pub fn samples(&self) -> Vec<Evidence> {
+        let mut samples: Vec<_> = self.samples.iter().map(|(_, e)| e.clone()).collect();
         samples.sort_by_key(|e| e.at);
         samples
     }

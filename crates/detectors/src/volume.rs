@@ -69,7 +69,8 @@ impl Slot {
         }
     }
 
-    fn share_percent(&self, now: Millis) -> u64 {
+    /// Share of spam among the messages judged in 24 hours, in percent.
+    pub fn share_percent(&self, now: Millis) -> u64 {
         let messages = self.messages_day.sum(Secs::DAY, now);
         (self.spam_day.sum(Secs::DAY, now) * 100).checked_div(messages).unwrap_or(0)
     }

@@ -1,0 +1,260 @@
+//! What the council does when a person commands.
+
+use std::fmt;
+
+use model::case::{Lifted, Opened};
+use model::event::Cause;
+use model::protected::{Hand, Refused};
+use model::{
+    BlockKind, Body, CaseId, Class, Command, Key, Millis, Mode, Order, Policy, Prefix, Secs, Severity,
+    Tariff, reasons,
+};
+
+use crate::Receipt;
+use crate::council::Council;
+use crate::running::Running;
+use crate::sessions::Sessions;
+use crate::shard::Shard;
+
+/// Shortest and longest probation after a lift (UNB-6).
+const PROBATION: (Secs, Secs) = (Secs::DAY, Secs(7 * 86_400));
+
+/// Why a command was not carried out. The person's doing; nothing has changed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum CommandError {
+    /// No running case has this reference.
+    NoSuchCase(CaseId),
+    /// The key can not be blocked.
+    Protected(Refused),
+    /// Only addresses and networks can be blocked so far.
+    NotANet(Key),
+    /// The key is blocked already, by this case, at least as long.
+    AlreadyBlocked(CaseId),
+}
+
+impl fmt::Display for CommandError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CommandError::NoSuchCase(case) => {
+                write!(f, "expected a case in force, but {case} is not (mailward list)")
+            }
+            CommandError::Protected(why) => why.fmt(f),
+            CommandError::NotANet(key) => write!(f, "expected an address or a prefix, but got {key}"),
+            CommandError::AlreadyBlocked(case) => {
+                write!(f, "the key is blocked already by {case} (mailward unblock {case} first)")
+            }
+        }
+    }
+}
+
+impl std::error::Error for CommandError {}
+
+/// Where entries are found.
+struct Books<'a> {
+    shards: &'a mut [Shard],
+    sessions: &'a Sessions,
+    policy: &'a Policy,
+}
+
+impl Books<'_> {
+    fn entry(&mut self, key: Prefix) -> Option<&mut crate::entry::Entry> {
+        self.shards[self.sessions.shard_of(key)].entry(key)
+    }
+}
+
+impl Council {
+    pub(crate) fn command(
+        &mut self,
+        command: &Command,
+        shards: &mut [Shard],
+        sessions: &Sessions,
+        policy: &Policy,
+    ) {
+        let mut books = Books { shards, sessions, policy };
+        let result = self.carry_out(command, &mut books);
+        self.receipt(command.id, result.map(|cases| Receipt { cases }));
+    }
+
+    fn carry_out(&mut self, command: &Command, books: &mut Books<'_>) -> Result<Vec<CaseId>, CommandError> {
+        match &command.order {
+            Order::SetMode(mode) => Ok(self.set_mode(command, *mode, books)),
+            Order::Block(key, kind, lasts) => self.block(command, key, *kind, *lasts, books),
+            Order::LiftCase(case, error) => self.lift_case(command, *case, *error, books),
+            Order::LiftKey(key, error) => Ok(self.lift_key(command, key, *error, books)),
+            Order::Resentence(case, until) => self.resentence(command, *case, *until, books),
+            Order::Protect(prefix, on) => Ok(self.protect(command, *prefix, *on, books)),
+            Order::Panic(since) => Ok(self.panic(command, *since, books)),
+            // Credit is shard work; by the time of a receipt it is done.
+            Order::Credit(..) => Ok(Vec::new()),
+        }
+    }
+
+    fn set_mode(&mut self, command: &Command, mode: Mode, books: &mut Books<'_>) -> Vec<CaseId> {
+        if mode == self.mode {
+            return Vec::new();
+        }
+        // Enforcing starts with no live case, learning with none that refuses (DESIGN §4).
+        let cases: Vec<CaseId> = self.cases.keys().copied().collect();
+        let lifted = Lifted { at: self.now(), error: false };
+        for case in &cases {
+            self.close(command, *case, lifted, books);
+        }
+        self.mode = mode;
+        self.write(Cause::Command(command.id), command.actor, mode, None, None, Body::ModeChanged(mode));
+        cases
+    }
+
+    fn block(
+        &mut self,
+        command: &Command,
+        key: &Key,
+        kind: BlockKind,
+        lasts: Secs,
+        books: &mut Books<'_>,
+    ) -> Result<Vec<CaseId>, CommandError> {
+        let Key::Net(prefix) = key else { return Err(CommandError::NotANet(key.clone())) };
+        // The proof is made anew by each enforcer; here only the refusal counts.
+        let _cleared =
+            self.protected(books.policy).clear(*prefix, Hand::Operator).map_err(CommandError::Protected)?;
+        let (now, mode) = (self.now(), self.mode);
+        let entry = books.shards[books.sessions.shard_of(*prefix)].entry_or_new(*prefix, now, books.policy);
+        self.end_passed(*prefix, entry, mode);
+        if let Some(running) = entry.active(mode, now) {
+            return Err(CommandError::AlreadyBlocked(running.case));
+        }
+        let case = CaseId(self.writer.next_id());
+        let opened = by_hand(kind, now, lasts);
+        let (until, tariff) = (opened.until, opened.tariff.clone());
+        let (cause, body) = (Cause::Command(command.id), Body::CaseOpened(opened));
+        self.write(cause, command.actor, mode, Some(case), Some(key.clone()), body);
+        self.run(*prefix, entry, Running::begin(case, mode, command.actor, now, until, 0, tariff, false));
+        Ok(vec![case])
+    }
+
+    fn lift_case(
+        &mut self,
+        command: &Command,
+        case: CaseId,
+        error: bool,
+        books: &mut Books<'_>,
+    ) -> Result<Vec<CaseId>, CommandError> {
+        if !self.cases.contains_key(&case) {
+            return Err(CommandError::NoSuchCase(case));
+        }
+        self.close(command, case, Lifted { at: self.now(), error }, books);
+        Ok(vec![case])
+    }
+
+    /// Lifts everything against a key. The event is written even when nothing runs: it beats
+    /// blocks of other hosts that have not arrived yet.
+    fn lift_key(&mut self, command: &Command, key: &Key, error: bool, books: &mut Books<'_>) -> Vec<CaseId> {
+        let lifted = Lifted { at: self.now(), error };
+        let cases = self.cases_of(key);
+        cases.iter().for_each(|case| self.close(command, *case, lifted, books));
+        let (cause, body) = (Cause::Command(command.id), Body::KeyLifted(lifted));
+        self.write(cause, command.actor, Mode::Live, None, Some(key.clone()), body);
+        if let Some(entry) = key.prefix().and_then(|p| books.entry(p)) {
+            entry.lifted_up_to = lifted.at;
+        }
+        cases
+    }
+
+    fn cases_of(&self, key: &Key) -> Vec<CaseId> {
+        self.cases.iter().filter(|(_, p)| key == &Key::Net(**p)).map(|(case, _)| *case).collect()
+    }
+
+    fn resentence(
+        &mut self,
+        command: &Command,
+        case: CaseId,
+        until: Millis,
+        books: &mut Books<'_>,
+    ) -> Result<Vec<CaseId>, CommandError> {
+        let key = *self.cases.get(&case).ok_or(CommandError::NoSuchCase(case))?;
+        let until = until.min(self.now().plus(books.policy.tariff.cap));
+        let entry = books.entry(key).ok_or(CommandError::NoSuchCase(case))?;
+        let running =
+            entry.running.iter_mut().find(|r| r.case == case).ok_or(CommandError::NoSuchCase(case))?;
+        running.until = until;
+        let copy = running.clone();
+        self.calendar(until, key, case);
+        self.write_for(key, &copy, Cause::Command(command.id), command.actor, Body::CaseResentenced(until));
+        Ok(vec![case])
+    }
+
+    fn protect(&mut self, command: &Command, prefix: Prefix, on: bool, books: &mut Books<'_>) -> Vec<CaseId> {
+        if on {
+            self.commanded.insert(prefix)
+        } else {
+            self.commanded.remove(&prefix)
+        };
+        self.protected_changed();
+        let (cause, body) = (Cause::Command(command.id), Body::ProtectedChanged(prefix, on));
+        self.write(cause, command.actor, Mode::Live, None, None, body);
+        if !on {
+            return Vec::new();
+        }
+        // The list wins over what already runs.
+        let now = self.now();
+        let covered = |p: &Prefix| prefix.overlaps(*p);
+        let cases: Vec<CaseId> =
+            self.cases.iter().filter(|(_, p)| covered(p)).map(|(case, _)| *case).collect();
+        cases.iter().for_each(|case| self.close(command, *case, Lifted { at: now, error: true }, books));
+        cases
+    }
+
+    fn panic(&mut self, command: &Command, since: Millis, books: &mut Books<'_>) -> Vec<CaseId> {
+        let all: Vec<(CaseId, Prefix)> = self.cases.iter().map(|(case, key)| (*case, *key)).collect();
+        let lifted = Lifted { at: self.now(), error: true };
+        let mut cases = Vec::new();
+        for (case, key) in all {
+            let running = books.entry(key).and_then(|e| e.running.iter().find(|r| r.case == case));
+            if running.is_some_and(|r| r.actor == model::Actor::Engine && r.from >= since) {
+                self.close(command, case, lifted, books);
+                cases.push(case);
+            }
+        }
+        cases
+    }
+
+    /// Ends one running case early, with what follows for the key.
+    fn close(&mut self, command: &Command, case: CaseId, lifted: Lifted, books: &mut Books<'_>) {
+        let Some(key) = self.cases.remove(&case) else { return };
+        let Some(entry) = books.entry(key) else { return };
+        let Some(place) = entry.running.iter().position(|r| r.case == case) else { return };
+        let running = entry.running.remove(place);
+        entry.lifted_up_to = lifted.at;
+        entry.record.account.take(lifted.at);
+        if running.mode == Mode::Shadow {
+            entry.record.shadow_strikes.retain(|s| !lifted.error || *s != running.from);
+        } else if lifted.error {
+            entry.record.standing.pardon(running.from);
+        } else {
+            entry.record.standing.probation_until = lifted.at.plus(probation(&running));
+        }
+        self.write_for(key, &running, Cause::Command(command.id), command.actor, Body::CaseLifted(lifted));
+    }
+}
+
+/// Half the sentence, at least a day, at most a week.
+fn probation(running: &Running) -> Secs {
+    Secs(running.until.since(running.from).0 / 2).clamp(PROBATION.0, PROBATION.1)
+}
+
+/// The decision of an operator as a case: no units, no formula.
+fn by_hand(kind: BlockKind, now: Millis, lasts: Secs) -> Opened {
+    Opened {
+        kind,
+        reason: reasons::REASONS[0].number,
+        from: now,
+        until: now.plus(lasts),
+        caused_at: now,
+        units: Vec::new(),
+        repeats: 0,
+        severity: Severity::Extreme,
+        class: Class::Unknown,
+        facts: Vec::new(),
+        tariff: Tariff { per_unit: Secs(0), floor: lasts, cap: lasts, doublings: 0 },
+    }
+}

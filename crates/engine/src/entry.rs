@@ -1,0 +1,65 @@
+//! What a shard keeps of one key: its record, its running sentences, and what was said of it.
+
+use detectors::Record;
+use minicbor::{Decode, Encode};
+use model::event::StandingChange;
+use model::{Class, Millis, Mode, Secs};
+
+use crate::running::Running;
+
+/// A change of standing is told at most hourly for one key (DESIGN §4).
+const TOLD_AGAIN_AFTER: Secs = Secs::HOUR;
+
+/// One key.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Entry {
+    /// What detectors remember.
+    pub(crate) record: Record,
+    /// Sentences in force, at most one a mode.
+    pub(crate) running: Vec<Running>,
+    /// Causes up to here were lifted and count no more.
+    pub(crate) lifted_up_to: Millis,
+    /// What was last told of its standing, and when.
+    pub(crate) told: Option<LastTold>,
+}
+
+/// Class, credit for good mail, and when that was told.
+#[derive(Clone, Copy, Debug, Decode, Default, Encode, PartialEq)]
+pub(crate) struct LastTold {
+    #[n(0)]
+    class: Class,
+    #[n(1)]
+    credit: bool,
+    #[n(2)]
+    at: Millis,
+}
+
+impl Entry {
+    /// The sentence in force at `now` in one mode.
+    pub(crate) fn active(&mut self, mode: Mode, now: Millis) -> Option<&mut Running> {
+        self.running.iter_mut().find(|r| r.mode == mode && r.until > now)
+    }
+
+    /// Whether something is in force or waits to be ended.
+    pub(crate) fn is_blocked(&self) -> bool {
+        !self.running.is_empty()
+    }
+
+    /// Whether it has good mail of the last 30 days.
+    pub(crate) fn has_credit(&self, now: Millis) -> bool {
+        self.record.standing.good(now).0 > 0
+    }
+
+    /// A change of standing that would change an answer, if it is time to tell.
+    pub(crate) fn standing_to_tell(&mut self, class: Class, now: Millis) -> Option<StandingChange> {
+        // Below `known`, classes change no answer.
+        let class = if class >= Class::Known { class } else { Class::Unknown };
+        let credit = self.has_credit(now);
+        let last = self.told.unwrap_or_default();
+        if (last.class, last.credit) == (class, credit) || now.since(last.at) < TOLD_AGAIN_AFTER {
+            return None;
+        }
+        self.told = Some(LastTold { class, credit, at: now });
+        Some(StandingChange { class, credit, pass_until: None })
+    }
+}
