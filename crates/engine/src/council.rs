@@ -266,8 +266,8 @@ impl Council {
             return;
         }
         let mut cap = self.cap;
-        let ruling =
-            guards::rule(&mut cap, self.protected(policy), policy, finding.key, entry, class, mode, now);
+        let trigger = Trigger { key: finding.key, entry, class, mode, now };
+        let ruling = guards::rule(&trigger, self.protected(policy), policy, &mut cap);
         self.cap = cap;
         let mode = match ruling {
             Ruling::Open(mode) => mode,
