@@ -1,1 +1,24 @@
 //! What we tell outsiders: the decision at RCPT, every reply, page text, redaction.
+//!
+//! Texts follow REQUIREMENTS E, what may be shown D.6. Whatever is made for strangers
+//! leaves this crate as a [`Public`]; servers send nothing else.
+//!
+//! Quiet: no I/O, no clock, no randomness; `now` is an argument. It draws no page: the
+//! portal lays out the plain data that it gets from here.
+
+pub mod answer;
+mod hold;
+pub mod link;
+pub mod lint;
+pub mod public;
+pub mod session;
+#[cfg(test)]
+mod testing;
+pub mod texts;
+pub mod when;
+
+pub use answer::{Answer, Tell, answer};
+pub use lint::{OverBudget, lint};
+pub use public::{Public, Reply};
+pub use session::{ConnectionScore, Session};
+pub use when::When;

@@ -78,7 +78,7 @@ pub const REASONS: &[Reason] = &[
         id: "trap",
         offence: Offence::Trap,
         dns: code(7),
-        smtp: "550 5.7.1 [{ip}] blocked: it mailed addresses that never asked for any. See {url}",
+        smtp: "550 5.7.1 [{ip}] blocked: mail to addresses that never asked for any. See {url}",
         because: "it sent mail to addresses that never asked for any",
         counted: "messages to addresses that never asked for any, weighted",
         remedy: "Mail only to people who asked for it. If you run mailing lists, look for imported or bought \

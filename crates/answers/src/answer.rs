@@ -1,0 +1,145 @@
+//! The decision at RCPT, in the normative order of REQUIREMENTS C.4.
+//!
+//! Reads one immutable view and one session; remembers nothing. What the order asks of
+//! rules that do not exist (personal lists, external lists, greylisting) is not here.
+//!
+//! Every RCPT of every client comes through [`answer`]: for a client against whom nothing
+//! is known it takes two looks into the index and does not allocate.
+
+use std::net::IpAddr;
+
+use model::key::fold;
+use model::reasons::by_number;
+use model::{Answered, BlockKind, CaseId, Class, Millis, Mode, Secs, Site};
+use projections::{Threat, View};
+
+use crate::hold;
+use crate::link::{case_link, help_link};
+use crate::public::{Public, Reply};
+use crate::session::{ConnectionScore, Session};
+use crate::texts;
+
+/// A list host with less than this to wait is deferred, not refused, so that lists do not
+/// drop our users (S72, TXT-20).
+const LIST_HOST_WAITS: Secs = Secs::DAY;
+
+/// What to do with one RCPT, and why.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Answer {
+    /// What the client hears.
+    pub tell: Tell,
+    /// The live case behind a refusal, or the one that an exempt recipient kept from it.
+    pub case: Option<CaseId>,
+    /// It passed only because its recipient is open to blocked hosts.
+    pub exempt: bool,
+    /// The case that would have refused it, were it enforced.
+    pub would: Option<CaseId>,
+    /// The connection score refuses it by itself, or would.
+    pub scored: bool,
+}
+
+/// What the client hears.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Tell {
+    /// Nothing from us.
+    Pass,
+    /// A reply of class 5.
+    Refuse(Public<Reply>),
+    /// A reply of class 4.
+    Defer(Public<Reply>),
+}
+
+impl Answer {
+    const PASS: Answer = Answer { tell: Tell::Pass, case: None, exempt: false, would: None, scored: false };
+
+    /// The answer as the engine is told of it.
+    pub fn answered(&self) -> Answered {
+        match (&self.tell, self.case, self.would) {
+            (Tell::Pass, ..) if self.exempt => Answered::Exempt,
+            (Tell::Pass, _, Some(would)) => Answered::WouldBlock(would),
+            (Tell::Pass, _, None) => Answered::Passed,
+            (_, Some(case), _) => Answered::Blocked(case),
+            (_, None, _) => Answered::Refused,
+        }
+    }
+}
+
+/// Answers one RCPT at `now`.
+pub fn answer(session: &Session<'_>, view: &View, now: Millis) -> Answer {
+    let score = session.score.filter(ConnectionScore::refuses);
+    if score.is_none() && !hold::is_marked(view, fold(session.addr), now) {
+        return Answer::PASS;
+    }
+    weigh(session, view, score, now)
+}
+
+/// C.4 with something in hand; the numbers are its steps.
+#[cold]
+fn weigh(session: &Session<'_>, view: &View, score: Option<ConnectionScore>, now: Millis) -> Answer {
+    let addr = fold(session.addr);
+    // 1. A login skips the lists. 2. Our own and protected clients are not asked.
+    if session.authenticated || session.ours || view.protected.lists(addr) {
+        return Answer::PASS;
+    }
+    let enforced = enforced(view, addr);
+    let live = hold::against(view, addr, Mode::Live, session.began, now);
+    let case = live.as_ref().filter(|_| enforced).map(|t| t.force.case);
+    // 4, and before it 3: exempt recipients are open to every kind (DESIGN §8).
+    if session.recipient.is_some_and(|r| is_exempt(&view.site, r)) {
+        let exempt = enforced && (case.is_some() || score.is_some());
+        return Answer { case, exempt, ..Answer::PASS };
+    }
+    let shadow = hold::against(view, addr, Mode::Shadow, session.began, now).map(|t| t.force.case);
+    let would = if enforced { shadow } else { live.as_ref().map(|t| t.force.case).or(shadow) };
+    let tell = match (&live, &score) {
+        _ if !enforced => Tell::Pass,
+        // 3 and 8.
+        (Some(threat), _) => blocked(view, addr, threat, now),
+        // 10.
+        (None, Some(score)) => by_score(&view.site, addr, score),
+        (None, None) => Tell::Pass,
+    };
+    Answer { tell, case, exempt: false, would, scored: score.is_some() }
+}
+
+/// Whether a refusal may leave for this client (DESIGN §5, ‘First start’).
+///
+/// Without portal and contact it may for loopback clients only, and never without a link.
+fn enforced(view: &View, addr: IpAddr) -> bool {
+    let may = view.site.may_refuse || addr.is_loopback();
+    view.mode == Mode::Live && may && !view.site.portal.is_empty()
+}
+
+fn blocked(view: &View, addr: IpAddr, threat: &Threat, now: Millis) -> Tell {
+    let (site, force) = (&view.site, threat.force);
+    let url = case_link(site, force.case);
+    let standing = view.cases.key(&threat.key).and_then(|k| k.standing);
+    let list_host = standing.is_some_and(|s| s.class == Class::ListHost);
+    if list_host && force.kind == BlockKind::Rbl && force.until.since(now) < LIST_HOST_WAITS {
+        Tell::Defer(texts::list_host(site, addr, force.until, &url))
+    } else {
+        Tell::Refuse(texts::blocked(site, by_number(force.reason), addr, &url))
+    }
+}
+
+fn by_score(site: &Site, addr: IpAddr, score: &ConnectionScore) -> Tell {
+    Tell::Refuse(texts::connection(site, addr, score.heaviest, &help_link(site, "connection")))
+}
+
+/// Whether a recipient is open to blocked hosts: by its local part at any domain or none
+/// (RFC 5321 §4.5.1: ‘Postmaster’ without a domain, too), or by its whole address. What
+/// follows a `+` in the local part does not matter.
+fn is_exempt(site: &Site, recipient: &[u8]) -> bool {
+    let at = recipient.iter().rposition(|b| *b == b'@').unwrap_or(recipient.len());
+    let (local, domain) = recipient.split_at(at);
+    let plain = local.split(|b| *b == b'+').next().unwrap_or(local);
+    let by_local = site.exempt_local.iter().any(|l| plain.eq_ignore_ascii_case(l.as_bytes()));
+    by_local
+        || site.exempt_address.iter().filter_map(|a| a.rsplit_once('@')).any(|(l, d)| {
+            plain.eq_ignore_ascii_case(l.as_bytes())
+                && domain.get(1..).is_some_and(|own| own.eq_ignore_ascii_case(d.as_bytes()))
+        })
+}
+
+#[cfg(test)]
+mod tests;
