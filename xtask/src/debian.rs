@@ -103,7 +103,7 @@ fn installed(package: &str) -> bool {
 
 /// Installs `packages`; refreshes the lists once when they are absent or too old.
 fn install(packages: &[&str]) -> Result<(), TaskError> {
-    println!("installing Debian packages: {}", packages.join(" "));
+    eprintln!("installing Debian packages: {}", packages.join(" "));
     let _no_services = NoServices::begin(Path::new(POLICY))?;
     answer_questions()?;
     if !has_lists() {

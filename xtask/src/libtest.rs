@@ -125,10 +125,13 @@ impl Reader {
             self.silent.extend(self.binary.replace(binary));
             self.since = at;
         } else if let Some((tally, lasted)) = result_of(line) {
+            self.ended(false, at);
             self.close(tally, lasted);
         } else if let Some((name, rest)) =
             line.strip_prefix("test ").and_then(|rest| rest.split_once(" ... "))
         {
+            // What printed last without a newline hid its own `ok`.
+            self.ended(false, at);
             self.open = Some(Open { name: name.to_owned(), skipped: None });
             self.said(rest.trim_end(), at);
         } else {
@@ -272,7 +275,7 @@ mod tests {
             "     Running tests/world_postfix.rs (target/debug/deps/world_postfix-01)",
             "test refuses ... skipped: no Postfix here",
             "skipped: and nothing to do",
-            "ok",
+            "wordsok",
             "test accepts ... ok",
             OK,
         ];

@@ -66,8 +66,10 @@ fn install_files(root: &Path) -> Result<Vec<u8>, TaskError> {
     }
     let documents = repo::top().join("docs");
     copy_documents(&documents, &root.join("usr/share/doc/mailward/docs"))?;
-    let binary = repo::target().join("release/mailward");
-    install(&binary, &root.join("usr/bin/mailward"), 0o755)?;
+    let binary = root.join("usr/bin/mailward");
+    install(&repo::target().join("release/mailward"), &binary, 0o755)?;
+    // Function names stay for backtraces; the line tables are most of the size.
+    run::must(Command::new("strip").arg("--strip-debug").arg(&binary), PACK_LIMIT)?;
     fs::read(&binary).map_err(TaskError::file(&binary))
 }
 

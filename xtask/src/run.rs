@@ -51,10 +51,10 @@ pub(crate) fn shown(command: &mut Command, limit: Duration) -> Result<Outcome, T
     watched(command, limit, &mut |line, _| println!("{line}"))
 }
 
-/// Like [`shown`], but to end badly is an error.
+/// Runs `command`, whose output goes to our standard error; to end badly is an error.
 pub(crate) fn must(command: &mut Command, limit: Duration) -> Result<(), TaskError> {
-    println!("$ {}", line(command));
-    let outcome = shown(command, limit)?;
+    eprintln!("$ {}", line(command));
+    let outcome = watched(command, limit, &mut |line, _| eprintln!("{line}"))?;
     if outcome.status.success() { Ok(()) } else { Err(failed(command, outcome.status)) }
 }
 

@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::histogram::Histogram;
-use super::meter::{Meter, Pinned};
+use super::meter::{Meter, Pinned, Spent};
 use crate::error::TaskError;
 use crate::random::Random;
 
@@ -66,22 +66,8 @@ pub(crate) fn load(options: &LoadOptions) -> Result<bool, TaskError> {
     let lasted = begun.elapsed();
     let spent = Meter::read(&options.process).since(&server);
     let waited = Meter::read(&processes).since(&everyone).waited;
-    let answers = generator.latency.count().max(1) as f64;
-    println!(
-        "{}",
-        json!({
-            "connections": options.connections,
-            "rps": answers / lasted.as_secs_f64(),
-            "p50_us": generator.latency.percentile_us(50),
-            "p99_us": generator.latency.percentile_us(99),
-            "cpu_us": spent.on_cpu as f64 / answers / 1e3,
-            "cpu_us_answering": spent.answering as f64 / answers / 1e3,
-            "wait": waited as f64 / lasted.as_nanos() as f64,
-            "closed": generator.closed,
-            "actions": generator.actions,
-        })
-    );
-    Ok(generator.latency.count() > 0)
+    println!("{}", generator.report(lasted, spent, waited));
+    Ok(true)
 }
 
 struct Connection {
@@ -126,6 +112,23 @@ impl Generator {
             latency: Histogram::new(),
             actions: BTreeMap::new(),
             closed: 0,
+        })
+    }
+
+    /// What was measured, per answer. Without an answer there is no time to tell.
+    fn report(&self, lasted: Duration, spent: Spent, waited: u64) -> Value {
+        let answers = self.latency.count();
+        let told = |value: f64| (answers > 0).then_some(value);
+        json!({
+            "connections": self.connections.len(),
+            "rps": answers as f64 / lasted.as_secs_f64(),
+            "p50_us": told(self.latency.percentile_us(50)),
+            "p99_us": told(self.latency.percentile_us(99)),
+            "cpu_us": told(spent.on_cpu as f64 / answers as f64 / 1e3),
+            "cpu_us_answering": told(spent.answering as f64 / answers as f64 / 1e3),
+            "wait": waited as f64 / lasted.as_nanos() as f64,
+            "closed": self.closed,
+            "actions": self.actions,
         })
     }
 

@@ -23,9 +23,6 @@ const BUSY_MAX: f64 = 0.12;
 /// How long the busy share is looked at.
 const BUSY_WINDOW: Duration = Duration::from_millis(250);
 
-/// How long we wait for a quiet moment; then we measure anyway, and `wait` tells.
-const QUIET_LIMIT: Duration = Duration::from_secs(10);
-
 /// The thread times of some processes at one moment.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Meter(BTreeMap<u32, Thread>);
@@ -44,7 +41,7 @@ pub(super) struct Spent {
     pub(super) on_cpu: u64,
     /// On a processor, in threads that answer.
     pub(super) answering: u64,
-    /// Ready to run, but behind others in the run queue.
+    /// Ready to run, but behind others in the run queue; all threads together.
     pub(super) waited: u64,
 }
 
@@ -88,10 +85,11 @@ pub(super) fn peak_kib(process: u32) -> Option<u64> {
     line.trim().trim_end_matches("kB").trim().parse().ok()
 }
 
-/// Waits, for a bounded time, until other programs leave the machine alone.
-pub(super) fn wait_for_quiet() {
+/// Waits until other programs leave the machine alone, but not longer than `limit`:
+/// then we measure anyway, and the waiting for a processor tells.
+pub(super) fn wait_for_quiet(limit: Duration) {
     let begun = Instant::now();
-    while begun.elapsed() < QUIET_LIMIT && busy_share() > BUSY_MAX {
+    while begun.elapsed() < limit && busy_share() > BUSY_MAX {
         sleep(BUSY_WINDOW);
     }
 }

@@ -56,6 +56,14 @@ enum Name {
 impl Name {
     const ALL: [Self; 3] = [Self::Index, Self::Policy, Self::Replay];
 
+    fn name(self) -> &'static str {
+        match self {
+            Self::Index => "index",
+            Self::Policy => "policy",
+            Self::Replay => "replay",
+        }
+    }
+
     fn measure(self, quick: bool) -> Result<Vec<Row>, TaskError> {
         match self {
             Self::Index => index::index(quick),
@@ -77,10 +85,7 @@ pub(crate) fn bench(options: &BenchOptions) -> Result<bool, TaskError> {
     if options.chosen().iter().any(|name| *name != Name::Index) {
         build.args(["-p", "mailward"]);
     }
-    let built = run::watched(&mut build, BUILD_LIMIT, &mut |line, _| eprintln!("{line}"))?;
-    if !built.status.success() {
-        return Err(TaskError::Failed { command: run::line(&build), how: built.status.to_string() });
-    }
+    run::must(&mut build, BUILD_LIMIT)?;
     let mut program = Command::new(repo::target().join("release/xtask"));
     program.arg("bench-run").args(std::env::args_os().skip(2));
     let source = program.exec();
@@ -95,7 +100,7 @@ pub(crate) fn measure(options: &BenchOptions) -> Result<bool, TaskError> {
             Ok(rows) => report::print(&rows, options.json),
             Err(error) => {
                 all_made = false;
-                eprintln!("bench {name:?}: {error}");
+                eprintln!("bench {}: {error}", name.name());
             }
         }
     }

@@ -14,6 +14,7 @@ use super::meter::wait_for_quiet;
 use super::report::{Row, median};
 use super::subjects::{Subject, echo_subject, mailward_subject, postgrey_subject};
 use crate::error::TaskError;
+use crate::table::digits;
 use crate::{repo, run};
 
 /// Connections as Postfix opens them: an idle host, a busy one, one at its default limit.
@@ -44,18 +45,32 @@ const METRICS: [(&str, &str); 6] = [
     ("wait", "share"),
 ];
 
+/// How much is measured.
+struct Pace {
+    rounds: usize,
+    /// Of one round.
+    seconds: f64,
+    /// The longest wait for a quiet machine before one.
+    quiet: Duration,
+}
+
+impl Pace {
+    const FULL: Self = Self { rounds: 7, seconds: 2.0, quiet: Duration::from_secs(10) };
+    const QUICK: Self = Self { rounds: 3, seconds: 1.0, quiet: Duration::from_secs(1) };
+}
+
 /// Rounds of one subject under one number of connections.
 type Rounds = BTreeMap<(usize, usize), Vec<Value>>;
 
 /// Measures all subjects.
 pub(super) fn policy(quick: bool) -> Result<Vec<Row>, TaskError> {
-    let (rounds, seconds) = if quick { (3, 0.5) } else { (7, 2.0) };
+    let pace = if quick { Pace::QUICK } else { Pace::FULL };
     let subjects = start_all()?;
     let mut measured = Rounds::new();
-    for round in 0..rounds {
+    for round in 0..pace.rounds {
         for connections in CONNECTIONS {
             for (at, subject) in subjects.iter().enumerate() {
-                let got = one_round(subject, connections, seconds, round)?;
+                let got = one_round(subject, connections, &pace, round)?;
                 measured.entry((connections, at)).or_default().push(got);
             }
         }
@@ -76,11 +91,19 @@ fn start_all() -> Result<Vec<Subject>, TaskError> {
 }
 
 /// Loads one server once, after a short warm-up.
-fn one_round(subject: &Subject, connections: usize, seconds: f64, round: usize) -> Result<Value, TaskError> {
-    wait_for_quiet();
+fn one_round(subject: &Subject, connections: usize, pace: &Pace, round: usize) -> Result<Value, TaskError> {
+    wait_for_quiet(pace.quiet);
     load(subject, connections, 0.2, 0)?;
-    let got = load(subject, connections, seconds, round + 1)?;
-    eprintln!("policy: {}, {connections} connections, round {round}: {got}", subject.name);
+    let got = load(subject, connections, pace.seconds, round + 1)?;
+    let number = |metric: &str| got[metric].as_f64().map_or("-".into(), digits);
+    eprintln!(
+        "policy: round {round}, {connections} connections, {}: {} answers/s, {} us of processor, waited {}, {}",
+        subject.name,
+        number("rps"),
+        number("cpu_us"),
+        number("wait"),
+        got["actions"],
+    );
     Ok(got)
 }
 

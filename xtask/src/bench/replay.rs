@@ -27,6 +27,9 @@ const SEED: u64 = 1;
 /// Timed runs; the median counts.
 const RUNS: usize = 3;
 
+/// The longest wait for a quiet machine before a run.
+const QUIET_LIMIT: Duration = Duration::from_secs(10);
+
 /// The longest that one run may take.
 const RUN_LIMIT: Duration = Duration::from_secs(20 * 60);
 
@@ -47,7 +50,7 @@ pub(super) fn replay(quick: bool) -> Result<Vec<Row>, TaskError> {
     let labels = synth::write(&stream, SEED, sessions)?;
     let mut runs = Vec::new();
     for _ in 0..RUNS {
-        wait_for_quiet();
+        wait_for_quiet(QUIET_LIMIT);
         runs.push(timed(&mut command(&stream))?);
     }
     let decisions = scratch.path().join("decisions.jsonl");
