@@ -44,7 +44,7 @@ const PROOFS: &[Proof] = &[
         rounds: 20,
         runs: &[
             &["test", "--locked", "-p", "mailward", "--test", "crash"],
-            &["test", "--locked", "-p", "ledger", "--test", "crash"],
+            &["test", "--locked", "-p", "ledger", "--test", "disk", "crash"],
         ],
         limit: Duration::from_secs(60 * 60),
     },

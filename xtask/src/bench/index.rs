@@ -9,14 +9,11 @@ use crate::{repo, run};
 /// An optimised build and some minutes of measuring.
 const LIMIT: Duration = Duration::from_secs(40 * 60);
 
-/// Tells the bench to make it short.
-const QUICK_VARIABLE: &str = "MAILWARD_BENCH_QUICK";
-
 /// Runs the bench and reads its rows, one JSON object a line; other lines are remarks.
 pub(super) fn index(quick: bool) -> Result<Vec<Row>, TaskError> {
     let mut command = repo::cargo(&["bench", "--locked", "-p", "projections", "--bench", "index"]);
     if quick {
-        command.env(QUICK_VARIABLE, "1");
+        command.args(["--", "--quick"]);
     }
     let mut rows = Vec::new();
     let outcome = run::watched(&mut command, LIMIT, &mut |line, _| match Row::from_json(line) {

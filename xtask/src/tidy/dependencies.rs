@@ -124,6 +124,12 @@ mod tests {
     }
 
     #[test]
+    fn a_workspace_of_its_own_is_not_ours_to_judge() {
+        let text = "[workspace]\n[dependencies]\nlibfuzzer-sys = \"0.4\"\n";
+        expect(reasons, &[("fuzz/Cargo.toml", text)], &[]);
+    }
+
+    #[test]
     fn the_lock_is_bounded_and_must_be_there() {
         let found =
             |packages: usize| lock(&Tree::of(&[("Cargo.lock", &"[[package]]\n".repeat(packages))])).len();

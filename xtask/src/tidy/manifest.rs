@@ -36,7 +36,8 @@ pub(super) struct Manifest {
     pub(super) dependencies: Vec<Dependency>,
 }
 
-/// All manifests that can be read, the root included. Cargo itself reports the others.
+/// The manifests of the workspace, the root included. One with a workspace of its own
+/// is none of it; one that can not be read is reported by cargo itself.
 pub(super) fn all(tree: &Tree) -> Vec<Manifest> {
     let named =
         tree.files.iter().filter(|file| file.path == "Cargo.toml" || file.path.ends_with("/Cargo.toml"));
@@ -47,6 +48,9 @@ fn read(file: &SourceFile) -> Option<Manifest> {
     let table: Table = file.text.parse().ok()?;
     let mut dependencies = of_table(&table, &file.text);
     if let Some(workspace) = table.get("workspace").and_then(Value::as_table) {
+        if file.path != "Cargo.toml" {
+            return None;
+        }
         dependencies.extend(of_table(workspace, &file.text));
     }
     for target in sub_tables(table.get("target")) {
