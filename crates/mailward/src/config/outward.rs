@@ -1,0 +1,195 @@
+//! What other parts of the program are told: the engine's policy and the site's words.
+
+use model::policy::{Guards, RuleMode, TrapKind, VolumeRule};
+use model::{LinkKey, Name, Offence, PersonHash, Policy, Site, Tariff};
+
+use super::Config;
+use super::net::{Mailbox, Recipient};
+use super::settings::Settings;
+use super::url::Url;
+use super::words::FirstMode;
+
+/// Open at every domain whatever is configured (RFC 5321 §4.5.1).
+const POSTMASTER: &str = "postmaster";
+
+/// Stands for the contact where none is set; then no refusal leaves this machine.
+const NO_CONTACT: &str = "postmaster@localhost";
+
+/// Stands for the site's name where neither it nor the portal's URL is set.
+const NO_NAME: &str = "this mail server";
+
+/// Top-level names of RFC 2606: no public page and no mailbox lies below them.
+const RESERVED: [&str; 4] = ["test", "example", "invalid", "localhost"];
+
+/// The second-level names of RFC 2606, as they stand in samples.
+const SAMPLES: [&str; 3] = ["example.com", "example.net", "example.org"];
+
+impl Config {
+    /// The engine's policy. `person` makes the keyed hash of a trap address, which is given
+    /// in lower case.
+    ///
+    /// Two files that say the same make the same bytes, in whatever order they say it.
+    pub(crate) fn policy(&self, person: &dyn Fn(&str) -> PersonHash) -> Policy {
+        let settings = &self.settings;
+        Policy {
+            tariff: tariff(settings),
+            modes: modes(settings),
+            volume: volume(settings),
+            guards: guards(settings),
+            traps: self.hashed_traps(person),
+            our_names: names(&settings.own.names),
+            protected: sorted(&settings.own.networks),
+            relays: sorted(&settings.own.relays),
+            shared: names(&settings.shared_names),
+            documentation: settings.allow_documentation_prefixes,
+            keys_max: settings.keys.0,
+            learn_first: settings.mode == FirstMode::Learn,
+        }
+    }
+
+    fn hashed_traps(&self, person: &dyn Fn(&str) -> PersonHash) -> Vec<(PersonHash, TrapKind)> {
+        let mut traps: Vec<_> = self.traps.iter().map(|(who, kind)| (person(&who.0), *kind)).collect();
+        traps.sort_by_key(|(who, _)| *who);
+        traps
+    }
+
+    /// What the site says of itself to outsiders.
+    pub(crate) fn site(&self, link_key: LinkKey) -> Site {
+        let settings = &self.settings;
+        let contact = settings.portal.contact.as_ref().map_or(NO_CONTACT, |mailbox| &mailbox.0);
+        let (exempt_local, exempt_address) = exempt(settings);
+        Site {
+            name: self.site_name(),
+            portal: self.portal_url(),
+            contact: contact.to_owned(),
+            exempt_local,
+            exempt_address,
+            may_refuse: self.missing_for_refusals().is_empty(),
+            link_key,
+        }
+    }
+
+    fn site_name(&self) -> String {
+        let url = self.settings.portal.url.as_ref();
+        let title = self.settings.site.as_ref().map(|title| title.0.clone());
+        title.or_else(|| url.map(|u| u.host().to_owned())).unwrap_or_else(|| NO_NAME.to_owned())
+    }
+
+    /// Where the portal is reached; without a URL where it listens, which is of use here only.
+    fn portal_url(&self) -> String {
+        let portal = &self.settings.portal;
+        let listens = || portal.listen.0.map_or(String::new(), |at| format!("http://{at}"));
+        portal.url.as_ref().map_or_else(listens, |url| url.0.clone())
+    }
+
+    /// The lines that are missing for refusals to leave for clients outside loopback
+    /// (DESIGN §5, ‘First start’), as they can be pasted; empty when they may.
+    ///
+    /// Names that RFC 2606 reserves count as missing: they are the sample's, and a sender
+    /// could not follow them. With documentation prefixes allowed they count as real.
+    pub(crate) fn missing_for_refusals(&self) -> Vec<String> {
+        let url = (!self.has_url()).then_some("url = \"https://mailward.example.org\"");
+        let contact = (!self.has_contact()).then_some("contact = \"postmaster@example.org\"");
+        let lines = url.into_iter().chain(contact);
+        lines.map(|line| format!("{line}  # in section [portal], with your name")).collect()
+    }
+
+    fn has_url(&self) -> bool {
+        let is_fit = |url: &Url| {
+            if url.is_public() { self.is_real(url.host()) } else { self.is_local_only() }
+        };
+        self.settings.portal.url.as_ref().is_some_and(is_fit)
+    }
+
+    fn has_contact(&self) -> bool {
+        let is_fit = |contact: &Mailbox| self.is_real(contact.domain());
+        self.settings.portal.contact.as_ref().is_some_and(is_fit)
+    }
+
+    /// Whether nobody outside this machine reaches a listener.
+    fn is_local_only(&self) -> bool {
+        self.settings.policy.tcp.is_loopback() && self.settings.portal.listen.is_loopback()
+    }
+
+    fn is_real(&self, host: &str) -> bool {
+        self.settings.allow_documentation_prefixes || !is_reserved(host)
+    }
+}
+
+/// Whether RFC 2606 reserves a name.
+fn is_reserved(host: &str) -> bool {
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    let is_below = |name: &&str| host == *name || host.ends_with(&format!(".{name}"));
+    RESERVED.iter().chain(&SAMPLES).any(is_below)
+}
+
+fn tariff(settings: &Settings) -> Tariff {
+    let sentence = &settings.sentence;
+    Tariff {
+        per_unit: sentence.per_unit,
+        floor: sentence.floor,
+        cap: sentence.cap,
+        doublings: u8::try_from(sentence.doublings.0).unwrap_or(u8::MAX),
+    }
+}
+
+/// The rules whose mode is not the shipped one.
+fn modes(settings: &Settings) -> Vec<(Offence, RuleMode)> {
+    let rules = &settings.rules;
+    let set = [
+        (Offence::SpamVolume, rules.volume.mode.0),
+        (Offence::Trap, rules.trap.0),
+        (Offence::Helo, rules.helo.0),
+        // The connection score is one rule with two numbers: OFF-10 and OFF-11.
+        (Offence::ReverseDns, rules.connection.0),
+        (Offence::Dynamic, rules.connection.0),
+    ];
+    let shipped = Policy::shipped();
+    set.into_iter().filter(|(offence, mode)| shipped.mode(*offence) != *mode).collect()
+}
+
+fn volume(settings: &Settings) -> VolumeRule {
+    let rule = &settings.rules.volume;
+    VolumeRule {
+        first_hit: rule.first_hit.0,
+        units_hour: rule.units_hour.0,
+        units_day: rule.units_day.0,
+        share_percent: rule.share.0,
+        messages_min: rule.messages.0,
+        dump_units: rule.dump.0,
+    }
+}
+
+fn guards(settings: &Settings) -> Guards {
+    let guards = &settings.guards;
+    Guards {
+        classes: guards.classes,
+        ratio: guards.ratio,
+        attempts: guards.attempts,
+        blocks_per_minute: guards.blocks_per_minute.0,
+    }
+}
+
+fn names(domains: &[model::Domain]) -> Vec<Name> {
+    sorted(domains).iter().map(|domain| Name::new(domain.as_str().as_bytes())).collect()
+}
+
+fn sorted<T: Clone + Ord>(items: &[T]) -> Vec<T> {
+    let mut items = items.to_vec();
+    items.sort();
+    items.dedup();
+    items
+}
+
+/// Recipients that are open to blocked hosts: local parts, whole addresses.
+fn exempt(settings: &Settings) -> (Vec<String>, Vec<String>) {
+    let mut local = vec![POSTMASTER.to_owned()];
+    let mut address: Vec<String> = settings.portal.contact.iter().map(|contact| contact.0.clone()).collect();
+    for recipient in &settings.own.exempt {
+        match recipient {
+            Recipient::Local(name) => local.push(name.clone()),
+            Recipient::Address(whole) => address.push(whole.0.clone()),
+        }
+    }
+    (sorted(&local), sorted(&address))
+}

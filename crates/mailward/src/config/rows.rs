@@ -1,0 +1,242 @@
+//! The one table of all settings.
+//!
+//! All we say of a setting stands in its row: name, type, default, meaning. The reader, the
+//! sample, `config show` and the manual are made from it.
+
+use super::forms::{Mismatch, Node, Shown, Value};
+use super::settings::Settings;
+
+/// One setting.
+#[derive(Debug)]
+pub(crate) struct Row {
+    /// Section and key, as in `policy.tcp`.
+    pub(crate) name: &'static str,
+    /// Its field, which knows the type and with it the unit.
+    pub(super) slot: Slot,
+    /// The default as a TOML value; none for what is not set.
+    pub(crate) default: Option<&'static str>,
+    /// A value to show where there is no default, or an empty one.
+    pub(crate) example: Option<&'static str>,
+    /// Whether its value stands in no output, not even for the operator, who may pass it on.
+    pub(crate) withheld: bool,
+    /// One line: what it does.
+    pub(crate) doc: &'static str,
+}
+
+/// A field of [`Settings`] behind its type.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Slot {
+    /// Reads a value into it.
+    pub(super) read: fn(&mut Settings, Node<'_>) -> Result<(), Vec<Mismatch>>,
+    /// The value that it holds.
+    pub(super) shown: fn(&Settings) -> Shown,
+    /// What a good value is.
+    pub(super) expected: fn() -> String,
+}
+
+/// The slot of a field.
+macro_rules! slot {
+    ($($field:ident).+) => {
+        Slot {
+            read: |settings, node| Value::read(node).map(|value| settings.$($field).+ = value),
+            shown: |settings| settings.$($field).+.shown(),
+            expected: || expected_of(|settings: &Settings| &settings.$($field).+),
+        }
+    };
+}
+
+/// What a good value of the field is that `_field` leads to.
+fn expected_of<T: Value>(_field: fn(&Settings) -> &T) -> String {
+    T::expected()
+}
+
+/// A setting with a default.
+const fn row(name: &'static str, slot: Slot, default: &'static str, doc: &'static str) -> Row {
+    Row { name, slot, default: Some(default), example: None, withheld: false, doc }
+}
+
+/// A setting that is not set by default.
+const fn unset(name: &'static str, slot: Slot, example: &'static str, doc: &'static str) -> Row {
+    Row { name, slot, default: None, example: Some(example), withheld: false, doc }
+}
+
+/// A list that is empty by default.
+const fn list(name: &'static str, slot: Slot, example: &'static str, doc: &'static str) -> Row {
+    Row { name, slot, default: Some("[]"), example: Some(example), withheld: false, doc }
+}
+
+/// A list of trap addresses.
+const fn traps(name: &'static str, slot: Slot, example: &'static str, doc: &'static str) -> Row {
+    Row { withheld: true, ..list(name, slot, example, doc) }
+}
+
+/// A section of the file.
+#[derive(Debug)]
+pub(crate) struct Section {
+    /// Its name; empty for what stands before the first section.
+    pub(crate) name: &'static str,
+    /// One line: what it is about.
+    pub(crate) doc: &'static str,
+}
+
+impl Section {
+    /// Whether `name` is this section or one above it.
+    pub(super) fn is_or_holds(&self, name: &str) -> bool {
+        self.name == name || self.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'))
+    }
+
+    /// Its settings, in the order of the table.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &'static Row> {
+        ROWS.iter().filter(|row| row.section() == self.name)
+    }
+}
+
+impl Row {
+    /// The section's name.
+    pub(crate) fn section(&self) -> &'static str {
+        self.name.rsplit_once('.').map_or("", |(section, _)| section)
+    }
+
+    /// The name inside its section.
+    pub(crate) fn key(&self) -> &'static str {
+        self.name.rsplit_once('.').map_or(self.name, |(_, key)| key)
+    }
+
+    /// What a good value is.
+    pub(crate) fn expected(&self) -> String {
+        (self.slot.expected)()
+    }
+}
+
+/// All sections, in the order of the sample.
+pub(crate) const SECTIONS: &[Section] = &[
+    Section { name: "", doc: "The daemon as a whole; stands before the first section." },
+    Section { name: "portal", doc: "Where blocked people read why, and how to get out." },
+    Section { name: "policy", doc: "Where Postfix asks (check_policy_service)." },
+    Section { name: "control", doc: "Where the command line reaches the daemon." },
+    Section { name: "own", doc: "What is ours, and who relays for us." },
+    Section { name: "traps", doc: "Addresses that nobody has reason to write to; they appear in no output." },
+    Section {
+        name: "sentence",
+        doc: "How long a block lasts: units × per-unit, at least floor, doubled for repeats, at most cap.",
+    },
+    Section { name: "rules.spam-volume", doc: "OFF-1: messages judged spam." },
+    Section { name: "rules.trap", doc: "OFF-2: mail to trap addresses." },
+    Section { name: "rules.helo", doc: "OFF-9: strangers that greet with one of own.names." },
+    Section { name: "rules.connection", doc: "What HELO and reverse DNS say together." },
+    Section { name: "guards", doc: "What keeps the rules from hitting the innocent." },
+    Section { name: "shared", doc: "Senders that many share: their addresses are never blocked." },
+    Section { name: "journal", doc: "Everything that came in, for replay and recovery; rotating." },
+    Section { name: "memory", doc: "What is remembered of senders." },
+    Section { name: "log", doc: "The daemon's own log." },
+];
+
+/// All settings, by section.
+#[rustfmt::skip] // one setting, two or three lines
+pub(crate) const ROWS: &[Row] = &[
+    row("data-dir", slot!(data_dir), "'/var/lib/mailward'",
+        "Where ledger, journal and keys are kept."),
+    row("mode", slot!(mode), "'learn'",
+        "What the very first start does; later `mailward enforce` decides. Learning records and refuses nothing."),
+    row("node", slot!(node), "1",
+        "This host's number, different on each host of a site; it stands in case references such as n1-48211."),
+    unset("site", slot!(site), "'Example Networks'",
+        "Your name in headlines. Without it the portal's host name stands there."),
+    row("allow-documentation-prefixes", slot!(allow_documentation_prefixes), "false",
+        "For demonstrations and tests: documentation addresses may be blocked, and every listener must be on loopback."),
+
+    unset("portal.url", slot!(portal.url), "'https://mailward.example.org'",
+        "Where the public reaches the portal. Without it nothing is refused."),
+    row("portal.listen", slot!(portal.listen), "'127.0.0.1:12380'",
+        "Where the portal listens; a web server with a certificate stands in front of it."),
+    unset("portal.contact", slot!(portal.contact), "'postmaster@example.org'",
+        "A mailbox that stays open to blocked hosts. Without it nothing is refused."),
+
+    row("policy.tcp", slot!(policy.tcp), "'127.0.0.1:12340'",
+        "TCP listener. It answers; what it hears counts only with trust-local."),
+    unset("policy.unix", slot!(policy.unix), "'/var/spool/postfix/mailward/policy'",
+        "Unix socket inside Postfix's chroot; what it hears counts."),
+    row("policy.trust-local", slot!(policy.trust_local), "false",
+        "Whether what the TCP listener hears counts: only when no stranger can reach it."),
+    row("policy.threads", slot!(policy.threads), "0",
+        "Threads that answer; 0 is one per core."),
+
+    unset("control.socket", slot!(control_socket), "'/var/lib/mailward/control.sock'",
+        "Unix socket of the operator's API, for its owner only. Without it control.sock in data-dir."),
+
+    list("own.networks", slot!(own.networks), "['198.51.100.0/24', '2001:db8:1::/48']",
+        "Our networks: never blocked."),
+    list("own.relays", slot!(own.relays), "['203.0.113.25']",
+        "Forwarders and upstream MX that send us other people's mail: no automatic block."),
+    list("own.names", slot!(own.names), "['mx.example.org', 'example.org']",
+        "Our MX and mail domain names: a stranger must not greet with them."),
+    row("own.exempt", slot!(own.exempt), "['postmaster', 'abuse', 'unblock']",
+        "Recipients open to blocked hosts: local parts at every domain, or addresses. Always: postmaster and portal.contact."),
+
+    traps("traps.pristine", slot!(traps.pristine), "['jdoe1987@example.org']",
+        "Addresses that never were a mailbox."),
+    unset("traps.pristine-file", slot!(traps.pristine_file), "'/etc/mailward/traps.pristine'",
+        "A file with more of them, one a line."),
+    traps("traps.recycled", slot!(traps.recycled), "['former@example.org']",
+        "Mailboxes that were closed and refused for at least a year."),
+    unset("traps.recycled-file", slot!(traps.recycled_file), "'/etc/mailward/traps.recycled'",
+        "A file with more of them, one a line."),
+
+    row("sentence.per-unit", slot!(sentence.per_unit), "'6 min'",
+        "For each unit: one unwanted message to one recipient."),
+    row("sentence.floor", slot!(sentence.floor), "'2 h'",
+        "The shortest sentence, before doubling."),
+    row("sentence.cap", slot!(sentence.cap), "'30 d'",
+        "The longest sentence."),
+    row("sentence.doublings", slot!(sentence.doublings), "4",
+        "How many earlier sentences of the last 90 days double it, at most."),
+
+    row("rules.spam-volume.mode", slot!(rules.volume.mode), "'block'",
+        "Shadow decides and records, but refuses nothing."),
+    row("rules.spam-volume.first-hit", slot!(rules.volume.first_hit), "'suspicious'",
+        "Who is blocked on the first message judged spam; suspicious: no good mail, and generic or no reverse DNS or a bad HELO."),
+    row("rules.spam-volume.units-hour", slot!(rules.volume.units_hour), "10",
+        "Units in one hour that block."),
+    row("rules.spam-volume.units-day", slot!(rules.volume.units_day), "30",
+        "Units in 24 hours that block."),
+    row("rules.spam-volume.share", slot!(rules.volume.share), "'60 %'",
+        "The least share of spam among the messages of 24 hours."),
+    row("rules.spam-volume.messages", slot!(rules.volume.messages), "10",
+        "The least number of messages that a share is taken of."),
+    row("rules.spam-volume.dump", slot!(rules.volume.dump), "500",
+        "Units in one hour that block an unknown sender whatever the share."),
+
+    row("rules.trap.mode", slot!(rules.trap), "'block'",
+        "Shadow decides and records, but refuses nothing."),
+
+    row("rules.helo.mode", slot!(rules.helo), "'block'",
+        "Shadow decides and records, but refuses nothing."),
+
+    row("rules.connection.mode", slot!(rules.connection), "'score'",
+        "Score gives points to other rules; block refuses from four points on."),
+
+    row("guards.classes", slot!(guards.classes), "true",
+        "Known senders get higher thresholds, shared ones are never blocked."),
+    row("guards.ratio", slot!(guards.ratio), "true",
+        "No block while good mail outweighs recent spam."),
+    row("guards.attempts", slot!(guards.attempts), "true",
+        "Distinct refused attempts lengthen the sentence of a sender without good mail; retries never do."),
+    row("guards.blocks-per-minute", slot!(guards.blocks_per_minute), "200",
+        "New automatic blocks a minute of senders with good mail, and of networks."),
+
+    list("shared.names", slot!(shared_names), "['outbound.example.com']",
+        "Suffixes of confirmed host names of further mailbox providers and mail services."),
+
+    row("journal.segment-size", slot!(journal.segment_size), "'64 MiB'",
+        "When a new file is begun."),
+    row("journal.total", slot!(journal.total), "'2 GiB'",
+        "All files together; the oldest go first, never one that a restart needs."),
+    row("journal.age", slot!(journal.age), "'30 d'",
+        "How long a file is kept."),
+
+    row("memory.keys", slot!(keys), "500000",
+        "Senders remembered at once; the longest unseen one gives way, never a blocked one."),
+
+    row("log.level", slot!(level), "'info'",
+        "The least important line that is written."),
+];

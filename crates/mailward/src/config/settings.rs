@@ -1,0 +1,125 @@
+//! The settings as they are after reading: one field for each row of the table.
+//!
+//! A field's type decides which texts are good values; the types stand in `forms`,
+//! `units`, `words` and `net`.
+
+use std::path::PathBuf;
+
+use model::{Domain, Prefix, Secs};
+
+use super::forms::{Count, Limit, Title};
+use super::net::{Listener, Mailbox, Recipient};
+use super::units::{Bytes, Percent};
+use super::url::Url;
+use super::words::{FirstMode, Level, Scored, Strict, Tier};
+
+/// All settings.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Settings {
+    pub(super) data_dir: PathBuf,
+    pub(super) mode: FirstMode,
+    pub(super) node: Count<1, 65_535>,
+    pub(super) site: Option<Title>,
+    pub(super) allow_documentation_prefixes: bool,
+    pub(super) portal: Portal,
+    pub(super) policy: PolicyServer,
+    pub(super) control_socket: Option<PathBuf>,
+    pub(super) own: Own,
+    pub(super) traps: Traps,
+    pub(super) sentence: Sentence,
+    pub(super) rules: Rules,
+    pub(super) guards: Guards,
+    pub(super) shared_names: Vec<Domain>,
+    pub(super) journal: Journal,
+    pub(super) keys: Count<1_000, 100_000_000>,
+    pub(super) level: Level,
+}
+
+/// `[portal]`.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Portal {
+    pub(super) url: Option<Url>,
+    pub(super) listen: Listener,
+    pub(super) contact: Option<Mailbox>,
+}
+
+/// `[policy]`: the server of Postfix's policy protocol.
+#[derive(Clone, Debug, Default)]
+pub(super) struct PolicyServer {
+    pub(super) tcp: Listener,
+    pub(super) unix: Option<PathBuf>,
+    pub(super) trust_local: bool,
+    pub(super) threads: Count<0, 256>,
+}
+
+/// `[own]`.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Own {
+    pub(super) networks: Vec<Prefix>,
+    pub(super) relays: Vec<Prefix>,
+    pub(super) names: Vec<Domain>,
+    pub(super) exempt: Vec<Recipient>,
+}
+
+/// `[traps]`.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Traps {
+    pub(super) pristine: Vec<Mailbox>,
+    pub(super) pristine_file: Option<PathBuf>,
+    pub(super) recycled: Vec<Mailbox>,
+    pub(super) recycled_file: Option<PathBuf>,
+}
+
+/// `[sentence]`.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sentence {
+    pub(super) per_unit: Secs,
+    pub(super) floor: Secs,
+    pub(super) cap: Secs,
+    pub(super) doublings: Count<0, 16>,
+}
+
+/// `[rules.…]`.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rules {
+    pub(super) volume: Volume,
+    pub(super) trap: Strict,
+    pub(super) helo: Strict,
+    pub(super) connection: Scored,
+}
+
+/// `[rules.spam-volume]`.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Volume {
+    pub(super) mode: Strict,
+    pub(super) first_hit: Tier,
+    pub(super) units_hour: Count<1, 1_000_000>,
+    pub(super) units_day: Count<1, 1_000_000>,
+    pub(super) share: Percent,
+    pub(super) messages: Count<1, 1_000_000>,
+    pub(super) dump: Count<1, 1_000_000>,
+}
+
+/// `[guards]`.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Guards {
+    pub(super) classes: bool,
+    pub(super) ratio: bool,
+    pub(super) attempts: bool,
+    pub(super) blocks_per_minute: Limit,
+}
+
+/// `[journal]`.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Journal {
+    pub(super) segment_size: Bytes,
+    pub(super) total: Bytes,
+    pub(super) age: Secs,
+}
+
+impl Settings {
+    /// The socket of the operator's API.
+    pub(super) fn control(&self) -> PathBuf {
+        self.control_socket.clone().unwrap_or_else(|| self.data_dir.join("control.sock"))
+    }
+}
