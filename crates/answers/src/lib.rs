@@ -7,9 +7,12 @@
 //! portal lays out the plain data that it gets from here.
 
 pub mod answer;
+pub mod explain;
+pub mod help;
 mod hold;
 pub mod link;
 pub mod lint;
+pub mod page;
 pub mod public;
 pub mod session;
 #[cfg(test)]
@@ -18,7 +21,10 @@ pub mod texts;
 pub mod when;
 
 pub use answer::{Answer, Tell, answer};
+pub use explain::explain;
+pub use help::{HelpPage, help_page};
 pub use lint::{OverBudget, lint};
+pub use page::{CasePage, LookupPage, case_page, lookup_page, reference_page};
 pub use public::{Public, Reply};
 pub use session::{ConnectionScore, Session};
 pub use when::When;

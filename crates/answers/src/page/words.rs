@@ -1,0 +1,134 @@
+//! Sentences of the pages: polite, exact, and accusing nobody (S80, S104, S105).
+
+use model::case::BlockKind;
+use model::event::RuleStamp;
+use model::reasons::{Reason, by_number};
+use model::{Evidence, Key, Offence, Prefix, Site};
+use projections::view::KEPT_AFTER_END;
+use projections::{CaseView, View};
+
+use super::State;
+use crate::texts;
+use crate::when::When;
+
+/// The site's name, or its portal's host while it has none.
+pub(crate) fn site_name(site: &Site) -> String {
+    let host = site.portal.split("://").last().unwrap_or("");
+    let name = if site.name.is_empty() { host } else { &site.name };
+    if name.is_empty() { "this site".to_owned() } else { name.to_owned() }
+}
+
+/// “Your mail server 192.0.2.25 is blocked at Example Networks”.
+pub(crate) fn headline(site: &Site, key: &Key, kind: BlockKind, state: State) -> String {
+    let (what, site) = (of_reader(key), site_name(site));
+    let upper = |text: &str| {
+        let mut chars = text.chars();
+        chars.next().map_or_else(String::new, |c| c.to_uppercase().collect::<String>() + chars.as_str())
+    };
+    match (state, kind) {
+        (State::Shadow, _) => format!("{} is not blocked at {site}", upper(&what)),
+        (State::Lifted, _) => format!("The block of {what} at {site} was lifted"),
+        (State::Ended, _) => format!("{} is no longer blocked at {site}", upper(&what)),
+        (_, BlockKind::Rbl) => format!("{} is blocked at {site}", upper(&what)),
+        (_, BlockKind::NullRoute) => format!("{} can not reach {site}", upper(&what)),
+    }
+}
+
+/// The first sentence: why the reader is here (S76).
+pub(crate) fn because(key: &Key, kind: BlockKind, state: State, reason: &Reason) -> String {
+    let why = reason.because;
+    match (state, kind) {
+        (State::Shadow, _) => {
+            format!(
+                "A rule that is on trial would block it because {why}. Its mail is accepted all the same."
+            )
+        }
+        (State::Lifted | State::Ended, _) => {
+            format!("It was blocked because {why}. That is over; its mail is accepted again.")
+        }
+        (_, BlockKind::Rbl) => {
+            format!("Mail from {} is refused here because {why}.", of_it(key))
+        }
+        (_, BlockKind::NullRoute) => {
+            format!("Connections from {} to our mail servers are dropped because {why}.", of_it(key))
+        }
+    }
+}
+
+fn of_reader(key: &Key) -> String {
+    match key {
+        Key::Net(prefix) if prefix.is_host() => format!("your mail server {prefix}"),
+        Key::Net(prefix @ Prefix::V6(_, 64)) => format!("your mail server's network {prefix}"),
+        Key::Net(prefix) => format!("the network {prefix}"),
+        Key::Domain(domain) => format!("mail of {}", domain.as_str()),
+        Key::DomainAt(domain, prefix) => format!("mail of {} from {prefix}", domain.as_str()),
+    }
+}
+
+fn of_it(key: &Key) -> &'static str {
+    match key {
+        Key::Net(prefix) if prefix.is_host() => "it",
+        Key::Net(_) => "this network",
+        Key::Domain(_) | Key::DomainAt(..) => "this domain",
+    }
+}
+
+/// `OFF-1, version 1, policy 00000000feedfeed`: what an operator needs to find the rule.
+pub(crate) fn rule(stamp: &RuleStamp) -> String {
+    format!("{}, version {}, policy {:016x}", stamp.offence.id(), stamp.engine, stamp.policy)
+}
+
+/// The help page that fits a reason.
+pub(crate) fn help_topic(reason: &Reason) -> &'static str {
+    match reason.offence {
+        Offence::SpamVolume | Offence::Trap => "spam",
+        Offence::Helo => "helo",
+        Offence::ReverseDns | Offence::Dynamic => "connection",
+        _ => "blocked",
+    }
+}
+
+/// What is kept of a session and for how long (REQUIREMENTS B.15).
+pub(crate) fn retention() -> String {
+    format!(
+        "Of the sessions behind a block we keep time, address, port, HELO name, reverse DNS name, number of \
+         recipients and the filter's judgement; sender and recipients only as keyed hashes. No text of any \
+         message is kept. Such a record is deleted after {}; this page closes {} after the block has ended. \
+         If it holds data about you that are wrong or should go, write to the address above.",
+        model::evidence::KEPT,
+        KEPT_AFTER_END
+    )
+}
+
+/// A text for somebody who only sent a mail, to pass on (S82, S49); empty when there is
+/// nothing to ask for.
+pub(crate) fn forward(
+    view: &View,
+    case: &CaseView,
+    evidence: &[Evidence],
+    state: State,
+    link: &str,
+) -> String {
+    let Some(opened) = case.case.opened.as_ref().filter(|_| state.is_in_force()) else {
+        return String::new();
+    };
+    let (site, reason) = (&view.site, by_number(opened.reason));
+    let of_key = case.key.prefix().filter(|p| p.is_host()).map(Prefix::addr);
+    let client = of_key.or(evidence.first().map(|e| e.client.addr));
+    let error = client.map_or_else(String::new, |ip| {
+        format!("The error is:\n  {}\n", texts::blocked(site, reason, ip, link).get())
+    });
+    format!(
+        "Hello,\n\
+         mail from our server {key} to {site} has been refused since {since}. They say that {because}. \
+         The block ends by itself at {until}.\n\
+         {error}\
+         What to check, and how to write to them, stands here:\n  {link}\n\
+         Could you please look into it?\n",
+        key = case.key,
+        site = site_name(site),
+        since = When::minute(opened.from),
+        because = reason.because,
+        until = When::minute_up(case.case.until()),
+    )
+}
