@@ -80,6 +80,12 @@ impl View {
             .max_by_key(|threat| threat.force)
     }
 
+    /// Whether the client's key has credit for good mail.
+    pub fn has_credit(&self, addr: IpAddr) -> bool {
+        let known = self.cases.key(&Key::of_client(addr));
+        known.and_then(|k| k.standing).is_some_and(|s| s.credit)
+    }
+
     /// A case by its id.
     pub fn case(&self, id: CaseId) -> Option<&Arc<CaseView>> {
         self.cases.get(id)
@@ -116,6 +122,16 @@ impl Projector {
     /// The state so far; cheap.
     pub fn view(&self) -> View {
         self.view.clone()
+    }
+
+    /// The state so far, to look at in place.
+    pub fn current(&self) -> &View {
+        &self.view
+    }
+
+    /// Sets the mode without an event: for a replay that enforces from its first line.
+    pub fn set_mode(&mut self, mode: Mode) {
+        self.view.mode = mode;
     }
 
     /// Changes the site's words (a reload).
