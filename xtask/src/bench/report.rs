@@ -50,29 +50,35 @@ pub(super) fn print(rows: &[Row], json: bool) {
             println!("{}", row.to_json());
         }
     } else if let Some(first) = rows.first() {
-        println!("{}\n{}\n", first.bench, table(rows));
+        println!("== {}\n{}\n", first.bench, tables(rows));
     }
 }
 
-/// One line for each case and subject, one column for each metric.
-fn table(rows: &[Row]) -> String {
+/// A table for each case: one line for a subject, one column for a metric.
+fn tables(rows: &[Row]) -> String {
+    let cases = in_order(rows.iter().map(|row| row.case.as_str()));
+    let tables = cases.iter().map(|case| {
+        let of_case: Vec<&Row> = rows.iter().filter(|row| row.case == *case).collect();
+        format!("{case}\n{}", table(&of_case))
+    });
+    tables.collect::<Vec<_>>().join("\n\n")
+}
+
+fn table(rows: &[&Row]) -> String {
     let columns = in_order(rows.iter().map(|row| (row.metric.as_str(), row.unit.as_str())));
-    let lines = in_order(rows.iter().map(|row| (row.case.as_str(), row.subject.as_str())));
-    let mut head = vec!["case".to_owned(), "subject".to_owned()];
-    head.extend(columns.iter().map(|(metric, unit)| format!("{metric} [{unit}]")));
-    let head: Vec<&str> = head.iter().map(String::as_str).collect();
-    let body: Vec<_> = lines.iter().map(|line| table_line(rows, *line, &columns)).collect();
+    let subjects = in_order(rows.iter().map(|row| row.subject.as_str()));
+    let titles: Vec<String> = columns.iter().map(|(metric, unit)| format!("{metric} [{unit}]")).collect();
+    let head: Vec<&str> = std::iter::once("subject").chain(titles.iter().map(String::as_str)).collect();
+    let body: Vec<_> = subjects.iter().map(|subject| line(rows, subject, &columns)).collect();
     lay_out(&head, &body)
 }
 
-fn table_line(rows: &[Row], (case, subject): (&str, &str), columns: &[(&str, &str)]) -> Vec<String> {
+fn line(rows: &[&Row], subject: &str, columns: &[(&str, &str)]) -> Vec<String> {
     let cell = |(metric, unit): &(&str, &str)| {
-        let mut of_line = rows.iter().filter(|row| row.case == case && row.subject == subject);
-        of_line
-            .find(|row| row.metric == *metric && row.unit == *unit)
-            .map_or("-".into(), |row| digits(row.value))
+        let mut own = rows.iter().filter(|row| row.subject == subject);
+        own.find(|row| row.metric == *metric && row.unit == *unit).map_or("-".into(), |row| digits(row.value))
     };
-    [case.to_owned(), subject.to_owned()].into_iter().chain(columns.iter().map(cell)).collect()
+    std::iter::once(subject.to_owned()).chain(columns.iter().map(cell)).collect()
 }
 
 /// Each value once, in the order of first appearance.
@@ -120,17 +126,24 @@ mod tests {
     }
 
     #[test]
-    fn the_table_has_a_line_for_a_subject_and_a_column_for_a_metric() {
+    fn a_case_has_a_table_with_a_line_for_a_subject_and_its_own_columns() {
+        let other = Row { case: "1 connection".into(), ..row("echo", "p99_us", 10.9, "us") };
         let rows = [
             row("echo", "rps", 170_704.0, "1/s"),
             row("echo", "cpu_us", 5.2, "us"),
             row("postgrey", "rps", 1855.0, "1/s"),
+            other,
         ];
         assert_eq!(
-            table(&rows),
-            "case            subject   rps [1/s]  cpu_us [us]\n\
-             10 connections  echo         170704        5.200\n\
-             10 connections  postgrey       1855            -"
+            tables(&rows),
+            "10 connections\n\
+             subject   rps [1/s]  cpu_us [us]\n\
+             echo         170704        5.200\n\
+             postgrey       1855            -\n\
+             \n\
+             1 connection\n\
+             subject  p99_us [us]\n\
+             echo           10.90"
         );
     }
 
