@@ -39,9 +39,9 @@ pub struct Index {
     /// Marks of single IPv4 addresses, by their 32 bits.
     v4: Tree<0>,
     /// Marks of IPv6 /64s, by their shuffled 64 bits.
-    net6: Tree<2>,
+    net6: Tree<4>,
     /// Marks of single IPv6 addresses, by their shuffled 128 bits.
-    host6: Tree<6>,
+    host6: Tree<12>,
     own4: Own,
     own6: Own,
     shuffle: Shuffle,

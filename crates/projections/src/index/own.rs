@@ -115,3 +115,23 @@ fn covers((start, len): Key, addr: u128) -> bool {
     // Lengths are 1 to 127.
     addr & u128::MAX << (128 - len) == start
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_row_knows_the_narrowest_row_around_it() {
+        let row = |start: u128, len| Entry { key: (start << 96, len), mark: Mark { class: 1, until_min: 1 } };
+        let rows = Own::of(&[
+            row(0xc000_0000, 16),
+            row(0xc000_0100, 24),
+            row(0xc000_0200, 24),
+            row(0xc000_0200, 26),
+            row(0xc000_0280, 25),
+            row(0xc001_0000, 17),
+        ]);
+        let around: Vec<u32> = rows.rows.iter().map(|row| row.around).collect();
+        assert_eq!(around, [NONE, 0, 0, 2, 2, NONE]);
+    }
+}

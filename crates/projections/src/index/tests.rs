@@ -283,3 +283,13 @@ fn a_sweep_looks_at_a_bounded_part_and_the_next_goes_on() {
     assert_eq!(sweep_all(&mut index, NOW), 0x1_0000 - 512);
     assert!(index.is_empty());
 }
+
+#[test]
+fn a_sweep_stops_after_some_thousand_marks() {
+    let mut index = Index::new([1, 2]);
+    let holding = (0..16 * 1024).map(|low| (Prefix::V4(low, 32), NOW + 1));
+    let changes = holding.chain([(Prefix::V4(1 << 16, 32), NOW)]);
+    index
+        .apply(changes.map(|(prefix, until_min)| Change::set(prefix, Mark { class: 1, until_min }).unwrap()));
+    assert_eq!([index.sweep(NOW), index.sweep(NOW)], [0, 1]);
+}

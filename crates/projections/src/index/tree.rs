@@ -8,9 +8,9 @@
 use std::sync::Arc;
 
 use super::Mark;
-use super::leaf::Leaf;
+use super::leaf::{Leaf, Scratch};
 use super::memory::allocation;
-use super::merge::{Edit, Entry, merge};
+use super::merge::Edit;
 
 /// Bits of the leaf number that each level takes, root first; together 16.
 const ROOT_BITS: u32 = 6;
@@ -26,7 +26,7 @@ const SWEEP_LEAVES_MAX: usize = LEAVES / 256;
 /// One sweep stops when it has read this many marks: some 50 µs.
 const SWEEP_ENTRIES_MAX: usize = 16 * 1024;
 
-/// Marks of keys of `32 + 16 · TAIL` bits; see the module's text.
+/// Marks of keys of `4 + TAIL` bytes; see the module's text.
 #[derive(Clone)]
 pub(super) struct Tree<const TAIL: usize> {
     root: Arc<Root<TAIL>>,
@@ -148,11 +148,9 @@ impl<const TAIL: usize> Tree<TAIL> {
             return;
         }
         let number = leaf_number::<TAIL>(edits[0].key);
-        let old = self.leaf(number);
-        let rests = edits.iter().map(|e| Edit { key: Leaf::<TAIL>::rest_of(e.key), ..*e });
-        scratch.entries.clear();
-        merge(old.into_iter().flat_map(Leaf::entries), rests, &mut scratch.entries);
-        self.replace(number, scratch);
+        let rests = edits.iter().map(|edit| Edit { key: Leaf::<TAIL>::rest_of(edit.key), ..*edit });
+        let new = Leaf::edited(self.leaf(number), rests, scratch);
+        self.replace(number, new);
     }
 
     /// Returns how many marks it read.
@@ -160,38 +158,29 @@ impl<const TAIL: usize> Tree<TAIL> {
         let Some(leaf) = self.leaf(number) else { return 0 };
         let seen = leaf.len();
         if leaf.has_expired(now_min) {
-            scratch.entries.clear();
-            scratch.entries.extend(leaf.entries().filter(|e| e.mark.holds(now_min)));
-            self.replace(number, scratch);
+            let new = leaf.swept(now_min, scratch);
+            self.replace(number, new);
         }
         seen
     }
 
-    /// Puts the leaf of `scratch.entries` in the place of leaf `number`.
-    fn replace(&mut self, number: u16, scratch: &mut Scratch) {
-        let new = Leaf::of(&scratch.entries, &mut scratch.words);
-        let (bits, gone) = (usize::from(number), new.is_none());
+    /// Puts `new` in the place of leaf `number`.
+    fn replace(&mut self, number: u16, new: Option<Leaf<TAIL>>) {
+        let (bits, len) = (usize::from(number), new.as_ref().map_or(0, Leaf::len));
         let root = Arc::make_mut(&mut self.root);
         let in_root = root.slot(bits >> (MIDDLE_BITS + BOTTOM_BITS));
         let middle = Arc::make_mut(in_root.get_or_insert_default());
         let in_middle = middle.slot(bits >> BOTTOM_BITS);
         let bottom = Arc::make_mut(in_middle.get_or_insert_default());
         let old = std::mem::replace(bottom.slot(bits), new);
-        if gone && bottom.is_empty() {
+        if len == 0 && bottom.is_empty() {
             *in_middle = None;
             if middle.is_empty() {
                 *in_root = None;
             }
         }
-        self.len = self.len + scratch.entries.len() - old.map_or(0, |leaf| leaf.len());
+        self.len = self.len + len - old.map_or(0, |leaf| leaf.len());
     }
-}
-
-/// Space kept from leaf to leaf within one batch.
-#[derive(Default)]
-struct Scratch {
-    entries: Vec<Entry<u128>>,
-    words: Vec<u16>,
 }
 
 #[inline]
