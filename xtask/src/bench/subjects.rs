@@ -91,14 +91,20 @@ fn free_address() -> Result<SocketAddr, TaskError> {
 /// the daemon fill its index with that many blocks of random addresses from a fixed
 /// seed before it listens; they stand in no ledger.
 pub(super) fn mailward_subject(blocks: u32) -> Result<Subject, TaskError> {
-    let address = free_address()?;
+    let (address, portal) = (free_address()?, free_address()?);
     let scratch = Scratch::new(&format!("mailward-{blocks}"))?;
+    // Without a portal and a contact it would refuse nothing; RFC 2606 names count as
+    // none unless documentation is allowed.
     let text = format!(
-        "mode = \"enforce\"\n\
-         data-dir = \"{}\"\n\
-         \n\
+        "data-dir = '{}'\n\
+         mode = 'enforce'\n\
+         allow-documentation-prefixes = true\n\
+         [portal]\n\
+         url = 'http://{portal}'\n\
+         listen = '{portal}'\n\
+         contact = 'postmaster@example.org'\n\
          [policy]\n\
-         listen = [\"{address}\"]\n\
+         tcp = '{address}'\n\
          trust-local = true\n",
         scratch.path().join("data").display(),
     );
