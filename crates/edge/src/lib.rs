@@ -1,1 +1,22 @@
 //! Everything that touches a socket, a file or a clock.
+//!
+//! Servers and followers read what strangers send, answer with what `answers` made from
+//! the newest [`Views`], and hand what they saw to the [`Intake`]. They judge nobody and
+//! wait for nobody but their peer.
+//!
+//! What is needed from the program is a trait here, and the program implements it.
+
+pub mod clock;
+pub mod intake;
+pub mod listen;
+pub mod persons;
+pub mod views;
+
+pub use clock::{Clock, Jump, NotManual, Start};
+pub use intake::{Full, Intake};
+pub use listen::ListenError;
+pub use persons::Persons;
+pub use views::{Published, Views};
+
+#[cfg(test)]
+mod testing;
