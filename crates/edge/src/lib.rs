@@ -10,6 +10,7 @@ pub mod clock;
 pub mod intake;
 pub mod listen;
 pub mod persons;
+pub mod policy;
 pub mod views;
 
 pub use clock::{Clock, Jump, NotManual, Start};

@@ -1,0 +1,267 @@
+//! The server over real sockets: on loopback, and in a folder of the test's own.
+
+mod answers;
+mod hostile;
+mod life;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use model::case::{BlockKind, Opened};
+use model::event::{Cause, EventId, FORMAT, Node, StandingChange};
+use model::sentence::{Severity, Tariff};
+use model::{
+    Actor, Body, CaseId, Class, Envelope, Hybrid, LinkKey, Millis, Mode, Name, Observation, Secs, Site,
+};
+use projections::Projector;
+
+use super::*;
+use crate::intake::Full;
+use crate::testing::Folder;
+use crate::views::Published;
+
+/// 2026-11-21 22:40:07 UTC.
+const NOW: Millis = Millis::from_secs(1_795_300_807);
+
+/// For so long a test waits for what must come; it is never what a test asserts.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The names of a usual request, as Postfix sends them.
+const USUAL: [(&str, &str); 10] = [
+    ("request", "smtpd_access_policy"),
+    ("protocol_state", "RCPT"),
+    ("client_address", "192.0.2.25"),
+    ("client_name", "mail.example.net"),
+    ("reverse_client_name", "mail.example.net"),
+    ("client_port", "40001"),
+    ("helo_name", "mail.example.net"),
+    ("sender", "a@example.net"),
+    ("recipient", "b@example.org"),
+    ("instance", "7b.65.0"),
+];
+
+/// A usual request, but for `changes`.
+fn request(changes: &[(&str, &str)]) -> Vec<u8> {
+    let kept = USUAL.iter().filter(|(name, _)| changes.iter().all(|(changed, _)| changed != name));
+    let lines: Vec<_> = kept.chain(changes).map(|(name, value)| (*name, value.as_bytes())).collect();
+    let mut bytes = Vec::new();
+    wire::policy::encode(&lines, &mut bytes).unwrap();
+    bytes
+}
+
+/// An intake with so much room.
+#[derive(Default)]
+struct Heard {
+    seen: Mutex<Vec<Observation>>,
+    room: usize,
+}
+
+impl Intake for Heard {
+    fn offer(&self, seen: Observation) -> Result<(), Full> {
+        let mut all = self.seen.lock().unwrap();
+        if all.len() == self.room {
+            return Err(Full);
+        }
+        all.push(seen);
+        Ok(())
+    }
+}
+
+/// A server with everything around it that a test moves.
+struct Stage {
+    server: Option<Running>,
+    published: Arc<Published>,
+    projector: Projector,
+    heard: Arc<Heard>,
+    clock: Clock,
+    path: PathBuf,
+    _folder: Folder,
+}
+
+impl Stage {
+    fn new() -> Stage {
+        Stage::with(|_| {})
+    }
+
+    /// On a unix socket and a free TCP port of loopback, with these changes.
+    fn with(change: impl FnOnce(&mut Config)) -> Stage {
+        Stage::with_room(1000, change)
+    }
+
+    fn with_room(room: usize, change: impl FnOnce(&mut Config)) -> Stage {
+        let folder = Folder::new();
+        let path = folder.path("policy");
+        let mut projector = Projector::new(Arc::new(site()), Vec::new(), true, [1, 2]);
+        projector.apply(1, &event(1, None, NOW, Body::ModeChanged(Mode::Live)));
+        let published = Arc::new(Published::new(projector.view()));
+        let heard = Arc::new(Heard { room, ..Heard::default() });
+        let clock = Clock::manual(NOW);
+        let mut config = Config {
+            tcp: Some("127.0.0.1:0".parse().unwrap()),
+            unix: Some(path.clone()),
+            ..Config::new(Name::new(b"mx.example.org"))
+        };
+        change(&mut config);
+        let means = Means {
+            views: published.clone(),
+            intake: heard.clone(),
+            clock: clock.clone(),
+            persons: persons(),
+        };
+        let server = Some(serve(config, means).unwrap());
+        Stage { server, published, projector, heard, clock, path, _folder: folder }
+    }
+
+    fn server(&self) -> &Running {
+        self.server.as_ref().unwrap()
+    }
+
+    fn counters(&self) -> Counts {
+        self.server().counters()
+    }
+
+    fn unix(&self) -> Peer<UnixStream> {
+        let stream = UnixStream::connect(&self.path).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        Peer { stream, unread: Vec::new() }
+    }
+
+    fn tcp(&self) -> Peer<TcpStream> {
+        let stream = TcpStream::connect(self.server().tcp_addr().unwrap()).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        Peer { stream, unread: Vec::new() }
+    }
+
+    /// Publishes a block of `key` as case `n1-<seq>`, for an hour from `from` on.
+    fn block(&mut self, seq: u64, key: &str, from: Millis) {
+        let body = Body::CaseOpened(Opened {
+            kind: BlockKind::Rbl,
+            reason: 2,
+            from,
+            until: from.plus(Secs::HOUR),
+            caused_at: from,
+            units: Vec::new(),
+            repeats: 0,
+            severity: Severity::Minor,
+            class: Class::Unknown,
+            facts: Vec::new(),
+            tariff: Tariff::SHIPPED,
+        });
+        self.apply(seq, &event(seq, Some(key), from, body));
+    }
+
+    /// Publishes that a key has good mail.
+    fn credit(&mut self, seq: u64, key: &str) {
+        let change = StandingChange { class: Class::Known, credit: true, pass_until: None };
+        self.apply(seq, &event(seq, Some(key), NOW, Body::StandingChanged(change)));
+    }
+
+    fn apply(&mut self, seq: u64, event: &Envelope) {
+        self.projector.apply(seq, event);
+        self.published.publish(self.projector.view());
+    }
+
+    /// Waits for `count` observations: they are offered after the answer was sent.
+    fn heard(&self, count: usize) -> Vec<Observation> {
+        wait_for(|| self.heard.seen.lock().unwrap().len() >= count);
+        self.heard.seen.lock().unwrap().clone()
+    }
+}
+
+/// Waits until something holds that must come to hold.
+#[track_caller]
+fn wait_for(holds: impl Fn() -> bool) {
+    let began = std::time::Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < PATIENCE, "it does not come");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn persons() -> Persons {
+    Persons::new([7; 16])
+}
+
+fn site() -> Site {
+    Site {
+        name: "Example Networks".into(),
+        portal: "https://mw.example.org".into(),
+        contact: "postmaster@example.org".into(),
+        exempt_local: vec!["postmaster".into(), "abuse".into()],
+        exempt_address: Vec::new(),
+        may_refuse: true,
+        link_key: LinkKey { secret: [7; 32], epoch: 1 },
+    }
+}
+
+fn case(seq: u64) -> CaseId {
+    CaseId(EventId { node: Node(1), life: 1, seq })
+}
+
+fn event(seq: u64, key: Option<&str>, at: Millis, body: Body) -> Envelope {
+    Envelope {
+        format: FORMAT,
+        site: 1,
+        id: case(seq).0,
+        prev: [0; 32],
+        at: Hybrid { wall: at, count: 0 },
+        cause: Cause::Input(1, 0),
+        actor: Actor::Engine,
+        rule: None,
+        mode: Mode::Live,
+        case: key.map(|_| case(seq)),
+        key: key.map(|k| k.parse().unwrap()),
+        scope: None,
+        link_epoch: 1,
+        evidence: Vec::new(),
+        must_understand: false,
+        body,
+    }
+}
+
+/// One end of a connection, as Postfix holds it.
+struct Peer<S> {
+    stream: S,
+    unread: Vec<u8>,
+}
+
+impl<S: Read + Write> Peer<S> {
+    fn send(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).unwrap();
+    }
+
+    /// The next answer without `action=` and the empty line; `closed` instead of one.
+    fn answer(&mut self) -> String {
+        loop {
+            if let Some(end) = self.unread.windows(2).position(|w| w == b"\n\n") {
+                let line = self.unread.drain(..end + 2).collect::<Vec<_>>();
+                let text = String::from_utf8(line).unwrap();
+                return text.trim_end().strip_prefix("action=").expect("an action").to_owned();
+            }
+            let mut room = [0; 4096];
+            match self.stream.read(&mut room) {
+                Ok(0) => return self.closed(),
+                Ok(len) => self.unread.extend_from_slice(&room[..len]),
+                Err(e) if e.kind() == io::ErrorKind::ConnectionReset => return self.closed(),
+                Err(e) => panic!("no answer came: {e}"),
+            }
+        }
+    }
+
+    fn closed(&self) -> String {
+        assert_eq!(self.unread, b"", "half an answer");
+        "closed".into()
+    }
+
+    fn ask(&mut self, changes: &[(&str, &str)]) -> String {
+        self.send(&request(changes));
+        self.answer()
+    }
+}
