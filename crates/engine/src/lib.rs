@@ -22,7 +22,7 @@ mod writer;
 use std::sync::Arc;
 
 use model::event::cbor;
-use model::{CaseId, Frame, Input, Millis, Mode, Policy, Sealed};
+use model::{CaseId, EventId, Frame, Input, Millis, Mode, Policy, Sealed};
 
 pub use commands::CommandError;
 pub use council::Alarm;
@@ -115,6 +115,21 @@ impl Engine {
     /// Counts since the start.
     pub fn counters(&self) -> Counters {
         self.counters
+    }
+
+    /// The engine's time: that of the newest frame, never going back.
+    pub fn now(&self) -> Millis {
+        self.council.now()
+    }
+
+    /// The newest event of this life and its hash; number 0 and zeros before the first.
+    pub fn head(&self) -> (EventId, [u8; 32]) {
+        self.council.writer.head()
+    }
+
+    /// The policy in force.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
     }
 
     /// Keys remembered now.

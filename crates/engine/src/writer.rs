@@ -88,6 +88,11 @@ impl Writer {
         EventId { node: self.origin.node, life: self.origin.life, seq: self.seq + 1 }
     }
 
+    /// The newest event and its hash.
+    pub(crate) fn head(&self) -> (EventId, [u8; 32]) {
+        (EventId { seq: self.seq, ..self.next_id() }, self.prev)
+    }
+
     /// A salt for one side row, derived from the frame's random bytes.
     pub(crate) fn next_salt(&mut self) -> [u8; 16] {
         self.salts += 1;
