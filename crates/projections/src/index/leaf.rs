@@ -1,42 +1,16 @@
 //! A leaf of the tree: the marks of all keys that share their 16 highest bits.
 //!
-//! One allocation of bytes, never changed once made; numbers are little-endian:
-//!
-//! | bytes    | what                                                                  |
-//! |----------|-----------------------------------------------------------------------|
-//! | 4        | base: no mark in the leaf ends before this minute; or [`FAR`]          |
-//! | 2 n      | nexts: the next 16 bits of each key, ascending                        |
-//! | `TAIL` n | tails: what is left of each key, if anything                          |
-//! | 3 n      | marks: the end, in minutes after the base, and the class               |
-//!
-//! In a far leaf the end takes four bytes and is absolute.
-//!
-//! n follows from the length. 65 535 minutes are 45 days and no sentence is longer than
-//! 30, so a leaf is *far* only when an operator pinned one of its keys, or expired marks
-//! were not swept for a fortnight. A leaf takes a new base when an end does not fit the
-//! old one: nothing has to be re-based as time goes by.
+//! One allocation, never changed once made; [`Columns`] knows its bytes. Ends are kept as
+//! 16 bits of minutes after a base. 65 535 minutes are 45 days and no sentence is longer
+//! than 30, so a leaf has to be *far*, with ends of 32 bits, only when an operator pinned
+//! one of its keys, or expired marks were not swept for a fortnight. A leaf takes a new
+//! base when an end does not fit the old one: nothing is re-based as time goes by.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use super::Mark;
+use super::columns::{Columns, FAR, HEAD, Piece};
 use super::merge::{Edit, Entry, merge};
-
-/// Bytes before the columns.
-const HEAD: usize = size_of::<u32>();
-
-/// Stands in place of a base in a leaf whose ends lie too far apart for 16 bits.
-const FAR: u32 = u32::MAX;
-
-/// Bytes of a mark: its end, then its class.
-const NEAR_MARK: usize = 3;
-const FAR_MARK: usize = 5;
-
-/// How many neighbours of the interpolated place are looked at together: one cache line.
-///
-/// With keys spread evenly over a leaf of 150 the guess is off by 6 at most (one standard
-/// deviation, in the middle), so the window nearly always holds the key.
-const WINDOW: usize = 32;
 
 /// See the module's text. `TAIL` is how many bytes of a key follow its first four.
 #[derive(Clone)]
@@ -48,13 +22,6 @@ pub(super) struct Scratch {
     entries: Vec<Entry<u128>>,
     pieces: Vec<Piece>,
     bytes: Vec<u8>,
-}
-
-/// A part of a leaf to be made, in the order of its keys.
-enum Piece {
-    /// These places of the old leaf, as they are.
-    Keep(Range<usize>),
-    Put(Entry<u128>),
 }
 
 impl<const TAIL: usize> Leaf<TAIL> {
@@ -99,14 +66,13 @@ impl<const TAIL: usize> Leaf<TAIL> {
 
     /// How many keys it holds.
     pub(super) fn len(&self) -> usize {
-        self.columns().nexts().len()
+        self.columns().len()
     }
 
     /// Whether a mark has run out by `now_min`; one look when none can have.
     pub(super) fn has_expired(&self, now_min: u32) -> bool {
         let columns = self.columns();
-        let may = columns.base == FAR || columns.base <= now_min;
-        may && (0..self.len()).any(|at| !columns.mark(at).holds(now_min))
+        columns.first_end() <= now_min && (0..self.len()).any(|at| !columns.mark(at).holds(now_min))
     }
 
     /// Bytes of its allocation, without what the allocator adds.
@@ -133,7 +99,7 @@ impl<const TAIL: usize> Leaf<TAIL> {
         let base = if last - first <= u32::from(u16::MAX) { first } else { FAR };
         scratch.pieces.clear();
         scratch.pieces.extend(scratch.entries.drain(..).map(Piece::Put));
-        Columns::<TAIL>::split(base, &[], mark_len(base)).write(scratch)
+        write(&Columns::empty(base), scratch)
     }
 
     /// As [`Leaf::edited`] by edits that fit: what they do not touch is copied in blocks.
@@ -151,172 +117,19 @@ impl<const TAIL: usize> Leaf<TAIL> {
             scratch.pieces.extend(mark.map(|mark| Piece::Put(Entry { key, mark })));
         }
         scratch.pieces.push(Piece::Keep(from..self.len()));
-        columns.write(scratch)
+        write(&columns, scratch)
     }
 
     #[inline(always)]
     fn columns(&self) -> Columns<'_, TAIL> {
-        let (head, body) = self.0.split_at(HEAD);
-        let base = u32::from_le_bytes([head[0], head[1], head[2], head[3]]);
-        // A branch and not a choice of divisors: the processor guesses it right and goes on
-        // to the keys before the base has come out of memory.
-        if base == FAR { Self::far(body) } else { Columns::split(base, body, mark_len(0)) }
-    }
-
-    #[cold]
-    fn far(body: &[u8]) -> Columns<'_, TAIL> {
-        Columns::split(FAR, body, mark_len(FAR))
+        Columns::of(&self.0)
     }
 }
 
-/// A leaf, taken apart.
-struct Columns<'a, const TAIL: usize> {
-    base: u32,
-    /// The nexts, and in pairs all bytes behind them.
-    pairs: &'a [[u8; 2]],
-    len: usize,
-    tails: &'a [u8],
-    marks: &'a [u8],
-}
-
-impl<'a, const TAIL: usize> Columns<'a, TAIL> {
-    #[inline(always)]
-    fn split(base: u32, body: &'a [u8], mark_len: usize) -> Self {
-        let len = body.len() / (2 + TAIL + mark_len);
-        let (pairs, _) = body.as_chunks();
-        let (tails, marks) = body[2 * len..].split_at(TAIL * len);
-        Columns { base, pairs, len, tails, marks }
-    }
-
-    #[inline]
-    fn nexts(&self) -> &'a [[u8; 2]] {
-        &self.pairs[..self.len]
-    }
-
-    /// The place of the key with this `rest`, or the one where it belongs.
-    #[inline]
-    fn search(&self, rest: u128) -> Result<usize, usize> {
-        let next = (rest >> (8 * TAIL)) as u16;
-        let mut at = self.lower_bound(next);
-        while self.nexts().get(at).is_some_and(|&pair| u16::from_le_bytes(pair) == next) {
-            if TAIL == 0 || self.rest(at) == rest {
-                return Ok(at);
-            }
-            if self.rest(at) > rest {
-                break;
-            }
-            at += 1;
-        }
-        Err(at)
-    }
-
-    /// The place of the first key not below `next`.
-    #[inline]
-    fn lower_bound(&self, next: u16) -> usize {
-        let nexts = self.nexts();
-        let below = |&pair: &[u8; 2]| u16::from_le_bytes(pair) < next;
-        let start = ((usize::from(next) * nexts.len()) >> 16).saturating_sub(WINDOW / 2);
-        let start = start.min(nexts.len().saturating_sub(WINDOW));
-        let end = nexts.len().min(start + WINDOW);
-        if start > 0 && !below(&nexts[start]) {
-            return nexts[..start].partition_point(below);
-        }
-        if end < nexts.len() && below(&nexts[end - 1]) {
-            return end + nexts[end..].partition_point(below);
-        }
-        start + count_below(&self.pairs[start..], end - start, next)
-    }
-
-    #[inline]
-    fn rest(&self, at: usize) -> u128 {
-        let mut tail = [0; 16];
-        tail[..TAIL].copy_from_slice(&self.tails[TAIL * at..][..TAIL]);
-        let next = u16::from_le_bytes(self.pairs[at]);
-        u128::from(next) << (8 * TAIL) | u128::from_le_bytes(tail)
-    }
-
-    #[inline]
-    fn mark(&self, at: usize) -> Mark {
-        if self.base == FAR {
-            return self.far_mark(at);
-        }
-        let mark = &self.marks[NEAR_MARK * at..][..NEAR_MARK];
-        let end = u16::from_le_bytes([mark[0], mark[1]]);
-        Mark { class: mark[2], until_min: self.base + u32::from(end) }
-    }
-
-    #[cold]
-    fn far_mark(&self, at: usize) -> Mark {
-        let mark = &self.marks[FAR_MARK * at..][..FAR_MARK];
-        Mark { class: mark[4], until_min: u32::from_le_bytes([mark[0], mark[1], mark[2], mark[3]]) }
-    }
-
-    /// Whether a leaf of this base can hold what `edits` set.
-    fn fits(&self, mut edits: impl Iterator<Item = Edit<u128>>) -> bool {
-        let from_base = |mark: Mark| mark.until_min.checked_sub(self.base);
-        let near = |mark| from_base(mark).is_some_and(|end| end <= u16::MAX.into());
-        self.base != FAR && edits.all(|edit| edit.mark.is_none_or(near))
-    }
-
-    /// The leaf of `scratch.pieces`, with this base; none when they hold no key.
-    fn write(&self, scratch: &mut Scratch) -> Option<Leaf<TAIL>> {
-        let Scratch { pieces, bytes, .. } = scratch;
-        let origin = if self.base == FAR { 0 } else { self.base };
-        bytes.clear();
-        bytes.extend(self.base.to_le_bytes());
-        column(bytes, pieces, self.pairs.as_flattened(), 2, |entry| entry.key >> (8 * TAIL));
-        column(bytes, pieces, self.tails, TAIL, |entry| entry.key);
-        let width = mark_len(self.base);
-        column(bytes, pieces, self.marks, width, |Entry { mark, .. }| {
-            u128::from(mark.until_min - origin) | u128::from(mark.class) << (8 * (width - 1))
-        });
-        (bytes.len() > HEAD).then(|| Leaf(Arc::from(bytes.as_slice())))
-    }
-}
-
-/// Appends one column; `cell` gives a new entry's cell, its low `width` bytes count.
-fn column(
-    bytes: &mut Vec<u8>,
-    pieces: &[Piece],
-    old: &[u8],
-    width: usize,
-    cell: impl Fn(&Entry<u128>) -> u128,
-) {
-    for piece in pieces {
-        match piece {
-            Piece::Keep(at) => bytes.extend_from_slice(&old[width * at.start..width * at.end]),
-            Piece::Put(entry) => bytes.extend_from_slice(&cell(entry).to_le_bytes()[..width]),
-        }
-    }
-}
-
-/// Bytes of a mark in a leaf of this base.
-#[inline(always)]
-const fn mark_len(base: u32) -> usize {
-    if base == FAR { FAR_MARK } else { NEAR_MARK }
-}
-
-/// How many of the first `len` pairs are below `next`; `len` is at most [`WINDOW`].
-///
-/// Always looks at a whole number of lanes, also at bytes behind the first `len` pairs,
-/// which it does not count: a loop whose length differs from leaf to leaf would stall the
-/// processor more often than it saves.
-#[inline]
-fn count_below(pairs: &[[u8; 2]], len: usize, next: u16) -> usize {
-    if let Some(lanes) = pairs.first_chunk::<WINDOW>() {
-        lanes_below(lanes, len, next)
-    } else if let Some(lanes) = pairs.first_chunk::<{ WINDOW / 2 }>() {
-        lanes_below(lanes, len, next)
-    } else {
-        pairs[..len].iter().filter(|&&pair| u16::from_le_bytes(pair) < next).count()
-    }
-}
-
-#[inline]
-fn lanes_below<const N: usize>(lanes: &[[u8; 2]; N], len: usize, next: u16) -> usize {
-    let len = len as u16;
-    let below = |(lane, &pair)| u16::from(lane < len && u16::from_le_bytes(pair) < next);
-    usize::from((0..N as u16).zip(lanes).map(below).sum::<u16>())
+/// The leaf of `scratch.pieces`; none when they hold no key.
+fn write<const TAIL: usize>(columns: &Columns<'_, TAIL>, scratch: &mut Scratch) -> Option<Leaf<TAIL>> {
+    columns.write(&scratch.pieces, &mut scratch.bytes);
+    (scratch.bytes.len() > HEAD).then(|| Leaf(Arc::from(scratch.bytes.as_slice())))
 }
 
 #[cfg(test)]
@@ -396,6 +209,38 @@ mod tests {
         check::<4>(&entries, 4 + 900);
         let entries: Vec<_> = (0..100_u32).map(|i| (7 << 96 | u128::from(i) << 77, 1, i)).collect();
         check::<12>(&entries, 4 + 1700);
+    }
+
+    /// Edits a leaf of `entries` and gives back what it then holds, and in how many bytes.
+    fn edited(entries: &[(u128, u8, u32)], edits: &[(u128, u8, u32)]) -> (Vec<(u128, u8, u32)>, usize) {
+        let edit = |&(key, class, until_min): &_| Edit { key, mark: Some(Mark { class, until_min }) };
+        let old = leaf::<4>(entries);
+        let new = Leaf::edited(old.as_ref(), edits.iter().map(edit), &mut Scratch::default()).unwrap();
+        (new.entries().map(|e| (e.key, e.mark.class, e.mark.until_min)).collect(), new.0.len())
+    }
+
+    #[test]
+    fn a_new_key_goes_between_those_that_differ_in_their_last_bytes_only() {
+        let keys = |keys: [u128; 3]| keys.map(|key| (0x1234_0000_0000 | key, 1, 100));
+        let new = [(0x1234_0000_0007, 2, 100)];
+        let (held, _) = edited(&keys([3, 5, 9]), &new);
+        assert_eq!(held, [&keys([3, 5, 9])[..2], &new, &keys([3, 5, 9])[2..]].concat());
+    }
+
+    #[test]
+    fn an_end_that_does_not_fit_the_base_gets_another_one() {
+        let check = |until_min: u32, bytes: usize| {
+            let (held, len) = edited(&[(1, 1, 100_000), (2, 1, 100_001)], &[(2, 2, until_min)]);
+            assert_eq!((&held[..], len), (&[(1, 1, 100_000), (2, 2, until_min)][..], bytes), "{until_min}");
+        };
+        check(100_000 + 0xffff, 4 + 2 * 9);
+        check(100_000 + 0x1_0000, 4 + 2 * 11);
+        check(99_999, 4 + 2 * 9);
+        check(100_000 - 0xffff, 4 + 2 * 9);
+        check(100_000 - 0x1_0000, 4 + 2 * 11);
+        // The key that held the leaf back is the one that changes.
+        let (held, len) = edited(&[(1, 1, 100)], &[(1, 1, 200_000)]);
+        assert_eq!((&held[..], len), (&[(1, 1, 200_000)][..], 4 + 9));
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! before a refusal. It reads no clock; the caller says what minute it is. Bulk lists are
 //! other layers. Figures and reasons: docs/decisions/index.md.
 
+mod columns;
 mod key;
 mod leaf;
 mod memory;

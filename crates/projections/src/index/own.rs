@@ -134,4 +134,15 @@ mod tests {
         let around: Vec<u32> = rows.rows.iter().map(|row| row.around).collect();
         assert_eq!(around, [NONE, 0, 0, 2, 2, NONE]);
     }
+
+    #[test]
+    fn a_change_that_changes_nothing_copies_nothing() {
+        let mark = Some(Mark { class: 1, until_min: 2 });
+        let mut own = Own::new();
+        own.apply(vec![Edit { key: (0xc000_0200 << 96, 24), mark }]);
+        let before = own.clone();
+        own.apply(vec![Edit { key: (0xc000_0200 << 96, 24), mark }, Edit { key: (0, 9), mark: None }]);
+        assert_eq!(own.sweep(1), 0);
+        assert!(Arc::ptr_eq(&before.rows, &own.rows));
+    }
 }
