@@ -15,8 +15,9 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use model::{Policy, Prefix, Secs};
-use serde_json::json;
 
+use crate::cli::{Done, Failed};
+use serde_json::json;
 
 pub(crate) use stream::Stream;
 
@@ -51,13 +52,14 @@ pub(crate) struct ReplayArgs {
 }
 
 /// Runs the command.
-pub(crate) fn main(args: &ReplayArgs) -> Result<ExitCode, String> {
-    let delay = crate::config::span(&args.evidence_delay).map_err(|e| format!("--evidence-delay: {e}"))?;
+pub(crate) fn main(args: &ReplayArgs) -> Done {
+    let delay = crate::config::span(&args.evidence_delay);
+    let delay = delay.map_err(|e| Failed::Usage(format!("--evidence-delay: {e}")))?;
     let mut policy = policy(args.config.as_deref())?;
     if let Some(file) = &args.relays {
         policy.relays.extend(relays(file)?);
     }
-    run(args, policy, delay)
+    Ok(run(args, policy, delay)?)
 }
 
 fn run(args: &ReplayArgs, policy: Policy, delay: Secs) -> Result<ExitCode, String> {
@@ -100,12 +102,10 @@ fn tell(args: &ReplayArgs, figures: &serde_json::Value, faults: &stream::Faults,
     }
 }
 
-fn policy(config: Option<&Path>) -> Result<Policy, String> {
+fn policy(config: Option<&Path>) -> Result<Policy, Failed> {
     match config {
         None => Ok(Policy::shipped()),
-        Some(path) => Ok(crate::config::Config::load(path)
-            .map_err(|e| e.to_string())?
-            .policy(&|_| model::PersonHash(0))),
+        Some(path) => Ok(crate::cli::load(path)?.policy(&|_| model::PersonHash(0))),
     }
 }
 

@@ -1,0 +1,79 @@
+//! Speaks to the running daemon over its operator's socket.
+
+use std::path::{Path, PathBuf};
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::UnixStream;
+
+/// A daemon that is asked.
+pub(crate) struct Client {
+    socket: PathBuf,
+}
+
+impl Client {
+    /// The daemon of a configuration.
+    pub(crate) fn new(socket: &Path) -> Client {
+        Client { socket: socket.to_owned() }
+    }
+
+    /// Asks for JSON.
+    pub(crate) fn get(&self, path: &str) -> Result<Value, String> {
+        json(&self.ask(Method::GET, path, String::new())?)
+    }
+
+    /// Asks for text.
+    pub(crate) fn text(&self, path: &str) -> Result<String, String> {
+        self.ask(Method::GET, path, String::new())
+    }
+
+    /// Sends JSON, gets JSON.
+    pub(crate) fn post(&self, path: &str, body: String) -> Result<Value, String> {
+        json(&self.ask(Method::POST, path, body)?)
+    }
+
+    fn ask(&self, method: Method, path: &str, body: String) -> Result<String, String> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.map_err(|e| e.to_string())?.block_on(self.exchange(method, path, body))
+    }
+
+    async fn exchange(&self, method: Method, path: &str, body: String) -> Result<String, String> {
+        let stream = UnixStream::connect(&self.socket).await.map_err(|e| self.unreachable(&e))?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|e| e.to_string())?;
+        tokio::spawn(connection);
+        let request = Request::builder().method(method).uri(path).header("host", "mailward");
+        let request = request.header("content-type", "application/json").body(Full::new(Bytes::from(body)));
+        let answer =
+            sender.send_request(request.map_err(|e| e.to_string())?).await.map_err(|e| e.to_string())?;
+        let status = answer.status();
+        let bytes = answer.into_body().collect().await.map_err(|e| e.to_string())?.to_bytes();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        if status == StatusCode::OK { Ok(text) } else { Err(error_of(&text)) }
+    }
+
+    fn unreachable(&self, error: &std::io::Error) -> String {
+        format!(
+            "{}: expected a running mailward, but {error}. Start it with `mailward serve`, or name its configuration with --config",
+            self.socket.display()
+        )
+    }
+}
+
+fn json(text: &str) -> Result<Value, String> {
+    serde_json::from_str(text).map_err(|e| format!("expected JSON from the daemon, but {e}"))
+}
+
+fn error_of(text: &str) -> String {
+    let told = serde_json::from_str::<Value>(text).ok().and_then(|v| v["error"].as_str().map(str::to_owned));
+    told.unwrap_or_else(|| text.trim().to_owned())
+}
+
+/// A value for a query.
+pub(crate) fn query(text: &str) -> String {
+    let safe = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':');
+    text.bytes().map(|b| if safe(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+}

@@ -1,0 +1,110 @@
+//! `mailward doctor`: looks for what is wrong or missing, and says the way out.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::json;
+
+use super::client::Client;
+use super::{Done, load};
+use crate::config::Config;
+
+#[derive(Args)]
+pub(crate) struct DoctorArgs {
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// One finding.
+struct Finding {
+    good: bool,
+    about: &'static str,
+    text: String,
+}
+
+pub(crate) fn main(path: &Path, args: &DoctorArgs) -> Done {
+    let config = load(path)?;
+    let mut findings = vec![good("configuration", format!("{} has no mistakes", path.display()))];
+    findings.extend(outward(&config));
+    findings.extend(own(&config));
+    findings.push(store(&config));
+    findings.extend(daemon(&config));
+    let failed = findings.iter().any(|f| !f.good);
+    if args.json {
+        let rows: Vec<_> =
+            findings.iter().map(|f| json!({"about": f.about, "good": f.good, "text": f.text})).collect();
+        println!("{}", json!(rows));
+    } else {
+        findings
+            .iter()
+            .for_each(|f| println!("{} {:<14} {}", if f.good { "ok  " } else { "LOOK" }, f.about, f.text));
+    }
+    Ok(ExitCode::from(u8::from(failed)))
+}
+
+fn good(about: &'static str, text: String) -> Finding {
+    Finding { good: true, about, text }
+}
+
+fn look(about: &'static str, text: String) -> Finding {
+    Finding { good: false, about, text }
+}
+
+fn outward(config: &Config) -> Vec<Finding> {
+    let missing = config.missing_for_refusals();
+    if missing.is_empty() {
+        return vec![good("refusals", "may leave this site: portal and contact are set".to_owned())];
+    }
+    missing
+        .into_iter()
+        .map(|line| look("refusals", format!("none leaves this site until there is: {line}")))
+        .collect()
+}
+
+fn own(config: &Config) -> Vec<Finding> {
+    let policy = config.policy(&|_| model::PersonHash(0));
+    let mut findings = Vec::new();
+    if policy.our_names.is_empty() {
+        findings.push(look(
+            "own names",
+            "set own.names to the HELO names of your MX hosts (mailward setup postfix)".to_owned(),
+        ));
+    }
+    if policy.protected.is_empty() {
+        findings.push(look(
+            "own networks",
+            "set own.networks, or you may block yourself (mailward setup postfix)".to_owned(),
+        ));
+    }
+    findings
+}
+
+fn store(config: &Config) -> Finding {
+    let ledger = config.data_dir().join("ledger.db");
+    if !ledger.exists() {
+        return good("ledger", format!("{} comes with the first start", ledger.display()));
+    }
+    match ledger::SqliteLedger::open_to_read(&ledger).and_then(|l| l.last_arrival()) {
+        Ok(events) => good("ledger", format!("{} events in {}", events, ledger.display())),
+        Err(error) => look("ledger", error.to_string()),
+    }
+}
+
+fn daemon(config: &Config) -> Vec<Finding> {
+    let client = Client::new(&config.listeners().control);
+    let Ok(status) = client.get("/v1/status") else {
+        return vec![look("daemon", "is not running (mailward serve); mail flows unjudged".to_owned())];
+    };
+    let mut findings =
+        vec![good("daemon", format!("runs; mode {}, {} blocks in force", status["mode"], status["live"]))];
+    if status["dropped"].as_u64().unwrap_or(0) > 0 {
+        findings
+            .push(look("observations", format!("{} were dropped: the store is too slow", status["dropped"])));
+    }
+    if status["mode"] == "learn" {
+        findings.push(look("mode", "learning: nothing is refused until `mailward enforce`".to_owned()));
+    }
+    findings
+}

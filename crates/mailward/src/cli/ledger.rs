@@ -1,0 +1,99 @@
+//! `mailward ledger`: verify, dump, back up, restore. Works with and without a daemon.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use ledger::{DataDir, EventStore, SqliteLedger};
+use serde_json::json;
+
+use super::{Done, Failed};
+use crate::config::Config;
+use crate::daemon::{from_stored, utc};
+
+/// Events read at a time.
+const BATCH: usize = 1000;
+
+#[derive(Subcommand)]
+pub(crate) enum LedgerCommand {
+    /// Check every hash and name the first bad entry.
+    Verify,
+    /// Print every event, one JSON object a line.
+    Dump,
+    /// Copy the ledger to a file while the daemon runs.
+    Backup {
+        /// The file; replaced when it is there.
+        to: PathBuf,
+    },
+    /// Begin a new life from a backup, in an empty data directory.
+    Restore {
+        /// The backup.
+        from: PathBuf,
+        /// The highest life that this node has had, if the backup may not know it.
+        #[arg(long, default_value_t = 0)]
+        life_after: u32,
+    },
+}
+
+pub(crate) fn main(config: &Config, what: &LedgerCommand) -> Done {
+    let path = config.data_dir().join("ledger.db");
+    match what {
+        LedgerCommand::Verify => verify(&path),
+        LedgerCommand::Dump => dump(&path),
+        LedgerCommand::Backup { to } => {
+            ledger::decisions::backup(&path, to).map_err(|e| e.to_string())?;
+            println!("{} holds the ledger.", to.display());
+            Ok(ExitCode::SUCCESS)
+        }
+        LedgerCommand::Restore { from, life_after } => restore(config, from, *life_after),
+    }
+}
+
+fn verify(path: &Path) -> Done {
+    let verified = ledger::decisions::verify(path, &mut |_, _| {}).map_err(|e| e.to_string())?;
+    println!("{}: {} events, every hash as it should be.", path.display(), verified.events);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn dump(path: &Path) -> Done {
+    let ledger = SqliteLedger::open_to_read(path).map_err(|e| e.to_string())?;
+    let mut arrival = 0;
+    loop {
+        let batch = ledger.tail(arrival, BATCH).map_err(|e| e.to_string())?;
+        let Some((last, _)) = batch.last() else { return Ok(ExitCode::SUCCESS) };
+        arrival = *last;
+        for (number, stored) in &batch {
+            println!("{}", line(*number, stored));
+        }
+    }
+}
+
+fn line(arrival: u64, stored: &ledger::Sealed) -> serde_json::Value {
+    let hash: String = stored.hash.iter().map(|b| format!("{b:02x}")).collect();
+    let id = format!("{}.{}.{}", stored.node, stored.life, stored.seq);
+    match from_stored(stored).open() {
+        Ok(event) => json!({
+            "arrival": arrival,
+            "id": id,
+            "hash": hash,
+            "at": utc(event.at.wall),
+            "case": event.case.map(|c| c.to_string()),
+            "key": event.key.map(|k| k.to_string()),
+            "body": format!("{:?}", event.body),
+        }),
+        Err(error) => json!({"arrival": arrival, "id": id, "hash": hash, "error": error.to_string()}),
+    }
+}
+
+fn restore(config: &Config, from: &Path, life_after: u32) -> Done {
+    let store = DataDir::open(config.data_dir()).map_err(|e| e.to_string())?;
+    if store.journal().exists() || store.checkpoints().exists() {
+        return Err(Failed::Here(format!(
+            "{}: expected no journal and no checkpoints, for they know of later decisions; move them away first",
+            store.path().display()
+        )));
+    }
+    let life = ledger::decisions::restore(from, &store, life_after).map_err(|e| e.to_string())?;
+    println!("Life {life} begins from {}. Start with `mailward serve`.", from.display());
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,359 @@
+//! Commands that ask the running daemon.
+
+use std::io::Read;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand, ValueEnum};
+use comfy_table::{Table, presets};
+use serde_json::{Value, json};
+
+use super::client::{Client, query};
+use super::{Done, Failed};
+use crate::config;
+use crate::daemon::control::Wish;
+
+/// Lines of verdicts that are sent at once.
+const LINES_AT_ONCE: usize = 2000;
+
+#[derive(Args)]
+pub(crate) struct EnforceArgs {
+    /// Only show what the learnt time would have refused.
+    #[arg(long)]
+    dry_run: bool,
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct ObserveArgs {
+    /// A file of JSON Lines; `-` is standard input.
+    #[arg(default_value = "-")]
+    file: PathBuf,
+}
+
+#[derive(Args)]
+pub(crate) struct CheckArgs {
+    /// Addresses or prefixes.
+    #[arg(required = true)]
+    keys: Vec<String>,
+    /// As JSON, one object a line.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct ExplainArgs {
+    /// An address or a prefix.
+    key: String,
+}
+
+#[derive(Args)]
+pub(crate) struct BlockArgs {
+    /// An address or a prefix.
+    key: String,
+    /// In which way.
+    #[arg(long, default_value = "rbl")]
+    kind: Kind,
+    /// How long, such as `6 h` or `2 d`.
+    #[arg(long = "for", value_name = "SPAN")]
+    lasts: String,
+    /// Why, for the record; not public.
+    #[arg(long)]
+    because: String,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Kind {
+    /// Mail is refused with a link.
+    Rbl,
+    /// Packets are dropped.
+    NullRoute,
+}
+
+#[derive(Args)]
+pub(crate) struct UnblockArgs {
+    /// A case reference such as n1-48211, or a key.
+    target: String,
+    /// Why, for the record; not public.
+    #[arg(long)]
+    because: String,
+    /// The block was our error: it leaves no strike.
+    #[arg(long)]
+    error: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ProtectCommand {
+    /// Put a prefix on the list; blocks that it covers are lifted.
+    Add {
+        /// An address or a prefix.
+        prefix: String,
+    },
+    /// Take a prefix off the list.
+    Remove {
+        /// An address or a prefix.
+        prefix: String,
+    },
+    /// Print the list.
+    List {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct ListArgs {
+    /// Shadow cases instead of live ones.
+    #[arg(long)]
+    shadow: bool,
+    /// Cases that have ended, too.
+    #[arg(long)]
+    all: bool,
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct ShowArgs {
+    /// A case reference such as n1-48211.
+    case: String,
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct PanicArgs {
+    /// How far back, such as `1 h`.
+    #[arg(long, default_value = "1 h")]
+    since: String,
+}
+
+#[derive(Args)]
+pub(crate) struct ExportArgs {
+    /// The form.
+    #[arg(long, default_value = "json")]
+    format: Format,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    /// One JSON object for each block.
+    Json,
+}
+
+#[derive(Args)]
+pub(crate) struct ClockArgs {
+    /// How far, such as `2 h`.
+    advance: String,
+}
+
+fn order(client: &Client, wish: &Wish) -> Result<Value, Failed> {
+    let body = serde_json::to_string(wish).map_err(|e| e.to_string())?;
+    Ok(client.post("/v1/order", body)?)
+}
+
+fn seconds(text: &str) -> Result<u64, Failed> {
+    config::span(text).map(|s| s.0).map_err(Failed::Usage)
+}
+
+pub(crate) fn enforce(client: &Client, args: &EnforceArgs) -> Done {
+    let shadow = client.get("/v1/list?mode=shadow")?;
+    let status = client.get("/v1/status")?;
+    let preview = json!({"would_refuse": status["would_refuse"], "cases": shadow});
+    if args.json {
+        println!("{preview}");
+    } else {
+        print_preview(&preview, client)?;
+    }
+    if args.dry_run {
+        return Ok(ExitCode::SUCCESS);
+    }
+    order(client, &Wish::Enforce)?;
+    if !args.json {
+        println!("Enforcing from now on, with no block in force yet. Back: mailward learn");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print_preview(preview: &Value, client: &Client) -> Result<(), Failed> {
+    let cases = preview["cases"].as_array().cloned().unwrap_or_default();
+    println!("While learning, {} recipients would have been refused.", preview["would_refuse"]);
+    println!("{} servers would be blocked now.", cases.len());
+    for case in &cases {
+        let key = case["key"].as_str().unwrap_or("");
+        let known = client.get(&format!("/v1/check?key={}", query(key)))?;
+        if known["credit"] == true {
+            println!("  look at {key}: it has sent good mail (mailward explain {key})");
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn observe(client: &Client, args: &ObserveArgs) -> Done {
+    let mut text = String::new();
+    let named = |e: std::io::Error| Failed::Here(format!("{}: {e}", args.file.display()));
+    if args.file.as_os_str() == "-" {
+        std::io::stdin().read_to_string(&mut text).map_err(named)?;
+    } else {
+        text = std::fs::read_to_string(&args.file).map_err(named)?;
+    }
+    let (mut taken, mut broken) = (0, 0);
+    let lines: Vec<&str> = text.lines().collect();
+    for part in lines.chunks(LINES_AT_ONCE) {
+        let told = client.post("/v1/observe", part.join("\n"))?;
+        taken += told["taken"].as_u64().unwrap_or(0);
+        for line in told["broken"].as_array().into_iter().flatten() {
+            broken += 1;
+            eprintln!("{}", line.as_str().unwrap_or(""));
+        }
+    }
+    println!("{taken} verdicts taken, {broken} lines broken.");
+    Ok(ExitCode::from(u8::from(broken > 0)))
+}
+
+pub(crate) fn check(client: &Client, args: &CheckArgs) -> Done {
+    for key in &args.keys {
+        let known = client.get(&format!("/v1/check?key={}", query(key)))?;
+        println!("{}", if args.json { known.to_string() } else { sentence(&known) });
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn sentence(known: &Value) -> String {
+    let word = |v: &Value| v.as_str().unwrap_or("").to_owned();
+    let key = word(&known["key"]);
+    if known["blocked"] == true {
+        let case = &known["case"];
+        return format!(
+            "{key} is blocked until {} ({}, case {}). Why: mailward explain {key}",
+            word(&case["until"]),
+            word(&case["reason"]),
+            word(&case["case"])
+        );
+    }
+    let shadow = if known["shadow"].is_null() { "" } else { " It would be, if its rule were enforced." };
+    let protected = if known["protected"] == true { " It is on the protected list." } else { "" };
+    format!("{key} is not blocked; class {}.{shadow}{protected}", word(&known["class"]))
+}
+
+pub(crate) fn explain(client: &Client, args: &ExplainArgs) -> Done {
+    println!("{}", client.text(&format!("/v1/explain?key={}", query(&args.key)))?.trim_end());
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) fn block(client: &Client, args: &BlockArgs) -> Done {
+    let kind = match args.kind {
+        Kind::Rbl => "rbl",
+        Kind::NullRoute => "null-route",
+    };
+    let (key, because) = (args.key.clone(), args.because.clone());
+    let wish = Wish::Block { key, kind: kind.to_owned(), seconds: seconds(&args.lasts)?, because };
+    let done = order(client, &wish)?;
+    let case = &done["cases"][0];
+    let (key, until) = (case["key"].as_str().unwrap_or(""), case["until"].as_str().unwrap_or(""));
+    println!("{key} is blocked until {until} (case {}).", case["case"].as_str().unwrap_or(""));
+    if done["mode"] == "learn" {
+        println!("The site is learning: nothing is refused until `mailward enforce`.");
+    }
+    println!("Undo: mailward unblock {} --because \"…\"", case["case"].as_str().unwrap_or(""));
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) fn unblock(client: &Client, args: &UnblockArgs) -> Done {
+    let wish =
+        Wish::Unblock { target: args.target.clone(), error: args.error, because: args.because.clone() };
+    let done = order(client, &wish)?;
+    println!("Lifted: {}.", names(&done["cases"]));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn names(cases: &Value) -> String {
+    let names: Vec<&str> =
+        cases.as_array().into_iter().flatten().filter_map(|c| c["case"].as_str()).collect();
+    if names.is_empty() { "nothing was in force".to_owned() } else { names.join(", ") }
+}
+
+pub(crate) fn protect(client: &Client, what: &ProtectCommand) -> Done {
+    match what {
+        ProtectCommand::List { json } => print_protected(&client.get("/v1/protected")?, *json),
+        ProtectCommand::Add { prefix } => {
+            let done = order(client, &Wish::Protect { prefix: prefix.clone(), on: true })?;
+            println!("{prefix} is protected. Lifted: {}.", names(&done["cases"]));
+        }
+        ProtectCommand::Remove { prefix } => {
+            order(client, &Wish::Protect { prefix: prefix.clone(), on: false })?;
+            println!("{prefix} is no longer protected by command.");
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print_protected(listed: &Value, json: bool) {
+    if json {
+        return println!("{listed}");
+    }
+    for prefix in listed.as_array().into_iter().flatten() {
+        println!("{}", prefix.as_str().unwrap_or(""));
+    }
+}
+
+pub(crate) fn list(client: &Client, args: &ListArgs) -> Done {
+    let mode = if args.shadow { "shadow" } else { "live" };
+    let cases = client.get(&format!("/v1/list?mode={mode}&all={}", args.all))?;
+    if args.json {
+        println!("{cases}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(["case", "key", "reason", "kind", "until", "units"]);
+    for case in cases.as_array().into_iter().flatten() {
+        let cell = |name: &str| case[name].as_str().unwrap_or("").to_owned();
+        table.add_row(["case", "key", "reason", "kind", "until", "units"].map(cell));
+    }
+    println!("{table}");
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) fn show(client: &Client, args: &ShowArgs) -> Done {
+    let case = client.get(&format!("/v1/case/{}", query(&args.case)))?;
+    if args.json {
+        println!("{case}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    for (name, value) in case.as_object().into_iter().flatten() {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        println!("{name:<12} {text}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) fn panic(client: &Client, args: &PanicArgs) -> Done {
+    let done = order(client, &Wish::Panic { seconds: seconds(&args.since)? })?;
+    let count = done["cases"].as_array().map_or(0, Vec::len);
+    println!("{count} automatic blocks of the last {} lifted. Stop new ones: mailward learn", args.since);
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) fn export(client: &Client, args: &ExportArgs) -> Done {
+    let Format::Json = args.format;
+    for mut case in client.get("/v1/list")?.as_array().cloned().unwrap_or_default() {
+        // A link is a secret of its case (ADV-14).
+        if let Some(fields) = case.as_object_mut() {
+            fields.remove("link");
+        }
+        println!("{case}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) fn clock(client: &Client, args: &ClockArgs) -> Done {
+    let done = order(client, &Wish::Advance { seconds: seconds(&args.advance)? })?;
+    println!("{}", done["now"].as_str().unwrap_or(""));
+    Ok(ExitCode::SUCCESS)
+}

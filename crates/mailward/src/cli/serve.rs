@@ -1,0 +1,98 @@
+//! `mailward serve`: the daemon in the foreground.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::{Done, Failed};
+use crate::config::Config;
+use crate::daemon::web::Web;
+use crate::daemon::{Daemon, Options};
+
+/// Options of the daemon.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct ServeArgs {
+    /// Let time stand until `mailward clock advance` moves it: for tests.
+    #[arg(long, hide = true)]
+    test_clock: bool,
+    /// Threads of the engine.
+    #[arg(long, hide = true, default_value_t = 1)]
+    engine_threads: usize,
+}
+
+/// Runs until SIGTERM or SIGINT.
+pub(crate) fn main(config: Config, args: &ServeArgs) -> Done {
+    log_to_stderr(&config.log_level().word());
+    let options =
+        Options { test_clock: args.test_clock, engine_threads: args.engine_threads, ..Options::default() };
+    run(config, &options, |_, _| Ok(()))
+}
+
+/// Starts the daemon and the web; calls `ready` when all listen; ends on a signal.
+pub(crate) fn run(
+    config: Config,
+    options: &Options,
+    ready: impl FnOnce(&Daemon, &Web) -> Result<(), String> + Send,
+) -> Done {
+    let daemon = Daemon::start(config, options)?;
+    for note in &daemon.notes {
+        tracing::warn!("{note}");
+    }
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("web").enable_all().build();
+    let runtime = runtime.map_err(|e| Failed::Here(e.to_string()))?;
+    let served = runtime.block_on(serve(&daemon, ready));
+    drop(runtime);
+    daemon.stop();
+    tracing::info!("stopped");
+    served.map(|()| ExitCode::SUCCESS).map_err(Failed::Here)
+}
+
+async fn serve(
+    daemon: &Daemon,
+    ready: impl FnOnce(&Daemon, &Web) -> Result<(), String> + Send,
+) -> Result<(), String> {
+    let web = Web::bind(&daemon.shared)?;
+    announce(daemon, &web);
+    let (stop, stopped) = watch::channel(false);
+    tokio::task::block_in_place(|| ready(daemon, &web))?;
+    let serving = tokio::spawn(web.serve(stopped));
+    // Without a service manager there is nobody to tell.
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    ended().await?;
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    stop.send_replace(true);
+    serving.await.map_err(|e| e.to_string())?
+}
+
+fn announce(daemon: &Daemon, web: &Web) {
+    let view = daemon.shared.view();
+    let learning = view.mode == model::Mode::Shadow;
+    let policy = daemon.policy_addr().map(|a| a.to_string()).unwrap_or_default();
+    let portal = web.portal_addr().map(|a| a.to_string()).unwrap_or_default();
+    tracing::info!(policy, portal, learning, blocks = view.cases.len(), "started");
+    for line in daemon.shared.config.missing_for_refusals() {
+        tracing::warn!(missing = line, "no refusal leaves this site for clients outside loopback");
+    }
+}
+
+async fn ended() -> Result<(), String> {
+    let mut term = signal(SignalKind::terminate()).map_err(|e| e.to_string())?;
+    let mut int = signal(SignalKind::interrupt()).map_err(|e| e.to_string())?;
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+    }
+    Ok(())
+}
+
+/// Logs to standard error, where service managers read.
+pub(crate) fn log_to_stderr(level: &str) {
+    let filter = tracing_subscriber::EnvFilter::try_new(level).unwrap_or_default();
+    let log =
+        tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr);
+    // A second subscriber is a test's own.
+    let _ = log.with_ansi(false).try_init();
+}

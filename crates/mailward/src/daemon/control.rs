@@ -1,0 +1,250 @@
+//! The operator's API: JSON over HTTP on a unix socket that only its owner may open.
+//!
+//! The command line is its first client. Everything that changes something is a command
+//! that goes through the journal; the answer waits until the published view shows it.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use model::{Actor, BlockKind, CaseId, Key, Millis, Mode, Order, Prefix, Secs};
+use projections::CaseView;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{Shared, utc};
+use crate::observe;
+
+/// The most bytes of one request: a batch of verdicts.
+const BODY_LEN_MAX: usize = 4 << 20;
+
+/// What an operator may order.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(tag = "order", rename_all = "kebab-case")]
+pub(crate) enum Wish {
+    /// Enforce from now on.
+    Enforce,
+    /// Go back to learning.
+    Learn,
+    /// Block a key.
+    Block { key: String, kind: String, seconds: u64, because: String },
+    /// Lift a case, or all of a key.
+    Unblock { target: String, error: bool, because: String },
+    /// Change the protected list.
+    Protect { prefix: String, on: bool },
+    /// Lift every automatic block of the last seconds.
+    Panic { seconds: u64 },
+    /// Credit good mail from old logs.
+    Credit { prefix: String, at: u64, people: Vec<u32> },
+    /// Let a test clock go on.
+    Advance { seconds: u64 },
+}
+
+/// The API's routes.
+pub(crate) fn router(daemon: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/v1/order", post(order))
+        .route("/v1/observe", post(observe))
+        .route("/v1/status", get(status))
+        .route("/v1/check", get(check))
+        .route("/v1/explain", get(explain))
+        .route("/v1/list", get(list))
+        .route("/v1/case/{reference}", get(case))
+        .route("/v1/protected", get(protected))
+        .layer(axum::extract::DefaultBodyLimit::max(BODY_LEN_MAX))
+        .with_state(daemon)
+}
+
+/// An error with its status; the text is for the person at the command line.
+struct Fault(StatusCode, String);
+
+impl IntoResponse for Fault {
+    fn into_response(self) -> Response {
+        (self.0, Json(json!({"error": self.1}))).into_response()
+    }
+}
+
+fn bad(error: impl ToString) -> Fault {
+    Fault(StatusCode::BAD_REQUEST, error.to_string())
+}
+
+async fn order(State(daemon): State<Arc<Shared>>, Json(wish): Json<Wish>) -> Result<Json<Value>, Fault> {
+    // A receipt waits for the disk: not on the web's own thread.
+    tokio::task::spawn_blocking(move || carry_out(&daemon, &wish))
+        .await
+        .map_err(|e| Fault(StatusCode::INTERNAL_SERVER_ERROR, e.to_string()))?
+}
+
+fn carry_out(daemon: &Shared, wish: &Wish) -> Result<Json<Value>, Fault> {
+    if let Wish::Advance { seconds } = wish {
+        let now = daemon.clock.advance(Secs(*seconds)).map_err(bad)?;
+        return Ok(Json(json!({"now": utc(now)})));
+    }
+    let order = to_order(daemon, wish)?;
+    let receipt = daemon.desk.submit(Actor::Operator, order).map_err(|e| Fault(StatusCode::CONFLICT, e))?;
+    let cases: Vec<Value> = receipt.cases.iter().map(|id| row_of(daemon, *id)).collect();
+    Ok(Json(json!({"cases": cases, "mode": mode_word(daemon.view().mode)})))
+}
+
+fn to_order(daemon: &Shared, wish: &Wish) -> Result<Order, Fault> {
+    let now = daemon.clock.now();
+    Ok(match wish {
+        Wish::Enforce => Order::SetMode(Mode::Live),
+        Wish::Learn => Order::SetMode(Mode::Shadow),
+        Wish::Block { key, kind, seconds, .. } => {
+            Order::Block(client_key(key.parse().map_err(bad)?), kind_of(kind)?, Secs(*seconds))
+        }
+        Wish::Unblock { target, error, .. } => match target.parse::<CaseId>() {
+            Ok(case) => Order::LiftCase(case, *error),
+            Err(_) => Order::LiftKey(client_key(target.parse().map_err(bad)?), *error),
+        },
+        Wish::Protect { prefix, on } => Order::Protect(prefix.parse::<Prefix>().map_err(bad)?, *on),
+        Wish::Panic { seconds } => Order::Panic(now.minus(Secs(*seconds))),
+        Wish::Credit { prefix, at, people } => {
+            Order::Credit(prefix.parse().map_err(bad)?, Millis::from_secs(*at), people.clone())
+        }
+        Wish::Advance { .. } => return Err(bad("expected an order for the engine")),
+    })
+}
+
+/// One IPv6 address as typed means its client's key, the /64.
+fn client_key(key: Key) -> Key {
+    match key {
+        Key::Net(prefix) if prefix.is_host() => Key::of_client(prefix.addr()),
+        other => other,
+    }
+}
+
+fn kind_of(word: &str) -> Result<BlockKind, Fault> {
+    match word {
+        "rbl" => Ok(BlockKind::Rbl),
+        "null-route" => Ok(BlockKind::NullRoute),
+        other => Err(bad(format!("expected rbl or null-route, but got {other:?}"))),
+    }
+}
+
+fn mode_word(mode: Mode) -> &'static str {
+    if mode == Mode::Live { "enforce" } else { "learn" }
+}
+
+async fn observe(State(daemon): State<Arc<Shared>>, body: String) -> Json<Value> {
+    let told = observe::take(&daemon, &body);
+    Json(json!({"taken": told.taken, "broken": told.broken, "dropped": told.dropped}))
+}
+
+async fn status(State(daemon): State<Arc<Shared>>) -> Json<Value> {
+    let (view, now, heard) = (daemon.view(), daemon.clock.now(), &daemon.queue.heard);
+    let count = |counter: &std::sync::atomic::AtomicU64| counter.load(std::sync::atomic::Ordering::Relaxed);
+    Json(json!({
+        "now": utc(now),
+        "mode": mode_word(view.mode),
+        "version": env!("CARGO_PKG_VERSION"),
+        "arrival": view.arrival,
+        "live": view.holding(Mode::Live, now).len(),
+        "shadow": view.holding(Mode::Shadow, now).len(),
+        "observations": count(&heard.taken),
+        "dropped": count(&heard.dropped_ever),
+        "refused": count(&heard.refused),
+        "would_refuse": count(&heard.would_refuse),
+        "waiting": daemon.inputs.len(),
+        "missing_for_refusals": daemon.config.missing_for_refusals(),
+        "portal": view.site.portal,
+    }))
+}
+
+#[derive(Deserialize)]
+struct KeyQuery {
+    key: String,
+}
+
+async fn check(
+    State(daemon): State<Arc<Shared>>,
+    Query(asked): Query<KeyQuery>,
+) -> Result<Json<Value>, Fault> {
+    let key: Key = asked.key.parse().map_err(bad)?;
+    let (view, now) = (daemon.view(), daemon.clock.now());
+    let prefix = key.prefix().ok_or_else(|| bad("expected an address or a prefix"))?;
+    let row = |mode| view.against(prefix.addr(), mode, now).map(|t| row_of(&daemon, t.force.case));
+    let (live, shadow) = (row(Mode::Live), row(Mode::Shadow));
+    let standing = view.cases.key(&client_key(key.clone())).and_then(|k| k.standing);
+    Ok(Json(json!({
+        "key": client_key(key).to_string(),
+        "blocked": live.is_some(),
+        "case": live,
+        "shadow": shadow,
+        "class": standing.map_or("unknown", |s| s.class.word()),
+        "credit": standing.is_some_and(|s| s.credit),
+        "protected": view.protected.lists(prefix.addr()),
+    })))
+}
+
+async fn explain(State(daemon): State<Arc<Shared>>, Query(asked): Query<KeyQuery>) -> Result<String, Fault> {
+    let key = client_key(asked.key.parse().map_err(bad)?);
+    Ok(answers::explain(&daemon.view(), &key, daemon.clock.now()))
+}
+
+#[derive(Deserialize)]
+struct ListQuery {
+    #[serde(default)]
+    mode: Option<String>,
+    #[serde(default)]
+    all: bool,
+}
+
+async fn list(State(daemon): State<Arc<Shared>>, Query(asked): Query<ListQuery>) -> Json<Value> {
+    let (view, now) = (daemon.view(), daemon.clock.now());
+    let mode = if asked.mode.as_deref() == Some("shadow") { Mode::Shadow } else { Mode::Live };
+    let cases = if asked.all { view.cases.sorted() } else { view.holding(mode, now) };
+    Json(cases.iter().map(|c| row(&daemon, c)).collect())
+}
+
+async fn case(
+    State(daemon): State<Arc<Shared>>,
+    Path(reference): Path<String>,
+) -> Result<Json<Value>, Fault> {
+    let id: CaseId = reference.parse().map_err(bad)?;
+    let known = daemon.view().case(id).is_some();
+    if known {
+        Ok(Json(row_of(&daemon, id)))
+    } else {
+        Err(Fault(StatusCode::NOT_FOUND, format!("no case {id} is known")))
+    }
+}
+
+async fn protected(State(daemon): State<Arc<Shared>>) -> Json<Value> {
+    Json(daemon.view().protected.listed().iter().map(ToString::to_string).collect())
+}
+
+fn row_of(daemon: &Shared, id: CaseId) -> Value {
+    daemon.view().case(id).map_or_else(|| json!({"case": id.to_string()}), |c| row(daemon, c))
+}
+
+/// One case as scripts read it.
+fn row(daemon: &Shared, view: &CaseView) -> Value {
+    let Some(opened) = &view.case.opened else { return json!({"case": view.id.to_string()}) };
+    let published = daemon.view();
+    let holds =
+        published.cases.key(&view.key).is_some_and(|k| view.case.holds(daemon.clock.now(), k.lifted_up_to));
+    let attempts = view.case.extended.as_ref().map_or(0, |e| e.attempts);
+    json!({
+        "case": view.id.to_string(),
+        "key": view.key.to_string(),
+        "kind": opened.kind.word(),
+        "reason": model::reasons::by_number(opened.reason).id,
+        "mode": if view.case.mode == Mode::Live { "live" } else { "shadow" },
+        "holds": holds,
+        "from": utc(opened.from),
+        "until": utc(view.case.until()),
+        "remaining_s": view.case.until().since(daemon.clock.now()).0,
+        "lifted": view.case.lifted.map(|l| utc(l.at)),
+        "units": model::case::total(&view.case.units()).to_string(),
+        "attempts": attempts,
+        "repeats": opened.repeats,
+        "severity": opened.severity.word(),
+        "class": opened.class.word(),
+        "link": answers::link::case_link(&published.site, view.id),
+    })
+}

@@ -1,0 +1,250 @@
+//! The daemon: recovers, starts the threads and servers, and stops in order.
+
+mod bench;
+pub(crate) mod control;
+pub(crate) mod desk;
+mod intake;
+mod pipeline;
+mod recover;
+mod scorer;
+mod site_file;
+mod tell;
+mod threads;
+mod vault;
+pub(crate) mod web;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use edge::{Clock, Persons, Published, Start, Views, policy as policy_server};
+use ledger::DataDir;
+use model::{Input, Name, Offence, PersonHash, Policy, Site, policy::RuleMode};
+
+use crate::config::Config;
+use desk::Desk;
+use intake::{QUEUE, Queue};
+use pipeline::Common;
+pub(crate) use pipeline::utc;
+use recover::Recovered;
+pub(crate) use recover::from_stored;
+use site_file::SiteFile;
+pub(crate) use threads::Threads;
+
+/// How the daemon is started beside its configuration.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Options {
+    /// Time stands until the operator's API advances it.
+    pub(crate) test_clock: bool,
+    /// Enforce from the first start, whatever the configuration says.
+    pub(crate) enforce: bool,
+    /// Threads of the engine.
+    pub(crate) engine_threads: usize,
+}
+
+/// A running daemon.
+pub(crate) struct Daemon {
+    pub(crate) shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+    policy: Option<policy_server::Running>,
+    /// What an operator should read at the start.
+    pub(crate) notes: Vec<String>,
+}
+
+/// What servers and the operator's API work with.
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) clock: Clock,
+    pub(crate) published: Arc<Published>,
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) persons: Persons,
+    pub(crate) mx: Name,
+    pub(crate) ledger_path: PathBuf,
+    stop: Arc<AtomicBool>,
+    /// Inputs from the operator's API.
+    pub(crate) inputs: Sender<Input>,
+}
+
+impl Daemon {
+    /// Recovers the store and starts everything but the web.
+    ///
+    /// # Errors
+    ///
+    /// A text for the operator: what, where, the way out.
+    pub(crate) fn start(config: Config, options: &Options) -> Result<Daemon, String> {
+        let store = DataDir::open(config.data_dir()).map_err(|e| e.to_string())?;
+        let keys = SiteFile::open(config.data_dir())?;
+        let site = Arc::new(site(&config, &keys)?);
+        let spread = Threads(options.engine_threads.max(1));
+        let mut recovered = recover::recover(&config, &store, &keys, site, &spread)?;
+        let clock = clock(options, &mut recovered);
+        let (inputs, queued) = bounded(QUEUE);
+        let first = first_inputs(&config, &keys, options, &recovered, &clock);
+        let notes = std::mem::take(&mut recovered.notes);
+        let shared = Arc::new(share(config, &store, &keys, clock, inputs, &mut recovered));
+        let threads = start_threads(&shared, store, options, recovered, queued, first)?;
+        let mut daemon = Daemon { shared, threads, policy: None, notes };
+        daemon.policy = daemon.serve_policy()?;
+        Ok(daemon)
+    }
+
+    fn serve_policy(&self) -> Result<Option<policy_server::Running>, String> {
+        let listeners = self.shared.config.listeners();
+        if listeners.policy_tcp.is_none() && listeners.policy_unix.is_none() {
+            return Ok(None);
+        }
+        let policy = self.shared.config.policy(&|_| PersonHash(0));
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let config = policy_server::Config {
+            tcp: listeners.policy_tcp,
+            unix: listeners.policy_unix,
+            threads: listeners.threads.unwrap_or(cores),
+            trust_local: listeners.trust_local,
+            ours: policy.protected.iter().chain(&policy.relays).copied().collect(),
+            scorer: scorer::of(&policy),
+            ..policy_server::Config::new(self.shared.mx.clone())
+        };
+        let means = policy_server::Means {
+            views: self.shared.published.clone(),
+            intake: self.shared.queue.clone(),
+            clock: self.shared.clock.clone(),
+            persons: self.shared.persons.clone(),
+        };
+        policy_server::serve(config, means).map(Some).map_err(|e| e.to_string())
+    }
+
+    /// Where the policy server listens on TCP.
+    pub(crate) fn policy_addr(&self) -> Option<std::net::SocketAddr> {
+        self.policy.as_ref().and_then(policy_server::Running::tcp_addr)
+    }
+
+    /// Counts of the policy server.
+    pub(crate) fn policy_counts(&self) -> Option<policy_server::Counts> {
+        self.policy.as_ref().map(policy_server::Running::counters)
+    }
+
+    /// Stops answering, then writes everything that was seen.
+    pub(crate) fn stop(mut self) {
+        drop(self.policy.take());
+        self.shared.stop.store(true, Ordering::Release);
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a thread panicked");
+            }
+        }
+    }
+}
+
+/// The policy of a configuration with traps as this site's hashes.
+pub(crate) fn policy(config: &Config, keys: &SiteFile) -> Policy {
+    let persons = Persons::new(keys.persons);
+    config.policy(&|address| persons.person(address.as_bytes()).unwrap_or(PersonHash(0)))
+}
+
+fn site(config: &Config, keys: &SiteFile) -> Result<Site, String> {
+    let site = config.site(keys.link.clone());
+    match answers::lint(&site) {
+        Ok(()) => Ok(site),
+        Err(over) => Err(over.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
+    }
+}
+
+fn clock(options: &Options, recovered: &mut Recovered) -> Clock {
+    let (clock, start) = Clock::start(recovered.last_stamp);
+    match start {
+        Start::Earlier { by_ms } => recovered.notes.push(format!(
+            "the wall clock is {} behind the newest stamp on disk; time stands until it has caught up",
+            model::Secs(by_ms / 1000)
+        )),
+        Start::Later { by_ms } if by_ms > 7 * 86_400_000 => recovered.notes.push(format!(
+            "the wall clock is {} after the newest stamp on disk; if it jumped, correct it",
+            model::Secs(by_ms / 1000)
+        )),
+        _ => {}
+    }
+    if options.test_clock { Clock::manual(clock.now()) } else { clock }
+}
+
+/// What the journal must hear before anything else: a changed policy, a wish to enforce.
+fn first_inputs(
+    config: &Config,
+    keys: &SiteFile,
+    options: &Options,
+    recovered: &Recovered,
+    clock: &Clock,
+) -> Vec<Input> {
+    let mut first = Vec::new();
+    let policy = policy(config, keys);
+    let new = recovered.projector.current().policy != policy.hash();
+    if new {
+        first.push(engine::policy_input(&policy));
+    }
+    let begins_enforcing = options.enforce || (!policy.learn_first && recovered.last_stamp.is_none());
+    if begins_enforcing && recovered.projector.current().mode == model::Mode::Shadow {
+        let order = model::Order::SetMode(model::Mode::Live);
+        let (id, at, actor) = (clock.now().0, clock.now(), model::Actor::Operator);
+        first.push(Input::Command(model::Command { id, at, actor, note: None, order }));
+    }
+    first
+}
+
+fn share(
+    config: Config,
+    store: &DataDir,
+    keys: &SiteFile,
+    clock: Clock,
+    inputs: Sender<Input>,
+    recovered: &mut Recovered,
+) -> Shared {
+    bench::fill(&mut recovered.projector, clock.now());
+    let mx = policy(&config, keys).our_names.first().cloned().unwrap_or_else(|| Name::new(b"localhost"));
+    Shared {
+        published: Arc::new(Published::new(recovered.projector.view())),
+        desk: Arc::new(Desk::new(inputs.clone(), clock.clone())),
+        queue: Arc::new(Queue::new(inputs.clone())),
+        persons: Persons::new(keys.persons),
+        ledger_path: store.ledger(),
+        stop: Arc::new(AtomicBool::new(false)),
+        mx,
+        clock,
+        config,
+        inputs,
+    }
+}
+
+fn start_threads(
+    shared: &Arc<Shared>,
+    store: DataDir,
+    options: &Options,
+    recovered: Recovered,
+    inputs: Receiver<Input>,
+    first: Vec<Input>,
+) -> Result<Vec<JoinHandle<()>>, String> {
+    let common = Arc::new(Common {
+        store,
+        clock: shared.clock.clone(),
+        queue: shared.queue.clone(),
+        desk: shared.desk.clone(),
+        published: shared.published.clone(),
+        stop: shared.stop.clone(),
+        engine_threads: options.engine_threads.max(1),
+    });
+    let Recovered { engine, journal, ledger, projector, .. } = recovered;
+    let work = pipeline::Work { inputs, first, journal, engine, ledger, projector };
+    pipeline::start(&common, work).map_err(|e| format!("threads can not be started: {e}"))
+}
+
+impl Shared {
+    /// The newest view.
+    pub(crate) fn view(&self) -> Arc<projections::View> {
+        self.published.view()
+    }
+
+    /// Whether refusals by the connection score are on.
+    pub(crate) fn scores(policy: &Policy) -> bool {
+        policy.mode(Offence::ReverseDns) == RuleMode::Block
+    }
+}

@@ -1,0 +1,340 @@
+//! The four plain threads between an observation and the view: journal, engine, ledger,
+//! projector. Only bounded queues stand between them (DESIGN §4).
+//!
+//! A frame is written to the journal before it is decided; it is made durable before its
+//! first event is; an event is durable before the view shows it. When a disk is full the
+//! threads wait and try again, queues fill, observations are dropped and counted, and
+//! answers go on from the last view.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use edge::{Clock, Published};
+use engine::{Engine, Step};
+use ledger::journal::{Frame as Stored, Writer};
+use ledger::{DataDir, EventStore, SqliteLedger, checkpoint};
+use model::{Envelope, Frame, Input, Millis, Sealed};
+use projections::Projector;
+
+use super::desk::Desk;
+use super::intake::Queue;
+use super::recover::{to_row, to_stored};
+use super::site_file::random;
+use super::tell;
+use super::threads::Threads;
+
+/// An epoch ends after this time …
+const EPOCH: Duration = Duration::from_millis(1);
+/// … or when it has so many inputs.
+const EPOCH_INPUTS: usize = 1024;
+/// Time goes on at least this often.
+const TICK: Duration = Duration::from_secs(1);
+/// Frames between two threads: with 1024 inputs each, more than the intake holds.
+const FRAMES: usize = 128;
+/// Steps that are made durable together.
+const GROUP: usize = 256;
+/// A view is published at most this often.
+const PUBLISH: Duration = Duration::from_millis(1);
+/// Between two checkpoints, and frames after which one comes sooner.
+const CHECKPOINT: Duration = Duration::from_secs(60);
+const CHECKPOINT_FRAMES: u64 = 50_000;
+/// Between two attempts to write to a store that refused.
+const RETRY: Duration = Duration::from_secs(1);
+/// Between two sweeps of expired evidence and index entries.
+const SWEEP: Duration = Duration::from_secs(60);
+
+/// What the ledger thread gets, in order.
+enum Decided {
+    Step(Step),
+    Checkpoint(u64, Vec<u8>),
+}
+
+/// What the projector gets: durable events and receipts.
+struct Durable {
+    events: Vec<(u64, Envelope)>,
+    receipts: Vec<(u64, Result<engine::Receipt, engine::CommandError>)>,
+}
+
+/// What the threads share.
+pub(crate) struct Common {
+    pub(crate) store: DataDir,
+    pub(crate) clock: Clock,
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) published: Arc<Published>,
+    pub(crate) stop: Arc<AtomicBool>,
+    pub(crate) engine_threads: usize,
+}
+
+/// What they work on.
+pub(crate) struct Work {
+    pub(crate) inputs: Receiver<Input>,
+    pub(crate) first: Vec<Input>,
+    pub(crate) journal: Writer,
+    pub(crate) engine: Engine,
+    pub(crate) ledger: SqliteLedger,
+    pub(crate) projector: Projector,
+}
+
+/// Starts the threads; they end after `stop` is set, the journal first.
+pub(crate) fn start(common: &Arc<Common>, work: Work) -> std::io::Result<Vec<JoinHandle<()>>> {
+    let (to_engine, frames) = bounded(FRAMES);
+    let (to_ledger, decided) = bounded(FRAMES);
+    let (to_projector, durable) = bounded(FRAMES);
+    let journal = Arc::new(Mutex::new(work.journal));
+    let (common1, journal1) = (common.clone(), journal.clone());
+    let framer = Framer { common: common1, journal: journal1, inputs: work.inputs, out: to_engine };
+    let (common2, common3, common4) = (common.clone(), common.clone(), common.clone());
+    let (engine, ledger, projector, first) = (work.engine, work.ledger, work.projector, work.first);
+    Ok(vec![
+        spawn("journal", move || framer.run(first))?,
+        spawn("engine", move || decide(engine, &frames, &to_ledger, &common2))?,
+        spawn("ledger", move || make_durable(ledger, &journal, &decided, &to_projector, &common3))?,
+        spawn("projector", move || project(projector, &durable, &common4))?,
+    ])
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
+    thread::Builder::new().name(name.to_owned()).spawn(work)
+}
+
+/// The journal thread: inputs become frames.
+struct Framer {
+    common: Arc<Common>,
+    journal: Arc<Mutex<Writer>>,
+    inputs: Receiver<Input>,
+    out: Sender<(u64, Frame)>,
+}
+
+impl Framer {
+    fn run(self, first: Vec<Input>) {
+        let mut ticked = Instant::now();
+        let mut inputs = first;
+        loop {
+            let stopping = self.common.stop.load(Ordering::Acquire) && self.inputs.is_empty();
+            self.gather(&mut inputs, ticked);
+            if ticked.elapsed() >= TICK || stopping {
+                ticked = Instant::now();
+                inputs.push(self.tick());
+                inputs.extend(self.common.queue.dropped());
+            }
+            if !inputs.is_empty() && !self.write(std::mem::take(&mut inputs)) || stopping {
+                return;
+            }
+        }
+    }
+
+    /// Collects one epoch: what comes in a millisecond, at most 1024 inputs.
+    fn gather(&self, inputs: &mut Vec<Input>, ticked: Instant) {
+        let patience = TICK.saturating_sub(ticked.elapsed()).min(Duration::from_millis(200));
+        match self.inputs.recv_timeout(patience) {
+            Ok(input) => inputs.push(input),
+            Err(RecvTimeoutError::Timeout) => return,
+            Err(RecvTimeoutError::Disconnected) => return thread::sleep(patience),
+        }
+        let end = Instant::now() + EPOCH;
+        while inputs.len() < EPOCH_INPUTS {
+            match self.inputs.recv_deadline(end) {
+                Ok(input) => inputs.push(input),
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn tick(&self) -> Input {
+        if let Some(jump) = self.common.clock.tick() {
+            tracing::error!(by_ms = jump.by_ms, followed = jump.followed, "clock jumped");
+        }
+        let mono = u64::try_from(self.common.clock.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        Input::Tick(self.common.clock.now(), mono)
+    }
+
+    /// Writes one frame and hands it on; `false` when the engine is gone.
+    fn write(&self, inputs: Vec<Input>) -> bool {
+        let salt = random().unwrap_or_default();
+        let frame = Frame { wall: self.common.clock.now(), salt, inputs };
+        let bytes = frame.to_bytes();
+        let mut told = false;
+        loop {
+            match self.append(&frame, bytes.clone()) {
+                Ok(position) => return self.out.send((position, frame)).is_ok(),
+                Err(error) => {
+                    if !std::mem::replace(&mut told, true) {
+                        tracing::error!(%error, "journal can not be written; answers go on from the last view");
+                    }
+                    // What could not be written was not decided: on a stop it is lost, unacknowledged.
+                    if self.common.stop.load(Ordering::Acquire) {
+                        return false;
+                    }
+                    thread::sleep(RETRY);
+                }
+            }
+        }
+    }
+
+    fn append(&self, frame: &Frame, inputs: Vec<u8>) -> Result<u64, ledger::journal::JournalError> {
+        let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
+        let position = journal.next_position();
+        let mono_ns = u64::try_from(self.common.clock.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        journal.append(&Stored { position, wall_ms: frame.wall.0, mono_ns, inputs })?;
+        Ok(position)
+    }
+}
+
+/// The engine thread.
+fn decide(mut engine: Engine, frames: &Receiver<(u64, Frame)>, out: &Sender<Decided>, common: &Common) {
+    let spread = Threads(common.engine_threads);
+    let (mut saved_at, mut saved) = (Instant::now(), None::<u64>);
+    let mut last = 0;
+    for (position, frame) in frames {
+        let step = engine.step(position, &frame, &spread);
+        for alarm in &step.alarms {
+            tracing::error!(%alarm, position, "engine alarm");
+        }
+        last = position;
+        if out.send(Decided::Step(step)).is_err() {
+            return;
+        }
+        let due = saved.is_none_or(|s| position - s >= CHECKPOINT_FRAMES) || saved_at.elapsed() >= CHECKPOINT;
+        if due {
+            (saved_at, saved) = (Instant::now(), Some(position));
+            if out.send(Decided::Checkpoint(position, engine.to_checkpoint())).is_err() {
+                return;
+            }
+        }
+    }
+    if saved != Some(last) && last > 0 {
+        // The stop: the next start has nothing to replay.
+        let _ = out.send(Decided::Checkpoint(last, engine.to_checkpoint()));
+    }
+}
+
+/// The ledger thread: what was decided becomes durable, in groups.
+fn make_durable(
+    mut ledger: SqliteLedger,
+    journal: &Mutex<Writer>,
+    decided: &Receiver<Decided>,
+    out: &Sender<Durable>,
+    common: &Common,
+) {
+    let mut swept = Instant::now();
+    while let Ok(first) = decided.recv() {
+        let (mut steps, mut checkpoint) = (Vec::new(), None);
+        let mut next = Some(first);
+        while let Some(one) = next {
+            match one {
+                Decided::Step(step) => steps.push(step),
+                Decided::Checkpoint(position, bytes) => checkpoint = Some((position, bytes)),
+            }
+            let full = steps.len() >= GROUP || checkpoint.is_some();
+            next = if full { None } else { decided.try_recv().ok() };
+        }
+        let Some(durable) = persist(&mut ledger, journal, steps, common) else { return };
+        if out.send(durable).is_err() {
+            return;
+        }
+        if let Some((position, bytes)) = checkpoint {
+            save(journal, position, &bytes, common);
+        }
+        if swept.elapsed() >= SWEEP {
+            swept = Instant::now();
+            if let Err(error) = ledger.expire(common.clock.now().0) {
+                tracing::warn!(%error, "expired evidence can not be erased");
+            }
+        }
+    }
+}
+
+/// Makes the events of some steps durable, however long it takes; `None` on a stop.
+fn persist(
+    ledger: &mut SqliteLedger,
+    journal: &Mutex<Writer>,
+    steps: Vec<Step>,
+    common: &Common,
+) -> Option<Durable> {
+    let sealed: Vec<&Sealed> = steps.iter().flat_map(|s| &s.events).collect();
+    let mut durable = Durable { events: Vec::new(), receipts: Vec::new() };
+    if !sealed.is_empty() {
+        let own: Vec<_> = sealed.iter().map(|s| to_stored(s)).collect();
+        let rows: Vec<_> = steps.iter().flat_map(|s| &s.side_rows).map(to_row).collect();
+        let last = retry(common, "ledger", || {
+            // Invariant 1: the frame is durable before its event.
+            journal.lock().unwrap_or_else(PoisonError::into_inner).sync().map_err(|e| e.to_string())?;
+            ledger.append(&own, &rows, &[]).map_err(|e| e.to_string())
+        })?;
+        let first = last + 1 - own.len() as u64;
+        let opened = sealed.iter().filter_map(|s| s.open().ok());
+        durable.events = (first..).zip(opened).collect();
+    }
+    durable.receipts = steps.into_iter().flat_map(|s| s.receipts).collect();
+    Some(durable)
+}
+
+/// Tries until it succeeds; says once that it does not.
+fn retry<T>(common: &Common, what: &str, mut attempt: impl FnMut() -> Result<T, String>) -> Option<T> {
+    let mut told = false;
+    loop {
+        match attempt() {
+            Ok(done) => return Some(done),
+            Err(error) => {
+                if !std::mem::replace(&mut told, true) {
+                    tracing::error!(%error, store = what, "can not be written; answers go on from the last view");
+                }
+                if common.stop.load(Ordering::Acquire) {
+                    return None;
+                }
+                thread::sleep(RETRY);
+            }
+        }
+    }
+}
+
+/// Writes a checkpoint whose events are durable, and lets old journal segments go.
+fn save(journal: &Mutex<Writer>, position: u64, bytes: &[u8], common: &Common) {
+    let kept = match checkpoint::write(&common.store.checkpoints(), position, bytes) {
+        Ok(kept) => kept,
+        Err(error) => return tracing::error!(%error, "checkpoint can not be written; the journal is kept"),
+    };
+    let oldest = kept.first().copied().unwrap_or(position);
+    let mut journal = journal.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Err(error) = journal.retain(common.clock.now().0, oldest) {
+        tracing::warn!(%error, "old journal segments can not be removed");
+    }
+}
+
+/// The projector thread: durable events become views.
+fn project(mut projector: Projector, durable: &Receiver<Durable>, common: &Common) {
+    let mut swept = Instant::now();
+    while let Ok(first) = durable.recv() {
+        let mut receipts = Vec::new();
+        let end = Instant::now() + PUBLISH;
+        let mut next = Some(first);
+        while let Some(one) = next {
+            apply(&mut projector, &one.events);
+            receipts.extend(one.receipts);
+            next = if Instant::now() < end { durable.try_recv().ok() } else { None };
+        }
+        if swept.elapsed() >= SWEEP {
+            swept = Instant::now();
+            projector.sweep(common.clock.now());
+        }
+        common.published.publish(projector.view());
+        common.desk.deliver(receipts);
+    }
+}
+
+fn apply(projector: &mut Projector, events: &[(u64, Envelope)]) {
+    for (arrival, event) in events {
+        projector.apply(*arrival, event);
+        tell::event(*arrival, event);
+    }
+}
+
+/// Wall time of a stamp for a message.
+pub(crate) fn utc(at: Millis) -> String {
+    let stamp = jiff::Timestamp::from_millisecond(i64::try_from(at.0).unwrap_or(i64::MAX));
+    stamp.map_or_else(|_| at.0.to_string(), |t| t.strftime("%Y-%m-%dT%H:%MZ").to_string())
+}

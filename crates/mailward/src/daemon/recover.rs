@@ -1,0 +1,212 @@
+//! The start: the newest good checkpoint, then the rest of the journal, then the ledger.
+//!
+//! The journal leads. What the engine decides from it again is compared with the ledger;
+//! what the ledger lacks is appended; what does not agree stops the start.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::{Engine, Origin, Spread};
+use ledger::checkpoint;
+use ledger::journal::{Birth, Frame as Stored, Identity, Options, Reader, Writer};
+use ledger::{DataDir, EventStore, EvidenceRow, SqliteLedger};
+use model::{Frame, Millis, Sealed, Site};
+use projections::Projector;
+
+use super::site_file::{SiteFile, random};
+use crate::config::Config;
+
+/// Events that are read from the ledger at a time.
+const BATCH: usize = 4096;
+
+/// Everything the daemon works with after a start.
+pub(crate) struct Recovered {
+    pub(crate) engine: Engine,
+    pub(crate) journal: Writer,
+    pub(crate) ledger: SqliteLedger,
+    pub(crate) projector: Projector,
+    /// The newest stamp on disk, if there was one.
+    pub(crate) last_stamp: Option<Millis>,
+    /// What an operator should read.
+    pub(crate) notes: Vec<String>,
+}
+
+/// Opens or creates the store and brings the engine up to its last frame.
+pub(crate) fn recover(
+    config: &Config,
+    store: &DataDir,
+    keys: &SiteFile,
+    site: Arc<Site>,
+    spread: &dyn Spread,
+) -> Result<Recovered, String> {
+    let mut notes = Vec::new();
+    let node = format!("n{}", config.node().0);
+    let mut ledger = SqliteLedger::open(store, &node).map_err(|e| e.to_string())?;
+    let found = newest_checkpoint(store, &mut notes)?;
+    let first_position = found.as_ref().map_or(1, |(position, _)| position + 1);
+    let identity = Identity { site: format!("{:016x}", keys.site), node, life: ledger.life() };
+    let birth =
+        Birth { seeds: [u64::from_be_bytes(random()?), u64::from_be_bytes(random()?)], first_position };
+    let now_ms = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_millis() as u64;
+    let (journal, repair) =
+        Writer::open(store, &identity, birth, options(config), now_ms).map_err(|e| e.to_string())?;
+    notes.extend(repair.map(|r| {
+        format!("{}: cut a torn tail of {} bytes that nobody had been told of", r.file.display(), r.cut_bytes)
+    }));
+    let seeds = journal.header().seeds;
+    let mut engine = match found {
+        Some((_, bytes)) => read_checkpoint(&bytes, &mut notes)?,
+        None => fresh(config, keys, &ledger, seeds),
+    };
+    let last_stamp = replay(&mut engine, store, first_position, &mut ledger, spread)?;
+    agree(&engine, &ledger)?;
+    let projector = project(config, &ledger, site, seeds)?;
+    Ok(Recovered { engine, journal, ledger, projector, last_stamp, notes })
+}
+
+fn options(config: &Config) -> Options {
+    let limits = config.journal();
+    Options {
+        segment_bytes_max: limits.segment_bytes,
+        total_bytes_max: limits.total_bytes,
+        age_max: Duration::from_secs(limits.age.0),
+        ..Options::default()
+    }
+}
+
+fn newest_checkpoint(store: &DataDir, notes: &mut Vec<String>) -> Result<Option<(u64, Vec<u8>)>, String> {
+    if !store.checkpoints().exists() {
+        return Ok(None);
+    }
+    let newest = checkpoint::newest_good(&store.checkpoints()).map_err(|e| e.to_string())?;
+    notes.extend(newest.skipped.iter().map(|s| {
+        format!("{}: skipped, for it is not whole ({:?}); an earlier one is used", s.file.display(), s.why)
+    }));
+    Ok(newest.found)
+}
+
+fn read_checkpoint(bytes: &[u8], notes: &mut Vec<String>) -> Result<Engine, String> {
+    let (engine, windows_dropped) = Engine::from_checkpoint(bytes).map_err(|e| e.to_string())?;
+    if windows_dropped {
+        notes.push(
+            "counting windows of an earlier version begin anew; standing and blocks are kept".to_owned(),
+        );
+    }
+    Ok(engine)
+}
+
+fn fresh(config: &Config, keys: &SiteFile, ledger: &SqliteLedger, seeds: [u64; 2]) -> Engine {
+    let life = u16::try_from(ledger.life()).unwrap_or(u16::MAX);
+    let origin = Origin { site: keys.site, node: config.node(), life, link_epoch: keys.link.epoch };
+    // Every life begins learning; enforcing is a command, so that the ledger tells of it.
+    let policy = model::Policy { learn_first: true, ..super::policy(config, keys) };
+    Engine::new(origin, seeds, policy)
+}
+
+/// Feeds the engine what the journal holds behind the checkpoint.
+fn replay(
+    engine: &mut Engine,
+    store: &DataDir,
+    from: u64,
+    ledger: &mut SqliteLedger,
+    spread: &dyn Spread,
+) -> Result<Option<Millis>, String> {
+    let mut stamp = engine.now();
+    let reader = Reader::open(&store.journal(), from).map_err(|e| e.to_string())?;
+    for stored in reader {
+        let stored: Stored = stored.map_err(|e| e.to_string())?;
+        let frame = Frame::from_bytes(&stored.inputs).map_err(|e| {
+            format!("{}: frame {} can not be read: {e}", store.journal().display(), stored.position)
+        })?;
+        let step = engine.step(stored.position, &frame, spread);
+        catch_up(ledger, &step)?;
+        stamp = stamp.max(frame.wall);
+    }
+    Ok(Some(stamp).filter(|s| *s > Millis(0)))
+}
+
+/// Appends what the ledger lacks; what it has must be the same.
+fn catch_up(ledger: &mut SqliteLedger, step: &engine::Step) -> Result<(), String> {
+    let Some(first) = step.events.first() else { return Ok(()) };
+    let node = format!("n{}", first.id.node.0);
+    let head = ledger.head(&node, u32::from(first.id.life)).map_err(|e| e.to_string())?;
+    if let Some(same) = step.events.iter().find(|e| e.id.seq == head.seq)
+        && same.hash != head.hash
+    {
+        return Err(disagreement(head.seq));
+    }
+    let new: Vec<_> = step.events.iter().filter(|e| e.id.seq > head.seq).map(to_stored).collect();
+    let rows: Vec<_> = step.side_rows.iter().filter(|r| r.case.0.seq > head.seq).map(to_row).collect();
+    if !new.is_empty() {
+        ledger.append(&new, &rows, &[]).map_err(|e| e.to_string())?;
+    }
+    Ok(())
+}
+
+/// The ledger may not be ahead of what the journal leads to.
+fn agree(engine: &Engine, ledger: &SqliteLedger) -> Result<(), String> {
+    let (id, hash) = engine.head();
+    let head = ledger.head(&format!("n{}", id.node.0), u32::from(id.life)).map_err(|e| e.to_string())?;
+    if (head.seq, head.hash) == (id.seq, hash) { Ok(()) } else { Err(disagreement(head.seq)) }
+}
+
+fn disagreement(seq: u64) -> String {
+    format!(
+        "the ledger's event {seq} does not follow from the journal: one of them was changed or lost. \
+         Keep the data directory as it is, and begin a new life from a backup: mailward ledger restore --help"
+    )
+}
+
+fn project(
+    config: &Config,
+    ledger: &SqliteLedger,
+    site: Arc<Site>,
+    seeds: [u64; 2],
+) -> Result<Projector, String> {
+    let policy = config.policy(&|_| model::PersonHash(0));
+    let mut projector = Projector::new(site, policy.protected.clone(), policy.documentation, seeds);
+    let mut arrival = 0;
+    loop {
+        let batch = ledger.tail(arrival, BATCH).map_err(|e| e.to_string())?;
+        let Some((last, _)) = batch.last() else { return Ok(projector) };
+        arrival = *last;
+        for (number, stored) in &batch {
+            // A later program's event that can not be read is kept, not applied.
+            if let Ok(event) = from_stored(stored).open() {
+                projector.apply(*number, &event);
+            }
+        }
+    }
+}
+
+/// An event as the ledger keeps it.
+pub(crate) fn to_stored(sealed: &Sealed) -> ledger::Sealed {
+    ledger::Sealed {
+        node: format!("n{}", sealed.id.node.0),
+        life: u32::from(sealed.id.life),
+        seq: sealed.id.seq,
+        prev: sealed.prev,
+        hash: sealed.hash,
+        bytes: sealed.bytes.clone(),
+    }
+}
+
+/// An event of the ledger; who wrote it stands in its bytes.
+pub(crate) fn from_stored(stored: &ledger::Sealed) -> Sealed {
+    let node = stored.node.strip_prefix('n').and_then(|n| n.parse().ok()).unwrap_or(0);
+    let life = u16::try_from(stored.life).unwrap_or(u16::MAX);
+    let id = model::EventId { node: model::Node(node), life, seq: stored.seq };
+    Sealed { id, prev: stored.prev, hash: stored.hash, bytes: stored.bytes.clone() }
+}
+
+/// Evidence as the ledger keeps it.
+pub(crate) fn to_row(row: &engine::SideRow) -> EvidenceRow {
+    EvidenceRow {
+        case: row.case.to_string(),
+        event: row.case.to_string(),
+        position: 0,
+        salt: row.salt.to_vec(),
+        body: row.body.clone(),
+        expires_ms: Some(row.expires.0),
+    }
+}

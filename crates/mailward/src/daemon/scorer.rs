@@ -1,0 +1,33 @@
+//! The connection score for those who answer: the detectors' classifiers, called at RCPT.
+
+use std::sync::Arc;
+
+use answers::ConnectionScore;
+use detectors::seen::Traits;
+use detectors::{helo, providers, rdns, score};
+use edge::policy::Scorer;
+use model::{Client, Name, Policy};
+
+/// Scores by our own names and shared senders.
+struct ByPolicy {
+    our_names: Vec<Name>,
+    shared: Vec<Name>,
+}
+
+/// The scorer of a policy; none where the score does not refuse.
+pub(crate) fn of(policy: &Policy) -> Option<Arc<dyn Scorer>> {
+    let by_policy = ByPolicy { our_names: policy.our_names.clone(), shared: policy.shared.clone() };
+    super::Shared::scores(policy).then(|| Arc::new(by_policy) as Arc<dyn Scorer>)
+}
+
+impl Scorer for ByPolicy {
+    fn score(&self, client: &Client, credit: bool) -> ConnectionScore {
+        let traits = Traits {
+            helo: helo::classify(client.helo.as_ref().map(Name::as_bytes), client.addr, &self.our_names),
+            rdns: rdns::classify(&client.rdns, client.addr),
+            shared: client.rdns.confirmed().is_some_and(|n| providers::is_shared(n, &self.shared)),
+        };
+        let score = score::connection(&traits, credit);
+        ConnectionScore { quarters: score.quarters, heaviest: score.heaviest }
+    }
+}

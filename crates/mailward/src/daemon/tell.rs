@@ -1,0 +1,45 @@
+//! One log line for each decision, in the past tense, with fields (STYLE).
+//!
+//! No sender, recipient or trap stands in it.
+
+use model::{Body, Envelope, Mode};
+
+use super::pipeline::utc;
+
+/// Logs one durable event.
+pub(crate) fn event(arrival: u64, event: &Envelope) {
+    let key = event.key.as_ref().map(ToString::to_string).unwrap_or_default();
+    let case = event.case.map(|c| c.to_string()).unwrap_or_default();
+    let shadow = event.mode == Mode::Shadow;
+    match &event.body {
+        Body::CaseOpened(opened) => {
+            let reason = model::reasons::by_number(opened.reason).id;
+            let rule = event.rule.map_or_else(|| "operator".to_owned(), |r| r.offence.id());
+            let (kind, until) = (opened.kind.word(), utc(opened.until));
+            let action = if shadow { "would block" } else { "block" };
+            tracing::info!(key, case, rule, reason, kind, until, action, seq = arrival, "key blocked");
+        }
+        Body::CaseExtended(extended) => {
+            tracing::info!(key, case, until = utc(extended.until), shadow, seq = arrival, "case extended");
+        }
+        Body::CaseLifted(_) => tracing::info!(key, case, shadow, seq = arrival, "case lifted"),
+        Body::KeyLifted(_) => tracing::info!(key, seq = arrival, "key lifted"),
+        Body::CaseEnded(_) => tracing::info!(key, case, shadow, seq = arrival, "case ended"),
+        Body::CaseResentenced(until) => {
+            tracing::info!(key, case, until = utc(*until), seq = arrival, "case resentenced");
+        }
+        Body::ModeChanged(mode) => {
+            tracing::info!(learning = *mode == Mode::Shadow, seq = arrival, "mode changed")
+        }
+        Body::ProtectedChanged(prefix, on) => {
+            tracing::info!(%prefix, on, seq = arrival, "protected list changed");
+        }
+        Body::PolicyAdopted(_) => tracing::info!(seq = arrival, "policy adopted"),
+        Body::StandingChanged(change) => {
+            tracing::debug!(key, class = change.class.word(), seq = arrival, "standing changed");
+        }
+        Body::Unknown(kind, _) => {
+            tracing::warn!(kind, seq = arrival, "event of a later version kept, not applied")
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! `mailward observe`: verdicts of a content filter, by queue id, as JSON Lines.
+//!
+//! `{"ts":…,"queue_id":"…","mx":"…","verdict":"spam|ham|virus","score":…,"source":"…"}`.
+//! Without `mx` the site's own first name is meant, without `ts` now. Until the milter is
+//! there this is how a filter's judgement reaches the engine.
+
+use edge::Intake;
+use model::observation::{Fact, Sensor, Verdict};
+use model::{Judgement, Millis, Name, Observation};
+use serde::Deserialize;
+
+use crate::daemon::Shared;
+
+/// Broken lines that are told one by one.
+const TOLD_MAX: usize = 20;
+/// The longest queue id, MX or source name that is read.
+const WORD_LEN_MAX: usize = 255;
+
+#[derive(Deserialize)]
+struct Line {
+    ts: Option<f64>,
+    queue_id: String,
+    mx: Option<String>,
+    verdict: String,
+    score: Option<f64>,
+    source: Option<String>,
+}
+
+/// What became of a batch.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    pub(crate) taken: u64,
+    pub(crate) dropped: u64,
+    pub(crate) broken: Vec<String>,
+}
+
+/// Takes a batch of lines.
+pub(crate) fn take(daemon: &Shared, body: &str) -> Told {
+    let mut told = Told::default();
+    for (number, line) in (1..).zip(body.lines()).filter(|(_, l)| !l.trim().is_empty()) {
+        match read(daemon, line).map(|seen| daemon.queue.offer(seen)) {
+            Ok(Ok(())) => told.taken += 1,
+            Ok(Err(_)) => told.dropped += 1,
+            Err(what) if told.broken.len() < TOLD_MAX => told.broken.push(format!("line {number}: {what}")),
+            Err(_) => {}
+        }
+    }
+    told
+}
+
+fn read(daemon: &Shared, line: &str) -> Result<Observation, String> {
+    let line: Line = serde_json::from_str(line).map_err(|e| format!("expected a verdict, but {e}"))?;
+    let mx = line.mx.as_deref().map_or(daemon.mx.as_bytes(), str::as_bytes);
+    if line.queue_id.is_empty() || line.queue_id.len() > WORD_LEN_MAX || mx.len() > WORD_LEN_MAX {
+        return Err("expected a queue id and an MX name of at most 255 octets".to_owned());
+    }
+    let queue = daemon.persons.queue(mx, line.queue_id.as_bytes());
+    let verdict = Verdict {
+        queue: Some(queue),
+        judgement: judgement(&line.verdict)?,
+        score: line.score.map(hundredths),
+        source: Name::new(line.source.as_deref().unwrap_or("filter").as_bytes()),
+    };
+    let at = line.ts.map_or(daemon.clock.now(), seconds);
+    Ok(Observation { at, sensor: Sensor::Filter, session: queue, fact: Fact::Verdict(verdict) })
+}
+
+fn judgement(word: &str) -> Result<Judgement, String> {
+    match word {
+        "spam" => Ok(Judgement::Spam),
+        "ham" => Ok(Judgement::Ham),
+        "virus" => Ok(Judgement::Virus),
+        other => Err(format!(
+            "expected a verdict of spam, ham or virus, but got {:?}",
+            other.chars().take(40).collect::<String>()
+        )),
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a cast from float saturates")]
+fn hundredths(score: f64) -> i32 {
+    (score * 100.0).round() as i32
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast from float saturates")]
+fn seconds(ts: f64) -> Millis {
+    Millis((ts * 1000.0) as u64)
+}
