@@ -11,7 +11,9 @@ use model::Observation;
 pub trait Intake: Send + Sync {
     /// Takes one observation, or says at once that there is no room.
     ///
-    /// Never blocks. What is dropped is counted by the implementor, who writes the count
+    /// Never blocks, and wakes nobody: an answering thread that wakes a sleeping one for each
+    /// observation pays half as much again for a request. Who reads the queue looks into it
+    /// once an epoch. What is dropped is counted by the implementor, who writes the count
     /// into the journal.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 mod answers;
 mod hostile;
 mod life;
+mod order;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
