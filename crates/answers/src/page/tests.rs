@@ -206,6 +206,13 @@ fn the_text_to_pass_on_has_error_times_address_and_link() {
     }
 }
 
+#[test]
+fn who_is_dropped_gets_no_error_to_pass_on() {
+    let text = page(Block::of("192.0.2.25").with(|o| o.kind = BlockKind::NullRoute)).forward;
+    assert!(text.contains("our server 192.0.2.25 has not reached Example Networks since"), "{text}");
+    assert!(!text.contains("550"), "{text}");
+}
+
 // What is hidden.
 
 const CANARY: u64 = 0xdead_beef_cafe_f00d;

@@ -1,9 +1,9 @@
 //! Sentences of the pages: polite, exact, and accusing nobody (S80, S104, S105).
 
-use model::case::BlockKind;
+use model::case::{BlockKind, Opened};
 use model::event::RuleStamp;
 use model::reasons::{Reason, by_number};
-use model::{Evidence, Key, Offence, Prefix, Site};
+use model::{Evidence, Key, Offence, Prefix, Secs, Site};
 use projections::view::KEPT_AFTER_END;
 use projections::{CaseView, View};
 
@@ -93,10 +93,10 @@ pub(crate) fn retention() -> String {
     format!(
         "Of the sessions behind a block we keep time, address, port, HELO name, reverse DNS name, number of \
          recipients and the filter's judgement; sender and recipients only as keyed hashes. No text of any \
-         message is kept. Such a record is deleted after {}; this page closes {} after the block has ended. \
-         If it holds data about you that are wrong or should go, write to the address above.",
-        model::evidence::KEPT,
-        KEPT_AFTER_END
+         message is kept. Such a record is deleted after {} days; this page closes {} days after the block \
+         has ended. If it holds data about you that are wrong or should go, write to the address above.",
+        model::evidence::KEPT.0 / Secs::DAY.0,
+        KEPT_AFTER_END.0 / Secs::DAY.0
     )
 }
 
@@ -113,22 +113,35 @@ pub(crate) fn forward(
         return String::new();
     };
     let (site, reason) = (&view.site, by_number(opened.reason));
-    let of_key = case.key.prefix().filter(|p| p.is_host()).map(Prefix::addr);
-    let client = of_key.or(evidence.first().map(|e| e.client.addr));
-    let error = client.map_or_else(String::new, |ip| {
-        format!("The error is:\n  {}\n", texts::blocked(site, reason, ip, link).get())
-    });
+    let what = match opened.kind {
+        BlockKind::Rbl => {
+            format!("mail from our server {} to {} has been refused", case.key, site_name(site))
+        }
+        BlockKind::NullRoute => format!("our server {} has not reached {}", case.key, site_name(site)),
+    };
+    let error = error(site, case, opened, evidence, link);
     format!(
         "Hello,\n\
-         mail from our server {key} to {site} has been refused since {since}. They say that {because}. \
-         The block ends by itself at {until}.\n\
+         {what} since {since}. They say that {because}. The block ends by itself at {until}.\n\
          {error}\
          What to check, and how to write to them, stands here:\n  {link}\n\
          Could you please look into it?\n",
-        key = case.key,
-        site = site_name(site),
         since = When::minute(opened.from),
         because = reason.because,
         until = When::minute_up(case.case.until()),
     )
+}
+
+/// The exact error that a sender gets; nothing where packets are dropped, or where the
+/// client's one address is not known.
+fn error(site: &Site, case: &CaseView, opened: &Opened, evidence: &[Evidence], link: &str) -> String {
+    let of_key = case.key.prefix().filter(|p| p.is_host()).map(Prefix::addr);
+    let client = of_key.or(evidence.first().map(|e| e.client.addr));
+    match client.filter(|_| opened.kind == BlockKind::Rbl) {
+        Some(ip) => {
+            let reply = texts::blocked(site, by_number(opened.reason), ip, link);
+            format!("The error is:\n  {}\n", reply.get())
+        }
+        None => String::new(),
+    }
 }
