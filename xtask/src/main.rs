@@ -5,6 +5,7 @@
 
 mod bench;
 mod debian;
+mod demo_data;
 mod error;
 mod libtest;
 mod licences;
@@ -48,6 +49,8 @@ enum Task {
     Package,
     /// Run a long proof, or list them when none is named.
     Prove(prove::ProveOptions),
+    /// Make the recorded stream of the demo from a public corpus, or check it.
+    DemoData(demo_data::DemoDataOptions),
     /// Internal to `bench`: the measuring run itself, from the optimised build.
     #[command(hide = true)]
     BenchRun(bench::BenchOptions),
@@ -81,6 +84,7 @@ fn perform(task: Task) -> Verdict {
         Task::Bench(options) => bench::bench(&options),
         Task::Package => package::package(),
         Task::Prove(options) => prove::prove(&options),
+        Task::DemoData(options) => demo_data::demo_data(&options),
         Task::BenchRun(options) => bench::measure(&options),
         Task::PolicyLoad(options) => bench::load::load(&options),
         Task::PolicyEcho(options) => bench::echo::echo(&options),
