@@ -93,19 +93,19 @@ fn free_address() -> Result<SocketAddr, TaskError> {
 pub(super) fn mailward_subject(blocks: u32) -> Result<Subject, TaskError> {
     let (address, portal) = (free_address()?, free_address()?);
     let scratch = Scratch::new(&format!("mailward-{blocks}"))?;
-    // Without a portal and a contact it would refuse nothing; RFC 2606 names count as
-    // none unless documentation is allowed.
+    // Without a portal and a contact it would refuse nothing, and names of RFC 2606 count
+    // as none. The operator's socket lies in its data-dir, so that each has its own.
     let text = format!(
         "data-dir = '{}'\n\
          mode = 'enforce'\n\
-         allow-documentation-prefixes = true\n\
          [portal]\n\
          url = 'http://{portal}'\n\
          listen = '{portal}'\n\
-         contact = 'postmaster@example.org'\n\
+         contact = 'postmaster@mail.internal'\n\
          [policy]\n\
          tcp = '{address}'\n\
-         trust-local = true\n",
+         trust-local = true\n\
+         threads = 1\n",
         scratch.path().join("data").display(),
     );
     let configuration = scratch.write("mailward.toml", &text)?;
