@@ -19,7 +19,7 @@ const GIT_LIMIT: Duration = Duration::from_secs(60);
 pub(crate) struct SourceFile {
     /// Its path from the top, with `/`.
     pub(crate) path: String,
-    /// Its text; bytes that are not UTF-8 are replaced.
+    /// Its text; bytes that are not UTF-8 are replaced. Empty for what is no text.
     pub(crate) text: String,
 }
 
@@ -31,7 +31,8 @@ pub(crate) struct Tree {
 }
 
 impl Tree {
-    /// Reads every tracked file that still exists and is not bigger than 4 MiB.
+    /// Reads every tracked file that still exists. Data, and what is bigger than 4 MiB, is
+    /// listed without its bytes, so that links to it lead somewhere.
     pub(crate) fn load() -> Result<Self, TaskError> {
         let mut files = Vec::new();
         for path in tracked()? {
@@ -105,9 +106,27 @@ fn read(path: String) -> Result<Option<SourceFile>, TaskError> {
     let full = top().join(&path);
     // A tracked file may be deleted in the working copy, or be a link to nowhere.
     let Ok(about) = fs::metadata(&full) else { return Ok(None) };
-    if !about.is_file() || about.len() > FILE_LEN_MAX {
+    if !about.is_file() {
         return Ok(None);
     }
-    let bytes = fs::read(&full).map_err(TaskError::file(&full))?;
-    Ok(Some(SourceFile { path, text: String::from_utf8_lossy(&bytes).into_owned() }))
+    let fits = about.len() <= FILE_LEN_MAX;
+    let bytes = if fits { fs::read(&full).map_err(TaskError::file(&full))? } else { Vec::new() };
+    Ok(Some(SourceFile { path, text: text_of(&bytes) }))
+}
+
+/// As git tells data from text: data has a NUL. Chance makes any word in packed bytes.
+fn text_of(bytes: &[u8]) -> String {
+    if bytes.contains(&0) { String::new() } else { String::from_utf8_lossy(bytes).into_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_has_no_text() {
+        assert_eq!(text_of("añb\n".as_bytes()), "añb\n");
+        assert_eq!(text_of(b"a\xffb"), "a\u{fffd}b");
+        assert_eq!(text_of(b"PK\0a"), "");
+    }
 }

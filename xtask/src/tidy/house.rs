@@ -27,13 +27,13 @@ const HOUSE: &[Room] = &[
     Room {
         name: "engine",
         imports: &["model", "detectors"],
-        outside: Some(&["hashbrown", "minicbor", "siphasher"]),
+        outside: Some(&["hashbrown", "minicbor", "sha2", "siphasher"]),
     },
     Room { name: "projections", imports: &["model"], outside: Some(&["rpds", "siphasher"]) },
     Room {
         name: "answers",
         imports: &["model", "detectors", "projections"],
-        outside: Some(&["hmac", "sha2"]),
+        outside: Some(&["hmac", "serde", "sha2"]),
     },
     Room { name: "ledger", imports: &["model"], outside: None },
     Room { name: "edge", imports: &["wire", "model", "projections", "answers"], outside: None },
