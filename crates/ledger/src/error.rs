@@ -114,6 +114,9 @@ impl StoreError {
             Some(Code::PermissionDenied) => Self::Denied { file, doing: "open" },
             Some(Code::DatabaseBusy | Code::DatabaseLocked) => Self::Busy { file },
             Some(Code::DatabaseCorrupt) => Self::Damaged { file, what: source.to_string() },
+            Some(Code::CannotOpen) => {
+                Self::Io { file, doing: "open as a database", source: io::Error::other(source) }
+            }
             Some(Code::NotADatabase) => {
                 Self::NotOurs { file, expected: "an SQLite database", got: "something else".to_owned() }
             }

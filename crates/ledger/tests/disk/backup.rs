@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -31,10 +32,12 @@ fn copies_made_while_a_writer_appends_are_whole_and_grow() {
             }
             ledger.last_arrival().unwrap()
         });
-        let copies: Vec<u64> = (0..20).map(|_| copy(&store, &to)).collect();
+        // No panic before the writer is told to end: the scope would wait for it for ever.
+        let copies: Vec<_> = (0..20).map(|_| copy(&store, &to)).collect();
         done.store(true, Ordering::Relaxed);
         (writer.join().unwrap(), copies)
     });
+    let copies: Vec<u64> = copies.into_iter().map(Result::unwrap).collect();
     // Groups of three behind the first event: no copy holds a part of one.
     assert!(copies.iter().all(|events| events % 3 == 1), "{copies:?}");
     assert!(
@@ -44,9 +47,9 @@ fn copies_made_while_a_writer_appends_are_whole_and_grow() {
 }
 
 /// Makes a copy over the one before, and returns how many events it holds.
-fn copy(store: &DataDir, to: &std::path::Path) -> u64 {
-    backup(&store.ledger(), to).unwrap();
-    verify(to, &mut |_, _| {}).unwrap().events
+fn copy(store: &DataDir, to: &Path) -> Result<u64, VerifyError> {
+    backup(&store.ledger(), to).map_err(VerifyError::Ledger)?;
+    Ok(verify(to, &mut |_, _| {})?.events)
 }
 
 #[test]

@@ -297,7 +297,10 @@ fn a_file_that_is_no_ledger_of_this_version_is_refused_by_name() {
         |store| fs::write(store.ledger(), "From nobody@example.org\n".repeat(100)).unwrap(),
         "expected an SQLite database, but got something else; move it away",
     );
-    check_not_opened(|store| fs::create_dir(store.ledger()).unwrap(), "the database refuses");
+    check_not_opened(
+        |store| fs::create_dir(store.ledger()).unwrap(),
+        "cannot open as a database; see to the disk",
+    );
 }
 
 #[test]

@@ -98,6 +98,8 @@ fn a_frame_larger_than_a_segment_has_one_of_its_own() {
     let scratch = Scratch::new();
     let store = DataDir::open(&scratch).unwrap();
     let (mut writer, _) = open_with(&store, Options { segment_bytes_max: 1, ..roomy() }).unwrap();
+    write_up_to(&mut writer, 1);
+    assert_eq!(writer.header().begun_ms, 1_000, "the empty segment was begun again");
     write_up_to(&mut writer, 4);
     assert_eq!(segments(&store).len(), 4);
     assert_eq!(read_from(&store, 1).unwrap(), [1, 2, 3, 4]);
@@ -160,18 +162,28 @@ fn a_missing_segment_in_the_middle_is_named() {
     assert!(matches!(error, JournalError::Missing { nearest: Some(_), .. }), "{error}");
 }
 
-#[test]
-fn a_segment_of_another_journal_does_not_pass() {
+/// Puts the second segment of a journal that began with `seeds` and `first` into ours.
+#[track_caller]
+fn check_stranger(seeds: [u64; 2], first: &Frame) {
     let (mine, other) = (Scratch::new(), Scratch::new());
     let (mine, other) = (DataDir::open(&mine).unwrap(), DataDir::open(&other).unwrap());
-    for (store, seeds) in [(&mine, SEEDS), (&other, [1, 2])] {
+    for (store, seeds, first) in [(&mine, SEEDS, &frame(1)), (&other, seeds, first)] {
         let birth = Birth { seeds, ..birth() };
-        let (mut writer, _) = Writer::open(store, &identity(), birth, small(), 1_000).unwrap();
-        write_up_to(&mut writer, 30);
+        let (mut writer, _) =
+            Writer::open(store, &identity(), birth, Options { segment_bytes_max: 1, ..roomy() }, 1_000)
+                .unwrap();
+        writer.append(first).unwrap();
+        write_up_to(&mut writer, 3);
     }
     std::fs::copy(&segments(&other)[1], &segments(&mine)[1]).unwrap();
     let error = read_from(&mine, 1).unwrap_err();
     assert!(error.to_string().contains("expected the segment that follows"), "{error}");
+}
+
+#[test]
+fn a_segment_of_another_journal_does_not_pass() {
+    check_stranger([1, 2], &frame(1));
+    check_stranger(SEEDS, &Frame { mono_ns: 7, ..frame(1) });
 }
 
 #[test]
@@ -189,16 +201,58 @@ fn a_reader_follows_a_writer_over_the_end_of_a_segment() {
 }
 
 #[test]
+fn a_frame_that_is_half_there_is_not_there_yet() {
+    let scratch = Scratch::new();
+    let store = DataDir::open(&scratch).unwrap();
+    write_up_to(&mut open(&store).unwrap().0, 3);
+    let segment = segments(&store).remove(0);
+    let whole = std::fs::read(&segment).unwrap();
+    for missing in [1, 60] {
+        std::fs::write(&segment, &whole[..whole.len() - missing]).unwrap();
+        let mut reader = Reader::open(&store.journal(), 2).unwrap();
+        assert_eq!(reader.next().unwrap().unwrap(), frame(2));
+        assert!(reader.next().is_none());
+        std::fs::write(&segment, &whole).unwrap();
+        assert_eq!(reader.next().unwrap().unwrap(), frame(3));
+    }
+}
+
+#[test]
+fn a_segment_cut_off_before_the_next_one_is_damaged() {
+    let scratch = Scratch::new();
+    let store = DataDir::open(&scratch).unwrap();
+    write_up_to(&mut open_with(&store, small()).unwrap().0, 30);
+    let segment = segments(&store).remove(0);
+    let whole = std::fs::read(&segment).unwrap();
+    std::fs::write(&segment, &whole[..whole.len() - 1]).unwrap();
+    let error = read_from(&store, 1).unwrap_err();
+    assert!(matches!(&error, JournalError::Damaged { file, .. } if *file == segment), "{error}");
+}
+
+#[test]
+fn a_segment_is_synced_before_the_next_one_begins() {
+    let scratch = Scratch::new();
+    let store = DataDir::open(&scratch).unwrap();
+    let (mut writer, _) = open_with(&store, small()).unwrap();
+    while segments(&store).len() < 2 {
+        assert_eq!(writer.synced(), 0);
+        writer.append(&frame(writer.next_position())).unwrap();
+    }
+    assert_eq!(writer.synced(), writer.header().first_position - 1);
+}
+
+#[test]
 fn a_new_life_begins_a_new_segment() {
     let scratch = Scratch::new();
     let store = DataDir::open(&scratch).unwrap();
     let reopen = |life: u32| Writer::open(&store, &Identity { life, ..identity() }, birth(), roomy(), 5_000);
-    // Twice before the first frame: the empty segment gives way.
+    // Again before the first frame: the empty segment gives way.
     drop(reopen(1).unwrap());
     write_up_to(&mut reopen(2).unwrap().0, 3);
     assert_eq!(segments(&store).len(), 1);
-    let (mut writer, _) = reopen(3).unwrap();
-    assert_eq!((writer.header().identity.life, writer.header().seeds), (3, SEEDS));
+    drop(reopen(3).unwrap());
+    let (mut writer, _) = reopen(4).unwrap();
+    assert_eq!((writer.header().identity.life, writer.header().seeds), (4, SEEDS));
     write_up_to(&mut writer, 6);
     assert_eq!(segments(&store).len(), 2);
     assert_eq!(read_from(&store, 1).unwrap(), [1, 2, 3, 4, 5, 6]);

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use ledger::DataDir;
-use ledger::journal::{Options, Reader, Retained, Writer};
+use ledger::journal::{Identity, Options, Reader, Retained, Writer};
 
-use crate::common::{Scratch, open_with, read_from, roomy, segments, write_up_to};
+use crate::common::{Scratch, birth, identity, open_with, read_from, roomy, segments, write_up_to};
 
 /// Twelve segments of one frame each, of wall times 1,001 to 1,012.
 struct Twelve {
@@ -107,4 +107,17 @@ fn damage_in_an_old_segment_stops_neither_writing_nor_retention() {
     crate::common::flip(&segments(&store)[3], 30);
     let (writer, _) = open_with(&store, tight()).unwrap();
     Twelve { _scratch, store, writer }.check(2_000, u64::MAX, 10..=12);
+}
+
+// The new segment has the old one's name: were both on the list, the one that is written would go.
+#[test]
+fn an_empty_segment_that_gave_way_to_a_new_life_is_not_on_the_list() {
+    let Twelve { _scratch, store, writer } = Twelve::new(brief());
+    drop(writer);
+    for life in [2, 3] {
+        let identity = Identity { life, ..identity() };
+        let (mut writer, _) = Writer::open(&store, &identity, birth(), brief(), 1_020).unwrap();
+        writer.retain(u64::MAX, u64::MAX).unwrap();
+        assert_eq!(segments(&store), [store.journal().join("00000000000000000013.mwj")]);
+    }
 }
