@@ -2,7 +2,7 @@
 //!
 //! Everything that the holder of a link may see, in words and numbers, and nothing else.
 //! The portal lays it out; the same data is its JSON twin, whose field names are stable.
-//! How a page hides what would give traps away stands in [`weights`] and [`sample`].
+//! How a page hides what would give traps away stands in `weights` and `sample`.
 
 mod earlier;
 mod facts;
