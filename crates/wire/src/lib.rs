@@ -6,5 +6,6 @@
 //! and `engine` decide. All input is written by strangers, so every codec is
 //! bounded by named limits and never panics.
 
+pub mod maillog;
 pub mod policy;
 pub mod text;

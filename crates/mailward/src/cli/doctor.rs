@@ -35,11 +35,11 @@ pub(crate) fn main(path: &Path, args: &DoctorArgs) -> Done {
     if args.json {
         let rows: Vec<_> =
             findings.iter().map(|f| json!({"about": f.about, "good": f.good, "text": f.text})).collect();
-        println!("{}", json!(rows));
+        crate::say!("{}", json!(rows));
     } else {
         findings
             .iter()
-            .for_each(|f| println!("{} {:<14} {}", if f.good { "ok  " } else { "LOOK" }, f.about, f.text));
+            .for_each(|f| crate::say!("{} {:<14} {}", if f.good { "ok  " } else { "LOOK" }, f.about, f.text));
     }
     Ok(ExitCode::from(u8::from(failed)))
 }

@@ -42,7 +42,7 @@ pub(crate) fn main(config: &Config, what: &LedgerCommand) -> Done {
         LedgerCommand::Dump => dump(&path),
         LedgerCommand::Backup { to } => {
             ledger::decisions::backup(&path, to).map_err(|e| e.to_string())?;
-            println!("{} holds the ledger.", to.display());
+            crate::say!("{} holds the ledger.", to.display());
             Ok(ExitCode::SUCCESS)
         }
         LedgerCommand::Restore { from, life_after } => restore(config, from, *life_after),
@@ -51,7 +51,7 @@ pub(crate) fn main(config: &Config, what: &LedgerCommand) -> Done {
 
 fn verify(path: &Path) -> Done {
     let verified = ledger::decisions::verify(path, &mut |_, _| {}).map_err(|e| e.to_string())?;
-    println!("{}: {} events, every hash as it should be.", path.display(), verified.events);
+    crate::say!("{}: {} events, every hash as it should be.", path.display(), verified.events);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -63,7 +63,7 @@ fn dump(path: &Path) -> Done {
         let Some((last, _)) = batch.last() else { return Ok(ExitCode::SUCCESS) };
         arrival = *last;
         for (number, stored) in &batch {
-            println!("{}", line(*number, stored));
+            crate::say!("{}", line(*number, stored));
         }
     }
 }
@@ -94,6 +94,6 @@ fn restore(config: &Config, from: &Path, life_after: u32) -> Done {
         )));
     }
     let life = ledger::decisions::restore(from, &store, life_after).map_err(|e| e.to_string())?;
-    println!("Life {life} begins from {}. Start with `mailward serve`.", from.display());
+    crate::say!("Life {life} begins from {}. Start with `mailward serve`.", from.display());
     Ok(ExitCode::SUCCESS)
 }

@@ -4,7 +4,7 @@ pub(crate) mod client;
 mod doctor;
 mod ledger;
 mod operate;
-mod serve;
+pub(crate) mod serve;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -22,9 +22,10 @@ const CONFIG: &str = "/etc/mailward/mailward.toml";
 #[derive(Parser)]
 #[command(version, propagate_version = true)]
 pub(crate) struct Cli {
-    /// The configuration of the daemon.
-    #[arg(long, global = true, value_name = "FILE", default_value = CONFIG, env = "MAILWARD_CONFIG")]
-    config: PathBuf,
+    /// The configuration [default: $MAILWARD_CONFIG or /etc/mailward/mailward.toml; `replay`
+    /// takes the shipped rules without it].
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -123,12 +124,14 @@ fn fail(text: &str, code: u8) -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Done {
-    let client = || load(&cli.config).map(|config| Client::new(&config.listeners().control));
+    let from_env = || std::env::var_os("MAILWARD_CONFIG").map(PathBuf::from);
+    let config = &cli.config.clone().or_else(from_env).unwrap_or_else(|| CONFIG.into());
+    let client = || load(config).map(|config| Client::new(&config.listeners().control));
     let plain = Command::Serve(serve::ServeArgs::default());
     match cli.command.as_ref().unwrap_or(&plain) {
-        Command::Serve(args) => serve::main(load(&cli.config)?, args),
+        Command::Serve(args) => serve::main(load(config)?, args),
         Command::Demo(args) => demo::main(args),
-        Command::Replay(args) => replay::main(args),
+        Command::Replay(args) => replay::main(args, cli.config.as_deref()),
         Command::Enforce(args) => operate::enforce(&client()?, args),
         Command::Learn(args) => learn::main(&client()?, args),
         Command::Observe(args) => operate::observe(&client()?, args),
@@ -142,10 +145,18 @@ fn run(cli: &Cli) -> Done {
         Command::Panic(args) => operate::panic(&client()?, args),
         Command::Export(args) => operate::export(&client()?, args),
         Command::Clock(args) => operate::clock(&client()?, args),
-        Command::Config(what) => config_command(&cli.config, what),
-        Command::Ledger(what) => ledger::main(&load(&cli.config)?, what),
-        Command::Setup(what) => setup::main(&cli.config, what),
-        Command::Doctor(args) => doctor::main(&cli.config, args),
+        Command::Config(what) => config_command(config, what),
+        Command::Ledger(what) => ledger::main(&load(config)?, what),
+        Command::Setup(what) => setup::main(config, what),
+        Command::Doctor(args) => doctor::main(config, args),
+    }
+}
+
+/// Writes to standard output; ends the program quietly when nobody reads any more.
+pub(crate) fn print(text: &str) {
+    use std::io::Write;
+    if std::io::stdout().lock().write_all(text.as_bytes()).is_err() {
+        std::process::exit(0);
     }
 }
 
@@ -156,14 +167,14 @@ pub(crate) fn load(path: &Path) -> Result<Config, Failed> {
 
 fn config_command(path: &Path, what: &ConfigCommand) -> Done {
     match what {
-        ConfigCommand::Sample => print!("{}", config::sample()),
-        ConfigCommand::Show { json: true } => println!("{}", load(path)?.show_json()),
-        ConfigCommand::Show { json: false } => print!("{}", load(path)?.show()),
+        ConfigCommand::Sample => crate::say_raw!("{}", config::sample()),
+        ConfigCommand::Show { json: true } => crate::say!("{}", load(path)?.show_json()),
+        ConfigCommand::Show { json: false } => crate::say_raw!("{}", load(path)?.show()),
         ConfigCommand::Check => {
             let missing = load(path)?.missing_for_refusals();
-            println!("{}: no mistakes.", path.display());
+            crate::say!("{}: no mistakes.", path.display());
             for line in missing {
-                println!("No refusal leaves this site until the file has: {line}");
+                crate::say!("No refusal leaves this site until the file has: {line}");
             }
         }
     }

@@ -166,7 +166,7 @@ pub(crate) fn enforce(client: &Client, args: &EnforceArgs) -> Done {
     let status = client.get("/v1/status")?;
     let preview = json!({"would_refuse": status["would_refuse"], "cases": shadow});
     if args.json {
-        println!("{preview}");
+        crate::say!("{preview}");
     } else {
         print_preview(&preview, client)?;
     }
@@ -175,20 +175,20 @@ pub(crate) fn enforce(client: &Client, args: &EnforceArgs) -> Done {
     }
     order(client, &Wish::Enforce)?;
     if !args.json {
-        println!("Enforcing from now on, with no block in force yet. Back: mailward learn");
+        crate::say!("Enforcing from now on, with no block in force yet. Back: mailward learn");
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn print_preview(preview: &Value, client: &Client) -> Result<(), Failed> {
     let cases = preview["cases"].as_array().cloned().unwrap_or_default();
-    println!("While learning, {} recipients would have been refused.", preview["would_refuse"]);
-    println!("{} servers would be blocked now.", cases.len());
+    crate::say!("While learning, {} recipients would have been refused.", preview["would_refuse"]);
+    crate::say!("{} servers would be blocked now.", cases.len());
     for case in &cases {
         let key = case["key"].as_str().unwrap_or("");
         let known = client.get(&format!("/v1/check?key={}", query(key)))?;
         if known["credit"] == true {
-            println!("  look at {key}: it has sent good mail (mailward explain {key})");
+            crate::say!("  look at {key}: it has sent good mail (mailward explain {key})");
         }
     }
     Ok(())
@@ -212,14 +212,14 @@ pub(crate) fn observe(client: &Client, args: &ObserveArgs) -> Done {
             eprintln!("{}", line.as_str().unwrap_or(""));
         }
     }
-    println!("{taken} verdicts taken, {broken} lines broken.");
+    crate::say!("{taken} verdicts taken, {broken} lines broken.");
     Ok(ExitCode::from(u8::from(broken > 0)))
 }
 
 pub(crate) fn check(client: &Client, args: &CheckArgs) -> Done {
     for key in &args.keys {
         let known = client.get(&format!("/v1/check?key={}", query(key)))?;
-        println!("{}", if args.json { known.to_string() } else { sentence(&known) });
+        crate::say!("{}", if args.json { known.to_string() } else { sentence(&known) });
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -242,7 +242,7 @@ fn sentence(known: &Value) -> String {
 }
 
 pub(crate) fn explain(client: &Client, args: &ExplainArgs) -> Done {
-    println!("{}", client.text(&format!("/v1/explain?key={}", query(&args.key)))?.trim_end());
+    crate::say!("{}", client.text(&format!("/v1/explain?key={}", query(&args.key)))?.trim_end());
     Ok(ExitCode::SUCCESS)
 }
 
@@ -256,11 +256,11 @@ pub(crate) fn block(client: &Client, args: &BlockArgs) -> Done {
     let done = order(client, &wish)?;
     let case = &done["cases"][0];
     let (key, until) = (case["key"].as_str().unwrap_or(""), case["until"].as_str().unwrap_or(""));
-    println!("{key} is blocked until {until} (case {}).", case["case"].as_str().unwrap_or(""));
+    crate::say!("{key} is blocked until {until} (case {}).", case["case"].as_str().unwrap_or(""));
     if done["mode"] == "learn" {
-        println!("The site is learning: nothing is refused until `mailward enforce`.");
+        crate::say!("The site is learning: nothing is refused until `mailward enforce`.");
     }
-    println!("Undo: mailward unblock {} --because \"…\"", case["case"].as_str().unwrap_or(""));
+    crate::say!("Undo: mailward unblock {} --because \"…\"", case["case"].as_str().unwrap_or(""));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -268,7 +268,7 @@ pub(crate) fn unblock(client: &Client, args: &UnblockArgs) -> Done {
     let wish =
         Wish::Unblock { target: args.target.clone(), error: args.error, because: args.because.clone() };
     let done = order(client, &wish)?;
-    println!("Lifted: {}.", names(&done["cases"]));
+    crate::say!("Lifted: {}.", names(&done["cases"]));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -283,11 +283,11 @@ pub(crate) fn protect(client: &Client, what: &ProtectCommand) -> Done {
         ProtectCommand::List { json } => print_protected(&client.get("/v1/protected")?, *json),
         ProtectCommand::Add { prefix } => {
             let done = order(client, &Wish::Protect { prefix: prefix.clone(), on: true })?;
-            println!("{prefix} is protected. Lifted: {}.", names(&done["cases"]));
+            crate::say!("{prefix} is protected. Lifted: {}.", names(&done["cases"]));
         }
         ProtectCommand::Remove { prefix } => {
             order(client, &Wish::Protect { prefix: prefix.clone(), on: false })?;
-            println!("{prefix} is no longer protected by command.");
+            crate::say!("{prefix} is no longer protected by command.");
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -295,10 +295,10 @@ pub(crate) fn protect(client: &Client, what: &ProtectCommand) -> Done {
 
 fn print_protected(listed: &Value, json: bool) {
     if json {
-        return println!("{listed}");
+        return crate::say!("{listed}");
     }
     for prefix in listed.as_array().into_iter().flatten() {
-        println!("{}", prefix.as_str().unwrap_or(""));
+        crate::say!("{}", prefix.as_str().unwrap_or(""));
     }
 }
 
@@ -306,7 +306,7 @@ pub(crate) fn list(client: &Client, args: &ListArgs) -> Done {
     let mode = if args.shadow { "shadow" } else { "live" };
     let cases = client.get(&format!("/v1/list?mode={mode}&all={}", args.all))?;
     if args.json {
-        println!("{cases}");
+        crate::say!("{cases}");
         return Ok(ExitCode::SUCCESS);
     }
     let mut table = Table::new();
@@ -316,19 +316,19 @@ pub(crate) fn list(client: &Client, args: &ListArgs) -> Done {
         let cell = |name: &str| case[name].as_str().unwrap_or("").to_owned();
         table.add_row(["case", "key", "reason", "kind", "until", "units"].map(cell));
     }
-    println!("{table}");
+    crate::say!("{table}");
     Ok(ExitCode::SUCCESS)
 }
 
 pub(crate) fn show(client: &Client, args: &ShowArgs) -> Done {
     let case = client.get(&format!("/v1/case/{}", query(&args.case)))?;
     if args.json {
-        println!("{case}");
+        crate::say!("{case}");
         return Ok(ExitCode::SUCCESS);
     }
     for (name, value) in case.as_object().into_iter().flatten() {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        println!("{name:<12} {text}");
+        crate::say!("{name:<12} {text}");
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -336,7 +336,7 @@ pub(crate) fn show(client: &Client, args: &ShowArgs) -> Done {
 pub(crate) fn panic(client: &Client, args: &PanicArgs) -> Done {
     let done = order(client, &Wish::Panic { seconds: seconds(&args.since)? })?;
     let count = done["cases"].as_array().map_or(0, Vec::len);
-    println!("{count} automatic blocks of the last {} lifted. Stop new ones: mailward learn", args.since);
+    crate::say!("{count} automatic blocks of the last {} lifted. Stop new ones: mailward learn", args.since);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -347,13 +347,13 @@ pub(crate) fn export(client: &Client, args: &ExportArgs) -> Done {
         if let Some(fields) = case.as_object_mut() {
             fields.remove("link");
         }
-        println!("{case}");
+        crate::say!("{case}");
     }
     Ok(ExitCode::SUCCESS)
 }
 
 pub(crate) fn clock(client: &Client, args: &ClockArgs) -> Done {
     let done = order(client, &Wish::Advance { seconds: seconds(&args.advance)? })?;
-    println!("{}", done["now"].as_str().unwrap_or(""));
+    crate::say!("{}", done["now"].as_str().unwrap_or(""));
     Ok(ExitCode::SUCCESS)
 }

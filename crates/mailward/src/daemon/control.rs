@@ -38,7 +38,7 @@ pub(crate) enum Wish {
     /// Lift every automatic block of the last seconds.
     Panic { seconds: u64 },
     /// Credit good mail from old logs.
-    Credit { prefix: String, at: u64, people: Vec<u32> },
+    Credit { prefix: String, at: u64, people: Vec<String> },
     /// Let a test clock go on.
     Advance { seconds: u64 },
 }
@@ -104,7 +104,10 @@ fn to_order(daemon: &Shared, wish: &Wish) -> Result<Order, Fault> {
         Wish::Protect { prefix, on } => Order::Protect(prefix.parse::<Prefix>().map_err(bad)?, *on),
         Wish::Panic { seconds } => Order::Panic(now.minus(Secs(*seconds))),
         Wish::Credit { prefix, at, people } => {
-            Order::Credit(prefix.parse().map_err(bad)?, Millis::from_secs(*at), people.clone())
+            let person =
+                |address: &String| daemon.persons.person(address.as_bytes()).map_or(0, |p| p.0 as u32);
+            let people = people.iter().map(person).collect();
+            Order::Credit(prefix.parse().map_err(bad)?, Millis::from_secs(*at), people)
         }
         Wish::Advance { .. } => return Err(bad("expected an order for the engine")),
     })

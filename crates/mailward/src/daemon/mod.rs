@@ -33,13 +33,17 @@ pub(crate) use recover::from_stored;
 use site_file::SiteFile;
 pub(crate) use threads::Threads;
 
+/// The start waits ten seconds for its own first events.
+const PATIENCE_STEPS: u32 = 5000;
+const STEP: std::time::Duration = std::time::Duration::from_millis(2);
+
 /// How the daemon is started beside its configuration.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Options {
     /// Time stands until the operator's API advances it.
     pub(crate) test_clock: bool,
-    /// Enforce from the first start, whatever the configuration says.
-    pub(crate) enforce: bool,
+    /// Where the test clock begins, if not now.
+    pub(crate) clock_start: Option<model::Millis>,
     /// Threads of the engine.
     pub(crate) engine_threads: usize,
 }
@@ -82,10 +86,14 @@ impl Daemon {
         let mut recovered = recover::recover(&config, &store, &keys, site, &spread)?;
         let clock = clock(options, &mut recovered);
         let (inputs, queued) = bounded(QUEUE);
-        let first = first_inputs(&config, &keys, options, &recovered, &clock);
+        let first = first_inputs(&config, &keys, &recovered, &clock);
         let notes = std::mem::take(&mut recovered.notes);
         let shared = Arc::new(share(config, &store, &keys, clock, inputs, &mut recovered));
+        let begins = !first.is_empty();
         let threads = start_threads(&shared, store, options, recovered, queued, first)?;
+        if begins {
+            shared.await_change()?;
+        }
         let mut daemon = Daemon { shared, threads, policy: None, notes };
         daemon.policy = daemon.serve_policy()?;
         Ok(daemon)
@@ -165,24 +173,18 @@ fn clock(options: &Options, recovered: &mut Recovered) -> Clock {
         )),
         _ => {}
     }
-    if options.test_clock { Clock::manual(clock.now()) } else { clock }
+    if options.test_clock { Clock::manual(options.clock_start.unwrap_or_else(|| clock.now())) } else { clock }
 }
 
 /// What the journal must hear before anything else: a changed policy, a wish to enforce.
-fn first_inputs(
-    config: &Config,
-    keys: &SiteFile,
-    options: &Options,
-    recovered: &Recovered,
-    clock: &Clock,
-) -> Vec<Input> {
+fn first_inputs(config: &Config, keys: &SiteFile, recovered: &Recovered, clock: &Clock) -> Vec<Input> {
     let mut first = Vec::new();
     let policy = policy(config, keys);
     let new = recovered.projector.current().policy != policy.hash();
     if new {
         first.push(engine::policy_input(&policy));
     }
-    let begins_enforcing = options.enforce || (!policy.learn_first && recovered.last_stamp.is_none());
+    let begins_enforcing = !policy.learn_first && recovered.last_stamp.is_none();
     if begins_enforcing && recovered.projector.current().mode == model::Mode::Shadow {
         let order = model::Order::SetMode(model::Mode::Live);
         let (id, at, actor) = (clock.now().0, clock.now(), model::Actor::Operator);
@@ -241,6 +243,18 @@ impl Shared {
     /// The newest view.
     pub(crate) fn view(&self) -> Arc<projections::View> {
         self.published.view()
+    }
+
+    /// Waits until what the start itself ordered can be seen: nobody is answered before.
+    fn await_change(&self) -> Result<(), String> {
+        let before = self.view().arrival;
+        for _ in 0..PATIENCE_STEPS {
+            if self.view().arrival > before {
+                return Ok(());
+            }
+            std::thread::sleep(STEP);
+        }
+        Err(format!("{}: nothing can be written; is the disk full?", self.config.data_dir().display()))
     }
 
     /// Whether refusals by the connection score are on.

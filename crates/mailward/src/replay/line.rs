@@ -26,8 +26,9 @@ struct Raw<'a> {
     label: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     client_ip: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    client_name: Option<Cow<'a, str>>,
+    /// `null` says that there is no name; a field that is absent says nothing.
+    #[serde(borrow, default, deserialize_with = "present")]
+    client_name: Option<Option<Cow<'a, str>>>,
     name_forged: Option<bool>,
     #[serde(borrow, default)]
     helo: Option<Cow<'a, str>>,
@@ -84,7 +85,7 @@ pub(crate) fn read(bytes: &[u8], number: u64) -> Result<Read, String> {
         addr: model::key::fold(addr),
         port: 0,
         helo: raw.helo.as_deref().map(|h| Name::new(h.as_bytes())),
-        rdns: rdns(raw.client_name.as_deref(), raw.name_forged == Some(true)),
+        rdns: rdns(raw.client_name.as_ref().map(Option::as_deref), raw.name_forged == Some(true)),
         authenticated: false,
     };
     Ok(Read::Session(Box::new(Line {
@@ -109,11 +110,16 @@ fn time(ts: f64) -> Result<Millis, String> {
     }
 }
 
-fn rdns(name: Option<&str>, forged: bool) -> Rdns {
+fn present<'de, D: serde::Deserializer<'de>>(de: D) -> Result<Option<Option<Cow<'de, str>>>, D::Error> {
+    Option::deserialize(de).map(Some)
+}
+
+fn rdns(name: Option<Option<&str>>, forged: bool) -> Rdns {
     match name {
-        None | Some("" | "unknown") => Rdns::Missing,
-        Some(name) if forged => Rdns::Mismatch(Name::new(name.as_bytes())),
-        Some(name) => Rdns::Confirmed(Name::new(name.as_bytes())),
+        None => Rdns::Unknown,
+        Some(None | Some("" | "unknown")) => Rdns::Missing,
+        Some(Some(name)) if forged => Rdns::Mismatch(Name::new(name.as_bytes())),
+        Some(Some(name)) => Rdns::Confirmed(Name::new(name.as_bytes())),
     }
 }
 
@@ -154,6 +160,7 @@ mod tests {
             r#"1176052720 a 192.0.2.1 Mismatch("mail.example.org") Some(Spam)"#,
         );
         check(r#"{"ts":5,"client_ip":"192.0.2.1","client_name":null}"#, "5 7 192.0.2.1 Missing None");
+        check(r#"{"ts":5,"client_ip":"192.0.2.1"}"#, "5 7 192.0.2.1 Unknown None");
         check(r#"{"ts":5,"client_ip":null,"status":"no-ip"}"#, "left out");
         check(r#"{"ts":null,"client_ip":"192.0.2.1"}"#, "left out");
     }

@@ -1,10 +1,10 @@
 //! `mailward replay`: recorded sessions through the real engine, without a disk.
 
 mod cases;
-mod line;
+pub(crate) mod line;
 mod report;
 mod run;
-mod stream;
+pub(crate) mod stream;
 
 use std::fs::File;
 use std::io::{BufWriter, IsTerminal, Write};
@@ -34,9 +34,6 @@ pub(crate) struct ReplayArgs {
     /// Print the figures as one JSON object.
     #[arg(long)]
     json: bool,
-    /// Take rules and thresholds from this configuration instead of the shipped ones.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
     /// Write one decision a line: {"id", "action", "reason"}.
     #[arg(long, value_name = "FILE")]
     decisions: Option<PathBuf>,
@@ -52,10 +49,10 @@ pub(crate) struct ReplayArgs {
 }
 
 /// Runs the command.
-pub(crate) fn main(args: &ReplayArgs) -> Done {
+pub(crate) fn main(args: &ReplayArgs, config: Option<&Path>) -> Done {
     let delay = crate::config::span(&args.evidence_delay);
     let delay = delay.map_err(|e| Failed::Usage(format!("--evidence-delay: {e}")))?;
-    let mut policy = policy(args.config.as_deref())?;
+    let mut policy = policy(config)?;
     if let Some(file) = &args.relays {
         policy.relays.extend(relays(file)?);
     }
@@ -86,9 +83,9 @@ fn run(args: &ReplayArgs, policy: Policy, delay: Secs) -> Result<ExitCode, Strin
 
 fn tell(args: &ReplayArgs, figures: &serde_json::Value, faults: &stream::Faults, replay: &Replay) {
     if args.json {
-        println!("{figures}");
+        crate::say!("{figures}");
     } else {
-        println!("{}", report::table(figures));
+        crate::say!("{}", report::table(figures));
     }
     for told in &faults.told {
         eprintln!("{told}");
