@@ -72,7 +72,9 @@ impl Council {
         policy: &Policy,
     ) {
         let mut books = Books { shards, sessions, policy };
+        self.note = command.note.as_ref().map(|note| **note);
         let result = self.carry_out(command, &mut books);
+        self.note = None;
         self.receipt(command.id, result.map(|cases| Receipt { cases }));
     }
 

@@ -8,7 +8,7 @@ use std::fmt;
 
 use minicbor::{Decode, Encode};
 use model::case::{Opened, total};
-use model::event::{Cause, RuleStamp, cbor, commit};
+use model::event::{Cause, Commitment, RuleStamp, cbor, commit};
 use model::{
     Actor, BlockKind, Body, CaseId, Class, Evidence, Finding, Frame, Key, Millis, Mode, Offence, Policy,
     Prefix, Protected, Secs, Severity, Tariff, evidence, reasons,
@@ -89,6 +89,9 @@ pub(crate) struct Council {
     step: Step,
     #[cbor(skip)]
     protected: Option<Protected>,
+    /// Commitment to the text of the command in work: every event of it carries it.
+    #[cbor(skip)]
+    pub(crate) note: Option<Commitment>,
 }
 
 impl Council {
@@ -105,6 +108,7 @@ impl Council {
             policy: stamp(policy),
             step: Step::default(),
             protected: None,
+            note: None,
         }
     }
 
@@ -380,7 +384,8 @@ impl Council {
         key: Option<Key>,
         body: Body,
     ) {
-        let draft = Draft { cause, actor, rule: None, mode, case, key, evidence: Vec::new(), body };
+        let evidence = self.note.into_iter().collect();
+        let draft = Draft { cause, actor, rule: None, mode, case, key, evidence, body };
         self.step.events.push(self.writer.write(draft));
     }
 

@@ -84,7 +84,10 @@ fn carry_out(daemon: &Shared, wish: &Wish) -> Result<Json<Value>, Fault> {
         return Ok(Json(json!({"now": utc(now)})));
     }
     let order = to_order(daemon, wish)?;
-    let receipt = daemon.desk.submit(Actor::Operator, order).map_err(|e| Fault(StatusCode::CONFLICT, e))?;
+    let receipt = daemon
+        .desk
+        .submit(Actor::Operator, order, because(wish))
+        .map_err(|e| Fault(StatusCode::CONFLICT, e))?;
     let cases: Vec<Value> = receipt.cases.iter().map(|id| row_of(daemon, *id)).collect();
     Ok(Json(json!({"cases": cases, "mode": mode_word(daemon.view().mode)})))
 }
@@ -111,6 +114,14 @@ fn to_order(daemon: &Shared, wish: &Wish) -> Result<Order, Fault> {
         }
         Wish::Advance { .. } => return Err(bad("expected an order for the engine")),
     })
+}
+
+/// The text given with a wish.
+fn because(wish: &Wish) -> Option<&str> {
+    match wish {
+        Wish::Block { because, .. } | Wish::Unblock { because, .. } => Some(because),
+        _ => None,
+    }
 }
 
 /// One IPv6 address as typed means its client's key, the /64.
@@ -153,9 +164,24 @@ async fn status(State(daemon): State<Arc<Shared>>) -> Json<Value> {
         "refused": count(&heard.refused),
         "would_refuse": count(&heard.would_refuse),
         "waiting": daemon.inputs.len(),
+        "policy": counts(&daemon),
         "missing_for_refusals": daemon.config.missing_for_refusals(),
         "portal": view.site.portal,
     }))
+}
+
+/// What the policy server has counted.
+fn counts(daemon: &Shared) -> Value {
+    let Some(counts) = daemon.policy_counts() else { return Value::Null };
+    json!({
+        "requests": counts.requests,
+        "refused": counts.refused,
+        "connections": counts.connections,
+        "turned_away": counts.turned_away,
+        "malformed": counts.malformed,
+        "oversize": counts.oversize,
+        "slow": counts.slow,
+    })
 }
 
 #[derive(Deserialize)]

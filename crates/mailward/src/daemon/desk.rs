@@ -9,10 +9,16 @@ use std::time::Duration;
 use crossbeam_channel::Sender;
 use edge::Clock;
 use engine::{CommandError, Receipt};
+use ledger::SideRow;
 use model::{Actor, Command, Input, Order};
+
+use super::site_file::random;
 
 /// A command that has no receipt after this time is reported as such; it may still happen.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The most characters of a text that are kept (UNB-8).
+const NOTE_LEN_MAX: usize = 500;
 
 type Result = std::result::Result<Receipt, CommandError>;
 
@@ -22,13 +28,15 @@ pub(crate) struct Desk {
     clock: Clock,
     next: AtomicU64,
     waiting: Mutex<HashMap<u64, SyncSender<Result>>>,
+    /// Texts given with commands, until the ledger has taken them beside the events.
+    notes: Mutex<HashMap<u64, SideRow>>,
 }
 
 impl Desk {
     pub(crate) fn new(into: Sender<Input>, clock: Clock) -> Desk {
         // Unique across restarts: time in microseconds, then counted up.
         let next = AtomicU64::new(clock.now().0.saturating_mul(1000));
-        Desk { into, clock, next, waiting: Mutex::new(HashMap::new()) }
+        Desk { into, clock, next, waiting: Mutex::new(HashMap::new()), notes: Mutex::new(HashMap::new()) }
     }
 
     /// Submits a command and waits until the published view has reached its effect.
@@ -36,10 +44,16 @@ impl Desk {
     /// # Errors
     ///
     /// A text for the person who gave the command.
-    pub(crate) fn submit(&self, actor: Actor, order: Order) -> std::result::Result<Receipt, String> {
+    pub(crate) fn submit(
+        &self,
+        actor: Actor,
+        order: Order,
+        because: Option<&str>,
+    ) -> std::result::Result<Receipt, String> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
+        let note = because.map(|text| self.note(id, text)).transpose()?;
         let answer = self.register(id);
-        let command = Command { id, at: self.clock.now(), actor, note: None, order };
+        let command = Command { id, at: self.clock.now(), actor, note: note.map(Into::into), order };
         if self.into.send_timeout(Input::Command(command), PATIENCE).is_err() {
             self.forget(id);
             return Err("the queue is full: the store may be stuck (see the log)".to_owned());
@@ -61,6 +75,27 @@ impl Desk {
                 let _ = waiting.try_send(result);
             }
         }
+    }
+
+    /// Keeps a text for the ledger; returns the commitment to it.
+    fn note(&self, id: u64, text: &str) -> std::result::Result<[u8; 32], String> {
+        let salt: [u8; 16] = random()?;
+        let body: String = text.chars().take(NOTE_LEN_MAX).collect();
+        let commitment = model::event::commit(&salt, body.as_bytes());
+        let row = SideRow {
+            commitment: commitment.to_vec(),
+            salt: salt.to_vec(),
+            body: body.into_bytes(),
+            expires_ms: None,
+        };
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).insert(id, row);
+        Ok(commitment)
+    }
+
+    /// The texts of commands that are about to become durable.
+    pub(crate) fn notes_of(&self, ids: impl Iterator<Item = u64>) -> Vec<SideRow> {
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        ids.filter_map(|id| notes.remove(&id)).collect()
     }
 
     fn register(&self, id: u64) -> Receiver<Result> {

@@ -14,8 +14,8 @@ mod vault;
 pub(crate) mod web;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -52,7 +52,6 @@ pub(crate) struct Options {
 pub(crate) struct Daemon {
     pub(crate) shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
-    policy: Option<policy_server::Running>,
     /// What an operator should read at the start.
     pub(crate) notes: Vec<String>,
 }
@@ -68,6 +67,7 @@ pub(crate) struct Shared {
     pub(crate) mx: Name,
     pub(crate) ledger_path: PathBuf,
     stop: Arc<AtomicBool>,
+    policy: Mutex<Option<policy_server::Running>>,
     /// Inputs from the operator's API.
     pub(crate) inputs: Sender<Input>,
 }
@@ -94,8 +94,9 @@ impl Daemon {
         if begins {
             shared.await_change()?;
         }
-        let mut daemon = Daemon { shared, threads, policy: None, notes };
-        daemon.policy = daemon.serve_policy()?;
+        let daemon = Daemon { shared, threads, notes };
+        let running = daemon.serve_policy()?;
+        *daemon.shared.policy() = running;
         Ok(daemon)
     }
 
@@ -126,17 +127,12 @@ impl Daemon {
 
     /// Where the policy server listens on TCP.
     pub(crate) fn policy_addr(&self) -> Option<std::net::SocketAddr> {
-        self.policy.as_ref().and_then(policy_server::Running::tcp_addr)
-    }
-
-    /// Counts of the policy server.
-    pub(crate) fn policy_counts(&self) -> Option<policy_server::Counts> {
-        self.policy.as_ref().map(policy_server::Running::counters)
+        self.shared.policy().as_ref().and_then(policy_server::Running::tcp_addr)
     }
 
     /// Stops answering, then writes everything that was seen.
     pub(crate) fn stop(mut self) {
-        drop(self.policy.take());
+        drop(self.shared.policy().take());
         self.shared.stop.store(true, Ordering::Release);
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
@@ -210,6 +206,7 @@ fn share(
         persons: Persons::new(keys.persons),
         ledger_path: store.ledger(),
         stop: Arc::new(AtomicBool::new(false)),
+        policy: Mutex::new(None),
         mx,
         clock,
         config,
@@ -243,6 +240,15 @@ impl Shared {
     /// The newest view.
     pub(crate) fn view(&self) -> Arc<projections::View> {
         self.published.view()
+    }
+
+    fn policy(&self) -> MutexGuard<'_, Option<policy_server::Running>> {
+        self.policy.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts of the policy server, if it runs.
+    pub(crate) fn policy_counts(&self) -> Option<policy_server::Counts> {
+        self.policy().as_ref().map(policy_server::Running::counters)
     }
 
     /// Waits until what the start itself ordered can be seen: nobody is answered before.

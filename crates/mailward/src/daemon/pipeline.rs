@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use edge::{Clock, Published};
 use engine::{Engine, Step};
 use ledger::journal::{Frame as Stored, Writer};
@@ -30,6 +30,8 @@ use super::threads::Threads;
 const EPOCH: Duration = Duration::from_millis(1);
 /// … or when it has so many inputs.
 const EPOCH_INPUTS: usize = 1024;
+/// On an idle machine the queue is looked at less often, down to this.
+const IDLE_MAX: Duration = Duration::from_millis(16);
 /// Time goes on at least this often.
 const TICK: Duration = Duration::from_secs(1);
 /// Frames between two threads: with 1024 inputs each, more than the intake holds.
@@ -112,10 +114,10 @@ struct Framer {
 impl Framer {
     fn run(self, first: Vec<Input>) {
         let mut ticked = Instant::now();
-        let mut inputs = first;
+        let (mut inputs, mut idle) = (first, EPOCH);
         loop {
             let stopping = self.common.stop.load(Ordering::Acquire) && self.inputs.is_empty();
-            self.gather(&mut inputs, ticked);
+            self.gather(&mut inputs, &mut idle);
             if ticked.elapsed() >= TICK || stopping {
                 ticked = Instant::now();
                 inputs.push(self.tick());
@@ -127,21 +129,14 @@ impl Framer {
         }
     }
 
-    /// Collects one epoch: what comes in a millisecond, at most 1024 inputs.
-    fn gather(&self, inputs: &mut Vec<Input>, ticked: Instant) {
-        let patience = TICK.saturating_sub(ticked.elapsed()).min(Duration::from_millis(200));
-        match self.inputs.recv_timeout(patience) {
-            Ok(input) => inputs.push(input),
-            Err(RecvTimeoutError::Timeout) => return,
-            Err(RecvTimeoutError::Disconnected) => return thread::sleep(patience),
-        }
-        let end = Instant::now() + EPOCH;
-        while inputs.len() < EPOCH_INPUTS {
-            match self.inputs.recv_deadline(end) {
-                Ok(input) => inputs.push(input),
-                Err(_) => return,
-            }
-        }
+    /// Collects one epoch: what came since the last look, at most 1024 inputs.
+    ///
+    /// Looks once a millisecond instead of waiting in the queue: a reader that sleeps there
+    /// would have to be woken by those who answer, at their cost.
+    fn gather(&self, inputs: &mut Vec<Input>, idle: &mut Duration) {
+        thread::sleep(*idle);
+        inputs.extend(self.inputs.try_iter().take(EPOCH_INPUTS - inputs.len().min(EPOCH_INPUTS)));
+        *idle = if inputs.is_empty() { (*idle * 2).min(IDLE_MAX) } else { EPOCH };
     }
 
     fn tick(&self) -> Input {
@@ -260,10 +255,11 @@ fn persist(
     if !sealed.is_empty() {
         let own: Vec<_> = sealed.iter().map(|s| to_stored(s)).collect();
         let rows: Vec<_> = steps.iter().flat_map(|s| &s.side_rows).map(to_row).collect();
+        let notes = common.desk.notes_of(steps.iter().flat_map(|s| &s.receipts).map(|(id, _)| *id));
         let last = retry(common, "ledger", || {
             // Invariant 1: the frame is durable before its event.
             journal.lock().unwrap_or_else(PoisonError::into_inner).sync().map_err(|e| e.to_string())?;
-            ledger.append(&own, &rows, &[]).map_err(|e| e.to_string())
+            ledger.append(&own, &rows, &notes).map_err(|e| e.to_string())
         })?;
         let first = last + 1 - own.len() as u64;
         let opened = sealed.iter().filter_map(|s| s.open().ok());
