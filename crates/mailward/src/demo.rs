@@ -16,6 +16,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget};
 use model::{Judgement, Millis, Mode, Secs};
 
+use crate::cli::serve::Next;
 use crate::cli::{Done, Failed, serve};
 use crate::config::Config;
 use crate::daemon::web::Web;
@@ -73,7 +74,7 @@ fn present(
     now: Millis,
     dir: &Path,
     once: bool,
-) -> Result<(), String> {
+) -> Result<Next, String> {
     feed(daemon, lines)?;
     let shared = daemon.shared.clone();
     let behind = now.since(shared.clock.now());
@@ -82,8 +83,7 @@ fn present(
     std::thread::sleep(Duration::from_millis(1500));
     print_tour(&shared, web, dir)?;
     if once {
-        return rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::INT)
-            .map_err(|e| e.to_string());
+        return Ok(Next::Stop);
     }
     std::thread::spawn(move || {
         loop {
@@ -91,7 +91,7 @@ fn present(
             let _ = shared.clock.advance(Secs(1));
         }
     });
-    Ok(())
+    Ok(Next::Run)
 }
 
 fn fresh_dir(dir: &Path) -> Result<PathBuf, String> {

@@ -17,7 +17,17 @@ const BATCH: usize = 1000;
 #[derive(Subcommand)]
 pub(crate) enum LedgerCommand {
     /// Check every hash and name the first bad entry.
-    Verify,
+    Verify {
+        /// Run the journal again, too: the same journal must give the same ledger, byte for byte.
+        #[arg(long)]
+        journal: bool,
+        /// Begin with the newest checkpoint in this folder instead of the first frame.
+        #[arg(long, value_name = "FOLDER", requires = "journal")]
+        from: Option<PathBuf>,
+        /// Threads of the engine.
+        #[arg(long, default_value_t = 1, requires = "journal")]
+        engine_threads: usize,
+    },
     /// Print every event, one JSON object a line.
     Dump,
     /// Copy the ledger to a file while the daemon runs.
@@ -38,7 +48,10 @@ pub(crate) enum LedgerCommand {
 pub(crate) fn main(config: &Config, what: &LedgerCommand) -> Done {
     let path = config.data_dir().join("ledger.db");
     match what {
-        LedgerCommand::Verify => verify(&path),
+        LedgerCommand::Verify { journal, from, engine_threads } => {
+            verify(&path)?;
+            if *journal { rerun(config, from.as_deref(), *engine_threads) } else { Ok(ExitCode::SUCCESS) }
+        }
         LedgerCommand::Dump => dump(&path),
         LedgerCommand::Backup { to } => {
             ledger::decisions::backup(&path, to).map_err(|e| e.to_string())?;
@@ -52,6 +65,17 @@ pub(crate) fn main(config: &Config, what: &LedgerCommand) -> Done {
 fn verify(path: &Path) -> Done {
     let verified = ledger::decisions::verify(path, &mut |_, _| {}).map_err(|e| e.to_string())?;
     crate::say!("{}: {} events, every hash as it should be.", path.display(), verified.events);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn rerun(config: &Config, from: Option<&Path>, threads: usize) -> Done {
+    let done = crate::daemon::rerun::rerun(config, from, threads)?;
+    crate::say!(
+        "{} frames from position {} on {threads} thread(s): {} events, byte for byte those of the ledger.",
+        done.frames,
+        done.from,
+        done.events
+    );
     Ok(ExitCode::SUCCESS)
 }
 

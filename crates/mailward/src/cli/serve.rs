@@ -27,14 +27,23 @@ pub(crate) fn main(config: Config, args: &ServeArgs) -> Done {
     log_to_stderr(&config.log_level().word());
     let options =
         Options { test_clock: args.test_clock, engine_threads: args.engine_threads, ..Options::default() };
-    run(config, &options, |_, _| Ok(()))
+    run(config, &options, |_, _| Ok(Next::Run))
+}
+
+/// What follows when everything listens.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Next {
+    /// Run until a signal.
+    Run,
+    /// Stop at once, in order.
+    Stop,
 }
 
 /// Starts the daemon and the web; calls `ready` when all listen; ends on a signal.
 pub(crate) fn run(
     config: Config,
     options: &Options,
-    ready: impl FnOnce(&Daemon, &Web) -> Result<(), String> + Send,
+    ready: impl FnOnce(&Daemon, &Web) -> Result<Next, String> + Send,
 ) -> Done {
     let daemon = Daemon::start(config, options)?;
     for note in &daemon.notes {
@@ -52,16 +61,18 @@ pub(crate) fn run(
 
 async fn serve(
     daemon: &Daemon,
-    ready: impl FnOnce(&Daemon, &Web) -> Result<(), String> + Send,
+    ready: impl FnOnce(&Daemon, &Web) -> Result<Next, String> + Send,
 ) -> Result<(), String> {
     let web = Web::bind(&daemon.shared)?;
     announce(daemon, &web);
     let (stop, stopped) = watch::channel(false);
-    tokio::task::block_in_place(|| ready(daemon, &web))?;
+    let next = tokio::task::block_in_place(|| ready(daemon, &web))?;
     let serving = tokio::spawn(web.serve(stopped));
     // Without a service manager there is nobody to tell.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-    ended().await?;
+    if next == Next::Run {
+        ended().await?;
+    }
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     stop.send_replace(true);
     serving.await.map_err(|e| e.to_string())?

@@ -6,6 +6,7 @@ pub(crate) mod desk;
 mod intake;
 mod pipeline;
 mod recover;
+pub(crate) mod rerun;
 mod scorer;
 mod site_file;
 mod tell;

@@ -56,7 +56,7 @@ pub(crate) fn recover(
     let seeds = journal.header().seeds;
     let mut engine = match found {
         Some((_, bytes)) => read_checkpoint(&bytes, &mut notes)?,
-        None => fresh(config, keys, &ledger, seeds),
+        None => fresh(config, keys, ledger.life(), seeds),
     };
     let last_stamp = replay(&mut engine, store, first_position, &mut ledger, spread)?;
     agree(&engine, &ledger)?;
@@ -95,8 +95,9 @@ fn read_checkpoint(bytes: &[u8], notes: &mut Vec<String>) -> Result<Engine, Stri
     Ok(engine)
 }
 
-fn fresh(config: &Config, keys: &SiteFile, ledger: &SqliteLedger, seeds: [u64; 2]) -> Engine {
-    let life = u16::try_from(ledger.life()).unwrap_or(u16::MAX);
+/// An engine that begins a life.
+pub(crate) fn fresh(config: &Config, keys: &SiteFile, life: u32, seeds: [u64; 2]) -> Engine {
+    let life = u16::try_from(life).unwrap_or(u16::MAX);
     let origin = Origin { site: keys.site, node: config.node(), life, link_epoch: keys.link.epoch };
     // Every life begins learning; enforcing is a command, so that the ledger tells of it.
     let policy = model::Policy { learn_first: true, ..super::policy(config, keys) };
