@@ -32,11 +32,11 @@ pub(super) fn fmt() -> Result<Summary, TaskError> {
 }
 
 pub(super) fn tidy() -> Result<Summary, TaskError> {
-    Ok(Summary { tally: crate::tidy::report(&Tree::load()?), ..Summary::default() })
+    Ok(crate::tidy::report(&Tree::load()?))
 }
 
 pub(super) fn licences() -> Result<Summary, TaskError> {
-    Ok(Summary { tally: Tally::one(licences::licences()?), ..Summary::default() })
+    Ok(whole(licences::licences()?, "packages that deny.toml does not allow"))
 }
 
 pub(super) fn clippy() -> Result<Summary, TaskError> {
@@ -110,8 +110,13 @@ fn test_targets() -> Result<Vec<String>, TaskError> {
 /// Runs a command that is right or wrong as a whole.
 fn check(command: &mut Command, limit: Duration) -> Result<Summary, TaskError> {
     let right = run::shown(command, limit)?.status.success();
-    let failures = if right { Vec::new() } else { vec![run::line(command)] };
-    Ok(Summary { tally: Tally::one(right), failures, ..Summary::default() })
+    Ok(whole(right, &run::line(command)))
+}
+
+/// One check, named when it is wrong.
+fn whole(right: bool, name: &str) -> Summary {
+    let failures = if right { Vec::new() } else { vec![name.to_owned()] };
+    Summary { tally: Tally::one(right), failures, ..Summary::default() }
 }
 
 /// Runs `cargo test` and reads its results.

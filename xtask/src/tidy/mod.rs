@@ -13,7 +13,7 @@ mod words;
 use std::fmt;
 
 use crate::error::TaskError;
-use crate::libtest::Tally;
+use crate::libtest::{Summary, Tally};
 use crate::repo::Tree;
 
 /// One breach of a rule.
@@ -75,25 +75,26 @@ const RULES: &[Rule] = &[
 
 /// Checks the working copy and prints findings and statistics; true when clean.
 pub(crate) fn tidy() -> Result<bool, TaskError> {
-    Ok(report(&Tree::load()?).failed == 0)
+    Ok(report(&Tree::load()?).tally.failed == 0)
 }
 
-/// Prints each breach and one summary; counts each rule as one check.
-pub(crate) fn report(tree: &Tree) -> Tally {
-    let mut tally = Tally::default();
+/// Prints each breach and one sentence of summary; each rule counts as one check.
+pub(crate) fn report(tree: &Tree) -> Summary {
+    let mut summary = Summary::default();
     for rule in RULES {
         let findings = (rule.check)(tree);
+        summary.tally += Tally::one(findings.is_empty());
         if !findings.is_empty() {
+            summary.failures.push(format!("{}: {} ({} found)", rule.name, rule.about, findings.len()));
             println!("{}: {} ({} found)", rule.name, rule.about, findings.len());
         }
         for finding in &findings {
             println!("{finding}");
         }
-        tally += Tally::one(findings.is_empty());
     }
     println!("{}", length::statistics(tree));
-    println!("tidy: {} rules kept, {} broken.", tally.passed, tally.failed);
-    tally
+    println!("tidy: {} rules kept, {} broken.", summary.tally.passed, summary.tally.failed);
+    summary
 }
 
 /// The number of the first line of `text` that contains `needle`, else 1.
