@@ -152,6 +152,9 @@ impl Engine {
             if let Some((shard, task)) = self.route(index, input) {
                 self.shards[shard].queue(task);
                 touched.push(shard);
+                if let Input::Command(command) = input {
+                    self.council.receipt(command.id, Ok(Receipt::default()));
+                }
             } else if ends_run(input) {
                 // A command acts on what came before it and rules what comes after.
                 self.run_shards(&mut touched, &mut told, spread);

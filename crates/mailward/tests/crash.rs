@@ -3,120 +3,15 @@
 //!
 //! `MAILWARD_PROVE_ROUNDS` says how often (1 in `test`, 20 in `prove`).
 
+mod site;
+
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::io::Write;
+use std::net::TcpStream;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_mailward");
-
-struct Scratch(PathBuf);
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-/// A store with its configuration, and the daemon on it.
-struct Site {
-    dir: Scratch,
-    config: PathBuf,
-    port: u16,
-    daemon: Option<Child>,
-}
-
-impl Site {
-    fn new(name: &str) -> Site {
-        let dir = std::env::temp_dir().join(format!("mailward-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&dir).unwrap();
-        let (port, web) = (free_port(), free_port());
-        let config = dir.join("mailward.toml");
-        let text = format!(
-            "data-dir = \"{0}/data\"\nmode = \"enforce\"\nallow-documentation-prefixes = true\n\
-             [policy]\ntcp = \"127.0.0.1:{port}\"\ntrust-local = true\n\
-             [portal]\nurl = \"http://127.0.0.1:{web}\"\nlisten = \"127.0.0.1:{web}\"\ncontact = \"postmaster@mx.example.org\"\n\
-             [own]\nnames = [\"mx.example.org\"]\n",
-            dir.display()
-        );
-        std::fs::write(&config, text).unwrap();
-        Site { dir: Scratch(dir), config, port, daemon: None }
-    }
-
-    fn data(&self) -> PathBuf {
-        self.dir.0.join("data")
-    }
-
-    /// Starts the daemon; returns what it told, until it listens.
-    fn start(&mut self) -> Vec<String> {
-        let mut child = Command::new(PROGRAM)
-            .args(["--config", self.config.to_str().unwrap(), "serve"])
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
-        let mut told = Vec::new();
-        for line in log.by_ref() {
-            told.push(line.unwrap());
-            if told.last().unwrap().contains("started policy") {
-                break;
-            }
-        }
-        std::thread::spawn(move || log.for_each(drop));
-        self.daemon = Some(child);
-        told
-    }
-
-    fn kill(&mut self) {
-        let mut child = self.daemon.take().unwrap();
-        child.kill().unwrap();
-        child.wait().unwrap();
-    }
-
-    fn run(&self, args: &[&str]) -> (bool, String) {
-        let out = Command::new(PROGRAM).arg("--config").arg(&self.config).args(args).output().unwrap();
-        (
-            out.status.success(),
-            String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr),
-        )
-    }
-
-    fn addr(&self) -> SocketAddr {
-        SocketAddr::from(([127, 0, 0, 1], self.port))
-    }
-}
-
-impl Drop for Site {
-    fn drop(&mut self) {
-        if self.daemon.is_some() {
-            self.kill();
-        }
-    }
-}
-
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-fn ask(
-    stream: &mut TcpStream,
-    state: &str,
-    client: &str,
-    number: usize,
-    queue: &str,
-) -> std::io::Result<String> {
-    let request = format!(
-        "request=smtpd_access_policy\nprotocol_state={state}\nclient_address={client}\nclient_name=unknown\n\
-         reverse_client_name=unknown\nhelo_name=pc\nsender=s{number}@sender.example\nrecipient=r@inbox.example\n\
-         recipient_count=1\nqueue_id={queue}\ninstance=i{number}\n\n"
-    );
-    stream.write_all(request.as_bytes())?;
-    let mut reply = [0; 1024];
-    let read = stream.read(&mut reply)?;
-    Ok(String::from_utf8_lossy(&reply[..read]).into_owned())
-}
+use site::{Site, ask, observe};
 
 /// Sends sessions and verdicts until the time is over; returns references it was refused
 /// for: a reply sent because of a block is an acknowledgement of it.
@@ -141,19 +36,6 @@ fn load(site: &Site, round: usize, lasts: Duration) -> BTreeSet<String> {
         }
     }
     acknowledged
-}
-
-fn observe(site: &Site, verdicts: &str) {
-    let mut child = Command::new(PROGRAM)
-        .arg("--config")
-        .arg(&site.config)
-        .arg("observe")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(verdicts.as_bytes()).unwrap();
-    assert!(child.wait().unwrap().success());
 }
 
 fn rounds() -> usize {

@@ -1,0 +1,211 @@
+//! The daemon as an operator meets it: first start, restart, trouble with the store, the
+//! clock.
+
+mod site;
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use site::{PROGRAM, Site, ask, observe};
+
+#[test]
+fn a_first_start_learns_and_enforcing_begins_with_no_block() {
+    let mut site = Site::with("learn", "");
+    site.start();
+    site.spam("203.0.113.7", 1);
+    assert!(site.run(&["list", "--shadow"]).1.contains("203.0.113.7"));
+    assert!(site.answer("203.0.113.7", 2).starts_with("action=DUNNO"), "learning refuses nothing");
+    let (_, preview) = site.run(&["enforce", "--dry-run"]);
+    assert!(preview.contains("1 servers would be blocked"), "{preview}");
+    assert!(site.run(&["enforce"]).0);
+    assert!(site.answer("203.0.113.7", 3).starts_with("action=DUNNO"));
+    site.spam("203.0.113.7", 4);
+    assert!(site.answer("203.0.113.7", 5).starts_with("action=550 5.7.1 [203.0.113.7]"));
+    assert!(site.run(&["learn"]).0);
+    assert!(site.answer("203.0.113.7", 6).starts_with("action=DUNNO"));
+}
+
+#[test]
+fn an_established_sender_before_a_kill_is_one_after() {
+    let mut site = Site::new("standing");
+    site.start();
+    let log = site.dir.0.join("mail.log");
+    std::fs::write(&log, good_mail("198.51.100.9")).unwrap();
+    let (good, told) = site.run(&["learn", log.to_str().unwrap()]);
+    assert!(good && told.contains("160 delivered messages"), "{told}");
+    let (_, before) = site.run(&["check", "198.51.100.9", "--json"]);
+    assert!(before.contains("\"class\":\"established\""), "{before}");
+    site.kill();
+    site.start();
+    assert_eq!(site.run(&["check", "198.51.100.9", "--json"]).1, before);
+}
+
+/// Eight messages a day on twenty days to eight people.
+fn good_mail(client: &str) -> String {
+    let now = jiff::Timestamp::now();
+    let mut log = String::new();
+    for (day, message) in (1..=20).flat_map(|day| (0..8).map(move |m| (day, m))) {
+        let stamp = now - jiff::SignedDuration::from_hours(24 * day);
+        let id = format!("{day:02}{message:02}499CC21");
+        log.push_str(&format!("{stamp} mx postfix/smtpd[7]: {id}: client=mail.example.org[{client}]\n"));
+        log.push_str(&format!("{stamp} mx postfix/lmtp[9]: {id}: to=<u{message}@inbox.example>, relay=x, dsn=2.0.0, status=sent (ok)\n"));
+    }
+    log
+}
+
+#[test]
+fn what_an_operator_orders_is_seen_at_once() {
+    let mut site = Site::new("operator");
+    site.start();
+    let (good, told) = site.run(&["block", "203.0.113.9", "--for", "6 h", "--because", "they asked for it"]);
+    assert!(good && told.contains("203.0.113.9 is blocked until"), "{told}");
+    assert!(site.answer("203.0.113.9", 1).contains("decision of the operator"));
+    let (good, told) = site.run(&["block", "203.0.113.9", "--for", "6 h", "--because", "again"]);
+    assert!(!good && told.contains("is blocked already by n1-"), "{told}");
+    assert!(site.run(&["protect", "add", "203.0.113.0/24"]).1.contains("Lifted: n1-"));
+    assert!(site.answer("203.0.113.9", 2).starts_with("action=DUNNO"));
+    let (good, told) = site.run(&["block", "203.0.113.9", "--for", "6 h", "--because", "once more"]);
+    assert!(!good && told.contains("203.0.113.0/24 is protected"), "{told}");
+    let (_, told) = site.run(&["block", "127.0.0.1", "--for", "6 h", "--because", "mistake"]);
+    assert!(told.contains("special-purpose range 127.0.0.0/8"), "{told}");
+    site.spam("198.51.100.8", 3);
+    assert!(site.answer("198.51.100.8", 4).starts_with("action=550"));
+    assert!(site.run(&["panic"]).1.starts_with("1 automatic blocks"));
+    assert!(site.answer("198.51.100.8", 5).starts_with("action=DUNNO"));
+}
+
+#[test]
+fn a_full_disk_loses_nothing_acknowledged_and_mail_flows() {
+    let mut site = Site::new("full");
+    site.start();
+    site.spam("203.0.113.7", 1);
+    site.stop();
+    // A file may not grow beyond 128 KiB: the ledger's own size, or a few thousand inputs.
+    let mut limited = Command::new("bash");
+    let script = "trap '' XFSZ; ulimit -f 128; exec \"$0\" --config \"$1\" serve";
+    limited.args(["-c", script, PROGRAM]).arg(&site.config);
+    site.spawn(limited);
+    let mut stream = TcpStream::connect(site.addr()).unwrap();
+    let end = Instant::now() + Duration::from_secs(20);
+    let told = |site: &Site| site.log.lock().unwrap().iter().any(|l| l.contains("can not be written"));
+    let mut number = 10;
+    while !told(&site) && Instant::now() < end {
+        number += 1;
+        let reply = ask(&mut stream, "RCPT", &format!("198.51.100.{}", number % 200), number, "").unwrap();
+        assert!(reply.starts_with("action=DUNNO"), "{reply}");
+    }
+    assert!(told(&site), "the limit must have been hit");
+    assert!(
+        ask(&mut stream, "RCPT", "203.0.113.7", 5, "").unwrap().starts_with("action=550"),
+        "old blocks hold"
+    );
+    assert!(
+        ask(&mut stream, "RCPT", "198.51.100.1", 6, "").unwrap().starts_with("action=DUNNO"),
+        "mail flows"
+    );
+    site.kill();
+    site.start();
+    assert!(site.answer("203.0.113.7", 7).starts_with("action=550"));
+    assert!(site.run(&["ledger", "verify", "--journal"]).0);
+}
+
+#[test]
+fn a_store_of_a_newer_version_is_left_alone() {
+    let mut site = Site::new("newer");
+    site.start();
+    site.stop();
+    std::fs::write(site.data().join("FORMAT"), "mailward-data 99\n").unwrap();
+    let (good, told) = site.run(&["serve"]);
+    assert!(!good && told.contains("FORMAT") && told.contains("99"), "{told}");
+}
+
+#[test]
+fn time_stands_when_the_wall_clock_is_behind_the_store() {
+    let mut site = Site::new("clock");
+    site.start_with(&["--test-clock"]);
+    site.spam("203.0.113.7", 1);
+    assert!(site.run(&["clock", "1 h"]).0);
+    assert!(site.answer("203.0.113.7", 2).starts_with("action=550"));
+    site.stop();
+    let told = site.start().join("\n");
+    assert!(told.contains("behind the newest stamp on disk"), "{told}");
+    // Had time gone back, the block would last an hour longer than it was told.
+    assert!(site.answer("203.0.113.7", 3).starts_with("action=550"));
+    site.kill();
+}
+
+#[test]
+fn blocks_end_by_themselves_after_a_year_of_silence_and_standing_stays() {
+    let mut site = Site::new("year");
+    site.start_with(&["--test-clock"]);
+    site.spam("203.0.113.7", 1);
+    assert!(site.run(&["clock", "365 d"]).0);
+    assert!(site.answer("203.0.113.7", 2).starts_with("action=DUNNO"));
+    site.stop();
+}
+
+#[test]
+fn broken_verdicts_are_told_by_line_and_the_others_count() {
+    let mut site = Site::new("observe");
+    site.start();
+    let file = site.dir.0.join("verdicts");
+    std::fs::write(
+        &file,
+        "{\"queue_id\":\"A1\",\"verdict\":\"spam\"}\nhello\n{\"queue_id\":\"A2\",\"verdict\":\"maybe\"}\n",
+    )
+    .unwrap();
+    let (good, told) = site.run(&["observe", file.to_str().unwrap()]);
+    assert!(!good);
+    for part in [
+        "1 verdicts taken, 2 lines broken.",
+        "line 2: expected a verdict",
+        "line 3: expected a verdict of spam, ham or virus, but got \"maybe\"",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+}
+
+#[test]
+fn a_taken_port_is_named_with_the_way_out() {
+    let mut site = Site::new("port");
+    let _holder = std::net::TcpListener::bind(site.addr()).unwrap();
+    let (good, told) = site.run(&["serve"]);
+    assert!(!good && told.contains(&site.port.to_string()), "{told}");
+    site.port = 0;
+}
+
+/// How many blocks; 100 000 in `prove`.
+fn blocks() -> usize {
+    std::env::var("MAILWARD_PROVE_BLOCKS").ok().and_then(|n| n.parse().ok()).unwrap_or(400)
+}
+
+#[test]
+fn a_restart_keeps_all_blocks() {
+    let mut site = Site::new("many");
+    site.start();
+    let mut stream = TcpStream::connect(site.addr()).unwrap();
+    let client = |n: usize| format!("{}.{}.{}.7", 45 + n / 62_500, n / 250 % 250, n % 250);
+    for start in (0..blocks()).step_by(1000) {
+        let mut verdicts = String::new();
+        for n in start..(start + 1000).min(blocks()) {
+            ask(&mut stream, "RCPT", &client(n), n, "").unwrap();
+            ask(&mut stream, "END-OF-MESSAGE", &client(n), n, &format!("Q{n}")).unwrap();
+            verdicts.push_str(&format!("{{\"queue_id\":\"Q{n}\",\"verdict\":\"spam\"}}\n"));
+        }
+        std::thread::sleep(Duration::from_millis(100));
+        observe(&site, &verdicts);
+    }
+    std::thread::sleep(Duration::from_millis(500));
+    let live = |site: &Site| site.run(&["export"]).1.lines().count();
+    assert_eq!(live(&site), blocks());
+    site.kill();
+    let begun = Instant::now();
+    site.start();
+    let took = begun.elapsed();
+    assert!(site.answer(&client(blocks() - 1), usize::MAX).starts_with("action=550"));
+    println!("restart after kill -9 with {} blocks: {} ms until it listens", blocks(), took.as_millis());
+    std::io::stdout().flush().unwrap();
+    assert_eq!(live(&site), blocks());
+}
