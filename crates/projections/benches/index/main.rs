@@ -5,7 +5,7 @@
 //! because other work shares these machines.
 //!
 //! `cargo bench -p projections --bench index -- [--quick] [--keys N]… [--only PART]…`;
-//! parts: `lookup`, `net6`, `own`, `changes`. `--keys` defaults to 1 and 10 million. With
+//! parts: `lookup`, `changes`, `net6`, `own`, `dense`. `--keys` defaults to 1 and 10 million. With
 //! `--addresses FILE` the look-ups run over that list instead, one address a line.
 #![allow(
     clippy::disallowed_methods,
@@ -64,5 +64,8 @@ fn main() {
     }
     if wanted("own") {
         lookup::own_prefixes(&bench, sizes[0]);
+    }
+    if wanted("dense") {
+        changes::dense(&bench);
     }
 }

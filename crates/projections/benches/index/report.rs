@@ -18,7 +18,7 @@ pub(crate) const MEDIAN: usize = 500;
 /// Prints one figure. Names are ours and need no escaping.
 pub(crate) fn figure(case: &str, subject: &str, metric: &str, value: f64, unit: &str) {
     println!(
-        r#"{{"bench":"index","case":"{case}","subject":"{subject}","metric":"{metric}","value":{value:.6},"unit":"{unit}"}}"#
+        r#"{{"bench":"index","case":"{case}","subject":"{subject}","metric":"{metric}","value":{value:.8},"unit":"{unit}"}}"#
     );
 }
 

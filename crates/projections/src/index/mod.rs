@@ -4,6 +4,8 @@
 //! changes of a batch and publishes a clone; readers hold a clone and ask it. A clone is
 //! a handful of pointers and never changes: versions share all that did not change
 //! between them, so there is no rebuild and no pause at any size (DESIGN, ‘The index’).
+//! The writer keeps each old version until no reader holds it, so that it is he who gives
+//! the memory back; a reader that frees may wait for the allocator.
 //!
 //! It knows the class and the end of each block, the end rounded up to a minute, and
 //! nothing else: the case id and the exact end stand in a map of their own, read only
