@@ -12,7 +12,7 @@ use model::reasons::REASONS;
 use model::{CaseId, Millis, Site};
 
 use crate::link::{LINK_LEN_MAX, REFERENCE_LEN_USUAL, SECRET_LEN, case_link};
-use crate::texts::{LIST_HOST, NO_FACT, REPLY_LEN_MAX, Values, is_reply, lines};
+use crate::texts::{LIST_HOST, NO_FACT, REPLY_LEN_MAX, TOO_OFTEN, Values, is_reply, lines};
 
 /// 39 octets, the longest text of an address.
 const LONGEST_ADDR: IpAddr =
@@ -81,7 +81,7 @@ pub fn lint(site: &Site) -> Result<(), Vec<OverBudget>> {
         wrong.push(OverBudget::Link { len: link });
     }
     let rows = REASONS.iter().map(|row| (row.id, vec![row.smtp]));
-    for (id, templates) in rows.chain([("list-host", LIST_HOST.to_vec())]) {
+    for (id, templates) in rows.chain([("list-host", LIST_HOST.to_vec()), ("too-often", vec![TOO_OFTEN])]) {
         wrong.extend(faults(site, id, &templates));
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
@@ -141,7 +141,7 @@ mod tests {
         let site = Site { portal, ..testing::site() };
         let wrong = lint(&site).unwrap_err();
         let texts = wrong.iter().filter(|w| matches!(w, OverBudget::Text { .. })).count();
-        assert_eq!(texts, REASONS.len() + 1);
+        assert_eq!(texts, REASONS.len() + 2, "every reason, the list host and the rate");
     }
 
     #[test]

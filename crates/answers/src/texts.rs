@@ -8,8 +8,9 @@
 use std::net::IpAddr;
 
 use model::reasons::{REASONS, Reason, by_id};
-use model::{Millis, Site};
+use model::{CaseId, Millis, Site};
 
+use crate::link::{case_link, help_link};
 use crate::public::{Public, Reply};
 use crate::when::When;
 
@@ -26,6 +27,10 @@ pub(crate) const LIST_HOST: [&str; 2] = [
     "451 4.7.1 [{ip}] is blocked until {until}; mail will be accepted then. Details: {url}",
     "451 4.7.1 [{ip}] is blocked until {until}. Details: {url}",
 ];
+/// For a blocked host that writes too often to the recipients that are open to it: 451,
+/// never 550 (DESIGN §8, ‘Mail to Mailward’).
+pub(crate) const TOO_OFTEN: &str =
+    "451 4.7.1 [{ip}] sent too much here; try again in an hour. Details: {url}";
 /// When no single fact may be named.
 pub(crate) const NO_FACT: &str = "it looks like a home computer";
 
@@ -49,6 +54,15 @@ pub(crate) fn blocked(site: &Site, reason: &Reason, ip: IpAddr, url: &str) -> Pu
 pub(crate) fn list_host(site: &Site, ip: IpAddr, until: Millis, url: &str) -> Public<Reply> {
     let values = Values { ip, url, until, facts: "", contact: &site.contact };
     first_fitting(&lines(&LIST_HOST, &values))
+}
+
+/// The deferral of a blocked host that wrote too often to an open recipient.
+///
+/// `case` is what stands against it; without one a help page explains.
+pub fn too_often(site: &Site, ip: IpAddr, case: Option<CaseId>) -> Public<Reply> {
+    let url = case.map_or_else(|| help_link(site, "connection"), |case| case_link(site, case));
+    let values = Values { ip, url: &url, until: Millis(0), facts: "", contact: &site.contact };
+    first_fitting(&lines(&[TOO_OFTEN], &values))
 }
 
 /// The refusal by the connection score, with its two heaviest facts if both fit.

@@ -113,7 +113,7 @@ fn fresh_dir(dir: &Path) -> Result<PathBuf, String> {
 fn settings(args: &DemoArgs, dir: &Path) -> String {
     let (dir, policy, portal) = (dir.display(), args.policy, args.portal);
     format!(
-        "data-dir = \"{dir}/data\"\nmode = \"enforce\"\nallow-documentation-prefixes = true\n\
+        "site = \"Example Networks\"\ndata-dir = \"{dir}/data\"\nmode = \"enforce\"\nallow-documentation-prefixes = true\n\
          [policy]\ntcp = \"{policy}\"\ntrust-local = true\n\
          [portal]\nurl = \"http://{portal}\"\nlisten = \"{portal}\"\ncontact = \"postmaster@mx.example.org\"\n\
          [control]\nsocket = \"{dir}/control.sock\"\n\

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use answers::link::{case_link, help_link};
+use answers::texts::too_often;
 use answers::{Answer, Tell};
 use model::Answered;
 use model::key::client_prefix;
@@ -34,9 +34,9 @@ pub(super) fn tell(
 #[cold]
 fn tell_more(answer: &Answer, addr: IpAddr, at: &Moment<'_>, out: &mut Vec<u8>) -> Answered {
     let too_much = answer.exempt && !within_rate(addr, at);
-    let text = if too_much { too_often(answer, addr, at) } else { String::new() };
-    let action = if too_much { Action::defer(&text) } else { action(&answer.tell) };
-    match action {
+    let tell =
+        if too_much { &Tell::Defer(too_often(&at.view.site, addr, answer.case)) } else { &answer.tell };
+    match action(tell) {
         Ok(Action::Dunno) => {
             Action::Dunno.write(out);
             answer.answered()
@@ -67,14 +67,6 @@ fn within_rate(addr: IpAddr, at: &Moment<'_>) -> bool {
     let shared = &at.host.shared;
     let place = shared.means.persons.place(client_prefix(addr));
     shared.meter().take(place, at.now)
-}
-
-/// A blocked host wrote too often to the recipients that are open to it (DESIGN §8, ‘Mail
-/// to Mailward’: 451, never 550). Holds nothing that the client chose but its address.
-fn too_often(answer: &Answer, addr: IpAddr, at: &Moment<'_>) -> String {
-    let site = &at.view.site;
-    let url = answer.case.map_or_else(|| help_link(site, "connection"), |case| case_link(site, case));
-    format!("451 4.7.1 [{addr}] sent too much to this address; try again in an hour. Details: {url}")
 }
 
 fn log(answer: &Answer, answered: Answered, addr: IpAddr, request: &Request<'_>) {
