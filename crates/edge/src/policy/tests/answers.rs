@@ -159,7 +159,7 @@ fn open_recipients_stay_open_until_it_is_too_much() {
         assert_eq!(peer.ask(&[("recipient", "postmaster@example.org")]), DUNNO);
     }
     let answer = peer.ask(&[("recipient", "postmaster@example.org")]);
-    let expect = "451 4.7.1 [192.0.2.25] sent too much to this address; try again in an hour. Details: ";
+    let expect = "451 4.7.1 [192.0.2.25] sent too much here; try again in an hour. Details: ";
     assert_eq!(refusal(&answer), expect);
     let facts: Vec<_> = stage.heard(21).into_iter().map(|seen| seen.fact).collect();
     let answered = |at: usize| match &facts[at] {
