@@ -81,9 +81,12 @@ async fn serve(
 fn announce(daemon: &Daemon, web: &Web) {
     let view = daemon.shared.view();
     let learning = view.mode == model::Mode::Shadow;
-    let policy = daemon.policy_addr().map(|a| a.to_string()).unwrap_or_default();
+    let blocks = view.holding(view.mode, daemon.shared.clock.now()).len();
+    let socket = daemon.shared.config.listeners().policy_unix.map(|path| path.display().to_string());
+    let policy = daemon.policy_addr().map(|addr| addr.to_string()).into_iter().chain(socket);
+    let policy = policy.collect::<Vec<_>>().join(" ");
     let portal = web.portal_addr().map(|a| a.to_string()).unwrap_or_default();
-    tracing::info!(policy, portal, learning, blocks = view.cases.len(), "started");
+    tracing::info!(policy, portal, learning, blocks, "started");
     for line in daemon.shared.config.missing_for_refusals() {
         tracing::warn!(missing = line, "no refusal leaves this site for clients outside loopback");
     }

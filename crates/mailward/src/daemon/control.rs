@@ -67,6 +67,7 @@ impl IntoResponse for Fault {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
 fn bad(error: impl ToString) -> Fault {
     Fault(StatusCode::BAD_REQUEST, error.to_string())
 }

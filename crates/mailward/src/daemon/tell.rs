@@ -29,7 +29,7 @@ pub(crate) fn event(arrival: u64, event: &Envelope) {
             tracing::info!(key, case, until = utc(*until), seq = arrival, "case resentenced");
         }
         Body::ModeChanged(mode) => {
-            tracing::info!(learning = *mode == Mode::Shadow, seq = arrival, "mode changed")
+            tracing::info!(learning = *mode == Mode::Shadow, seq = arrival, "mode changed");
         }
         Body::ProtectedChanged(prefix, on) => {
             tracing::info!(%prefix, on, seq = arrival, "protected list changed");
@@ -39,7 +39,7 @@ pub(crate) fn event(arrival: u64, event: &Envelope) {
             tracing::debug!(key, class = change.class.word(), seq = arrival, "standing changed");
         }
         Body::Unknown(kind, _) => {
-            tracing::warn!(kind, seq = arrival, "event of a later version kept, not applied")
+            tracing::warn!(kind, seq = arrival, "event of a later version kept, not applied");
         }
     }
 }
