@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use model::case::{Force, force};
 use model::event::{Commitment, RuleStamp, StandingChange};
-use model::{Actor, Body, Case, CaseId, Envelope, Key, Millis, Mode};
+use model::{Actor, Body, Case, CaseId, Envelope, Hybrid, Key, Millis, Mode};
 use rpds::HashTrieMapSync;
 use siphasher::sip::SipHasher13;
 
@@ -41,8 +41,10 @@ pub struct KeyView {
     pub cases: Vec<CaseId>,
     /// Everything caused up to here was lifted; zero: never.
     pub lifted_up_to: Millis,
-    /// What is remembered of it.
+    /// What is remembered of it: the newest that was told.
     pub standing: Option<StandingChange>,
+    /// When that was decided: of two, the later counts, in whatever order they arrive.
+    standing_at: Hybrid,
 }
 
 /// All cases and keys; clones share everything.
@@ -111,7 +113,7 @@ impl Cases {
                 self.change_key(key, |k| k.lifted_up_to = k.lifted_up_to.max(lifted.at));
             }
             (Body::StandingChanged(change), _, Some(key)) => {
-                self.change_key(key, |k| k.standing = Some(*change));
+                self.change_key(key, |k| k.join_standing(event.at, *change));
             }
             (_, Some(id), Some(key)) => self.change_case(id, key, event),
             _ => {}
@@ -152,6 +154,14 @@ fn insert_sorted(ids: &mut Vec<CaseId>, id: CaseId) {
     }
 }
 
+impl KeyView {
+    fn join_standing(&mut self, at: Hybrid, change: StandingChange) {
+        if at >= self.standing_at {
+            (self.standing_at, self.standing) = (at, Some(change));
+        }
+    }
+}
+
 impl CaseView {
     fn begin(id: CaseId, key: &Key, event: &Envelope) -> CaseView {
         CaseView {
@@ -171,6 +181,7 @@ impl CaseView {
             Body::CaseOpened(opened) => {
                 self.case.join_opened(opened, event.mode);
                 (self.actor, self.rule, self.opened_at) = (event.actor, event.rule, event.at.wall);
+                self.link_epoch = event.link_epoch;
                 self.evidence = event.evidence.iter().map(|c| **c).collect();
             }
             Body::CaseExtended(extended) => self.case.join_extended(extended),

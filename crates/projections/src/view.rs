@@ -3,13 +3,13 @@
 //! A [`Projector`] takes events in order of arrival and hands out a [`View`] at any time;
 //! a view is a handful of shared pointers. Answers read one view from beginning to end.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use model::case::Force;
 use model::key::{client_prefix, fold};
-use model::{Body, CaseId, Envelope, Key, Millis, Mode, Prefix, Protected, Secs, Site};
+use model::{Body, CaseId, Envelope, Hybrid, Key, Millis, Mode, Prefix, Protected, Secs, Site};
 
 use crate::cases::{CaseView, Cases};
 use crate::index::{Index, Mark};
@@ -107,8 +107,12 @@ pub struct Projector {
     ends: BTreeSet<(Millis, CaseId)>,
     /// The protected list of the configuration; commands add to it.
     configured: Vec<Prefix>,
-    commanded: BTreeSet<Prefix>,
+    /// The latest command about each prefix, and whether it put it on the list.
+    commanded: BTreeMap<Prefix, (Hybrid, bool)>,
     documentation: bool,
+    /// When mode and policy were last decided: of two events, the later counts.
+    mode_at: Hybrid,
+    policy_at: Hybrid,
 }
 
 impl Projector {
@@ -116,7 +120,15 @@ impl Projector {
     pub fn new(site: Arc<Site>, configured: Vec<Prefix>, documentation: bool, seed: [u64; 2]) -> Projector {
         let protected = Arc::new(Protected::new(configured.clone(), documentation, 0));
         let view = View::empty(site, protected, seed);
-        Projector { view, ends: BTreeSet::new(), configured, commanded: BTreeSet::new(), documentation }
+        Projector {
+            view,
+            ends: BTreeSet::new(),
+            configured,
+            commanded: BTreeMap::new(),
+            documentation,
+            mode_at: Hybrid::default(),
+            policy_at: Hybrid::default(),
+        }
     }
 
     /// The state so far; cheap.
@@ -143,9 +155,14 @@ impl Projector {
     pub fn apply(&mut self, arrival: u64, event: &Envelope) {
         self.view.arrival = self.view.arrival.max(arrival);
         match &event.body {
-            Body::ModeChanged(mode) => self.view.mode = *mode,
-            Body::PolicyAdopted(hash) => self.view.policy = *hash,
-            Body::ProtectedChanged(prefix, on) => self.protect(*prefix, *on),
+            Body::ModeChanged(mode) if event.at >= self.mode_at => {
+                (self.mode_at, self.view.mode) = (event.at, *mode);
+            }
+            Body::PolicyAdopted(hash) if event.at >= self.policy_at => {
+                (self.policy_at, self.view.policy) = (event.at, *hash);
+            }
+            Body::ModeChanged(_) | Body::PolicyAdopted(_) => {}
+            Body::ProtectedChanged(prefix, on) => self.protect(*prefix, event.at, *on),
             _ => self.apply_to_cases(event),
         }
     }
@@ -164,13 +181,11 @@ impl Projector {
         }
     }
 
-    fn protect(&mut self, prefix: Prefix, on: bool) {
-        if on {
-            self.commanded.insert(prefix)
-        } else {
-            self.commanded.remove(&prefix)
-        };
-        let listed = self.configured.iter().chain(&self.commanded).copied().collect();
+    fn protect(&mut self, prefix: Prefix, at: Hybrid, on: bool) {
+        let known = self.commanded.entry(prefix).or_insert((at, on));
+        *known = (*known).max((at, on));
+        let commanded = self.commanded.iter().filter(|(_, (_, on))| *on).map(|(prefix, _)| prefix);
+        let listed = self.configured.iter().chain(commanded).copied().collect();
         let generation = self.view.protected.generation() + 1;
         self.view.protected = Arc::new(Protected::new(listed, self.documentation, generation));
     }
@@ -227,10 +242,13 @@ fn class(force: Force) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use model::case::Extended;
     use model::case::{BlockKind, Lifted, Opened};
+    use model::event::StandingChange;
     use model::event::{Cause, EventId, FORMAT, Node};
     use model::sentence::{Severity, Tariff};
-    use model::{Actor, Class, Hybrid};
+    use model::{Actor, Class};
+    use proptest::prelude::*;
 
     fn event(seq: u64, at: u64, key: &str, body: Body) -> Envelope {
         let id = EventId { node: Node(1), life: 1, seq };
@@ -320,5 +338,67 @@ mod tests {
         assert_eq!(projector.view().cases.len(), 1);
         projector.sweep(Millis(2_000_001).plus(KEPT_AFTER_END));
         assert_eq!(projector.view().cases.len(), 0);
+    }
+
+    /// A history of two keys on two hosts, as a list of events in the order of decision.
+    fn history() -> impl Strategy<Value = Vec<Envelope>> {
+        let one = (0usize..2, 0u8..6, 1u64..400, any::<bool>());
+        prop::collection::vec(one, 1..30).prop_map(|steps| {
+            let mut last = [None::<EventId>; 2];
+            let events = (1u64..).zip(steps).map(|(seq, (who, what, span, flag))| {
+                let now = seq * 1_000_000;
+                let body = match what {
+                    0 | 1 => opened(now, now + span * 20_000),
+                    2 => Body::CaseExtended(Extended {
+                        until: Millis(now + span * 30_000),
+                        later: Vec::new(),
+                        attempts: span,
+                    }),
+                    3 => Body::CaseLifted(Lifted { at: Millis(now), error: flag }),
+                    4 => Body::KeyLifted(Lifted { at: Millis(now), error: flag }),
+                    _ => Body::StandingChanged(StandingChange {
+                        class: Class::Known,
+                        credit: flag,
+                        pass_until: None,
+                    }),
+                };
+                let key = ["192.0.2.1", "2001:db8:1:2::/64"][who];
+                let mut event = event(seq, now, key, body);
+                if matches!(event.body, Body::CaseOpened(_)) {
+                    last[who] = Some(event.id);
+                } else {
+                    event.case = last[who].map(CaseId).filter(|_| what < 4);
+                }
+                event
+            });
+            events.collect()
+        })
+    }
+
+    /// What is said of both keys at some times.
+    fn said(events: &[&Envelope]) -> Vec<String> {
+        let mut projector = projector();
+        (1..).zip(events).for_each(|(arrival, event)| projector.apply(arrival, event));
+        let view = projector.view();
+        let keys = ["192.0.2.1", "2001:db8:1:2::/64"].map(|k| k.parse::<Key>().unwrap());
+        let force = |key: &Key, now| view.cases.force(key, Mode::Live, Millis(now));
+        let at = (0..40u64).map(|step| step * 900_000);
+        let forces = at.flat_map(|now| keys.iter().map(move |key| format!("{:?}", force(key, now))));
+        let standing = keys.iter().map(|k| format!("{:?}", view.cases.key(k).and_then(|k| k.standing)));
+        forces.chain(standing).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn shuffled_and_repeated_events_say_the_same(
+            (events, order) in history().prop_flat_map(|h| {
+                let indices: Vec<usize> = (0..h.len()).chain(0..h.len()).collect();
+                (Just(h), Just(indices).prop_shuffle())
+            })
+        ) {
+            let plain: Vec<&Envelope> = events.iter().collect();
+            let shuffled: Vec<&Envelope> = order.iter().map(|i| &events[*i]).collect();
+            prop_assert_eq!(said(&plain), said(&shuffled));
+        }
     }
 }
