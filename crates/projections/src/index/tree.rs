@@ -3,7 +3,7 @@
 //! A clone is one pointer. A change copies the leaf and the three nodes above it, unless
 //! no other version shares them; all else is shared. The nodes are narrow because a copy
 //! counts one more reference to each child, which touches the child's memory: at 256
-//! children that was dearer than the leaf itself (docs/decisions/index.md).
+//! children that was two thirds of a change (docs/decisions/index.md).
 
 use std::sync::Arc;
 
