@@ -76,30 +76,35 @@ pub fn octets_in(name: &[u8], client: IpAddr) -> usize {
         IpAddr::V4(addr) => octets_v4(name, addr.octets()),
         IpAddr::V6(addr) => {
             let groups = addr.segments();
-            let hex = |g: u16| format!("{g:04x}");
-            [groups[6], groups[7]].iter().filter(|g| **g > 0 && contains(name, hex(**g).as_bytes())).count()
+            let stands = |g: &&u16| **g > 0 && contains(name, &hex::<4>(u32::from(**g)));
+            groups[6..].iter().filter(stands).count()
         }
     }
 }
 
 fn octets_v4(name: &[u8], octets: [u8; 4]) -> usize {
-    let hex: String = octets.iter().map(|o| format!("{o:02x}")).collect();
-    let backwards: String = octets.iter().rev().map(|o| format!("{o:02x}")).collect();
-    if contains(name, hex.as_bytes()) || contains(name, backwards.as_bytes()) {
+    let (forwards, backwards) = (u32::from_be_bytes(octets), u32::from_le_bytes(octets));
+    if contains(name, &hex::<8>(forwards)) || contains(name, &hex::<8>(backwards)) {
         return 4;
     }
     decimal_octets(name, octets)
 }
 
+/// The lowest `N` hexadecimal digits of a number, in lower case.
+fn hex<const N: usize>(number: u32) -> [u8; N] {
+    let digit = |place: usize| b"0123456789abcdef"[(number >> (4 * (N - 1 - place)) & 15) as usize];
+    std::array::from_fn(digit)
+}
+
 /// Each octet that stands as a decimal number of its own, plain or padded, is found once.
 fn decimal_octets(name: &[u8], octets: [u8; 4]) -> usize {
-    let mut left: Vec<u8> = octets.to_vec();
+    let mut found = [false; 4];
     for number in numbers(name) {
-        if let Some(place) = left.iter().position(|o| *o == number) {
-            left.swap_remove(place);
+        if let Some(place) = (0..4).find(|place| !found[*place] && octets[*place] == number) {
+            found[place] = true;
         }
     }
-    4 - left.len()
+    found.iter().filter(|found| **found).count()
 }
 
 /// Numbers up to 255 in a name; a run of six, nine or twelve digits is read as padded triples.

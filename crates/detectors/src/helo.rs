@@ -131,9 +131,11 @@ fn ends_with(name: &[u8], suffix: &[u8]) -> bool {
 }
 
 /// Sessions that greeted with our name in 24 hours.
+///
+/// Nearly no key ever does, so the window is made when it is needed.
 #[derive(Clone, Debug, Decode, Default, Encode, PartialEq)]
 #[cbor(transparent)]
-pub struct Slot(#[n(0)] Window);
+pub struct Slot(#[n(0)] Option<Box<Window>>);
 
 /// Sessions with our name that block (C.3).
 const SESSIONS: u64 = 2;
@@ -151,9 +153,10 @@ impl Detector for OurName {
         if !opens || seen.traits.helo != HeloClass::OurName {
             return None;
         }
-        of.helo.0.add(Secs::DAY, seen.at, 1);
+        let window = of.helo.0.get_or_insert_default();
+        window.add(Secs::DAY, seen.at, 1);
+        let sessions = window.sum(Secs::DAY, seen.at);
         of.account.add(Offence::Helo, seen.at, Units::whole(1));
-        let sessions = of.helo.0.sum(Secs::DAY, seen.at);
         let facts = vec![(Measure::Sessions, sessions), (Measure::LimitSessions, SESSIONS)];
         (sessions >= SESSIONS).then_some(Finding {
             offence: Offence::Helo,

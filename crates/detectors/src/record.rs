@@ -1,53 +1,66 @@
 //! What is remembered of one key between observations.
 
 use minicbor::{Decode, Encode};
-use model::{Class, Evidence, Millis, Standing, evidence};
+use model::standing::STRIKE_MEMORY;
+use model::{Class, Evidence, Millis, Mode, Secs, Standing, evidence};
 
 use crate::account::Account;
 use crate::seen::Traits;
 use crate::{helo, traps, volume};
 
+/// How long a session may serve as evidence before a block: as long as its unit counts.
+const SAMPLE_KEPT: Secs = Secs(7 * 86_400);
+/// Beginnings of shadow sentences that are kept; four at most count.
+const SHADOW_STRIKES_MAX: usize = 8;
+
 /// Everything about one key, found once per observation.
 ///
 /// Standing survives restarts and changes of format; slots are windows and may be dropped
-/// when their format changes.
+/// when their format changes. So standing has a stored form of its own, and the form here
+/// is without it.
 #[derive(Clone, Debug, Decode, Default, Encode, PartialEq)]
 pub struct Record {
     /// Good mail, strikes, probation.
-    #[n(0)]
+    #[cbor(skip)]
     pub standing: Standing,
     /// The last observation.
-    #[n(1)]
+    #[n(0)]
     pub last_seen: Millis,
     /// Units that wait for a sentence.
-    #[n(2)]
+    #[n(1)]
     pub account: Account,
     /// OFF-1's slot.
-    #[n(3)]
+    #[n(2)]
     pub volume: volume::Slot,
     /// OFF-2's slot.
-    #[n(4)]
+    #[n(3)]
     pub traps: traps::Slot,
     /// OFF-9's slot.
-    #[n(5)]
+    #[n(4)]
     pub helo: helo::Slot,
     /// Sessions that a block would show: at most five, chosen by hash.
-    #[n(6)]
+    #[n(5)]
     samples: Vec<(u64, Evidence)>,
     /// Beginnings of shadow sentences: they never mix with live ones.
-    #[n(7)]
-    pub shadow_strikes: Vec<Millis>,
+    #[n(6)]
+    shadow_strikes: Vec<Millis>,
 }
 
 impl Record {
     /// Keeps a session as evidence if its hash is among the five smallest.
     ///
     /// Chosen by hash and never ‘all’: a full set would let a sender wash its list (D.6).
-    pub fn keep_sample(&mut self, hash: u64, sample: Evidence) {
+    pub fn keep_sample(&mut self, hash: u64, mut sample: Evidence) {
+        self.samples.retain(|(_, kept)| sample.at.since(kept.at) < SAMPLE_KEPT);
+        for (_, kept) in &self.samples {
+            share_names(&mut sample, kept);
+        }
         let place = self.samples.partition_point(|(h, _)| *h < hash);
         if self.samples.get(place).is_some_and(|(h, _)| *h == hash) {
             self.samples[place].1 = sample;
         } else {
+            // A sample is large, and most keys end with one.
+            self.samples.reserve_exact(1);
             self.samples.insert(place, (hash, sample));
             self.samples.truncate(evidence::SAMPLES_MAX);
         }
@@ -56,7 +69,7 @@ impl Record {
     /// Takes the samples out, in the order of time: they belong to a case now.
     pub fn take_samples(&mut self) -> Vec<Evidence> {
         let samples = self.samples();
-        self.samples.clear();
+        self.samples = Vec::new();
         samples
     }
 
@@ -70,6 +83,48 @@ impl Record {
     /// Whether there is any evidence.
     pub fn has_samples(&self) -> bool {
         !self.samples.is_empty()
+    }
+
+    /// Forgets units and evidence of up to `at`: they were lifted.
+    pub fn forget(&mut self, at: Millis) {
+        self.account.clear();
+        self.samples.retain(|(_, sample)| sample.at > at);
+    }
+
+    /// What speaks against the key, as much as good mail speaks for it: a week's spam and
+    /// the traps it wrote to.
+    pub fn bad(&self, now: Millis) -> u64 {
+        self.volume.spam_week(now) + self.traps.weight(now)
+    }
+
+    /// Remembers a sentence of this mode that began at `at`.
+    pub fn strike(&mut self, mode: Mode, at: Millis) {
+        if mode == Mode::Live {
+            return self.standing.strike(at);
+        }
+        self.shadow_strikes.push(at);
+        if self.shadow_strikes.len() > SHADOW_STRIKES_MAX {
+            self.shadow_strikes.remove(0);
+        }
+    }
+
+    /// Forgets the sentence of this mode that began at `at`: it was an error (SEN-6).
+    pub fn pardon(&mut self, mode: Mode, at: Millis) {
+        match mode {
+            Mode::Live => self.standing.pardon(at),
+            Mode::Shadow => self.shadow_strikes.retain(|strike| *strike != at),
+        }
+    }
+
+    /// r: sentences of this mode that began in the 90 days before `now`. Those in shadow
+    /// never lengthen those that are enforced.
+    pub fn repeats(&self, mode: Mode, now: Millis) -> u32 {
+        if mode == Mode::Live {
+            return self.standing.repeats(now);
+        }
+        let oldest = now.minus(STRIKE_MEMORY);
+        let lately = self.shadow_strikes.iter().filter(|strike| **strike >= oldest).count();
+        u32::try_from(lately).unwrap_or(u32::MAX)
     }
 
     /// The class of a key that was not declared to be anything (C.1).
@@ -101,10 +156,24 @@ impl Record {
     }
 }
 
+/// Lets two sessions of one client hold one copy of a name that both have.
+fn share_names(sample: &mut Evidence, kept: &Evidence) {
+    if sample.client.helo == kept.client.helo {
+        sample.client.helo.clone_from(&kept.client.helo);
+    }
+    if sample.client.rdns == kept.client.rdns {
+        sample.client.rdns.clone_from(&kept.client.rdns);
+    }
+    if sample.source == kept.source {
+        sample.source.clone_from(&kept.source);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::rdns::RdnsClass;
+    use model::observation::{Client, Rdns, Sensor};
 
     fn day(n: u64) -> Millis {
         Millis::from_secs(n * 86_400)
@@ -129,5 +198,69 @@ mod tests {
         assert_eq!(with_good(14, 8).class(&fine, day(114)), Class::Established);
         assert_eq!(with_good(14, 8).class(&none, day(114)), Class::Known);
         assert_eq!(with_good(14, 8).class(&Traits { shared: true, ..fine }, day(114)), Class::Shared);
+    }
+    fn sample(at: Millis) -> Evidence {
+        let addr = "192.0.2.1".parse().unwrap();
+        let client = Client { addr, port: 0, helo: None, rdns: Rdns::Missing, authenticated: false };
+        Evidence {
+            at,
+            client,
+            sensor: Sensor::Policy,
+            sender: None,
+            recipients: 1,
+            judgement: None,
+            score: None,
+            source: None,
+            trap: None,
+        }
+    }
+
+    #[test]
+    fn the_five_smallest_hashes_are_kept_in_any_order_of_arrival() {
+        let kept = |hashes: &[u64]| {
+            let mut record = Record::default();
+            hashes.iter().for_each(|h| record.keep_sample(*h, sample(Millis(*h))));
+            record.samples().iter().map(|e| e.at.0).collect::<Vec<_>>()
+        };
+        assert_eq!(kept(&[9, 3, 7, 1, 8, 2, 6]), [1, 2, 3, 6, 7]);
+        assert_eq!(kept(&[1, 2, 3, 6, 7, 8, 9, 9, 1]), [1, 2, 3, 6, 7]);
+    }
+
+    #[test]
+    fn a_sample_serves_for_as_long_as_its_unit_counts() {
+        let mut record = Record::default();
+        record.keep_sample(1, sample(day(100)));
+        record.keep_sample(2, sample(day(106)));
+        assert_eq!(record.samples().len(), 2);
+        record.keep_sample(3, sample(day(107)));
+        assert_eq!(record.samples()[0].at, day(106));
+        record.forget(day(106));
+        assert_eq!(record.take_samples(), [sample(day(107))]);
+        assert!(!record.has_samples());
+    }
+
+    #[test]
+    fn strikes_of_live_and_shadow_are_apart_and_bounded() {
+        let mut record = Record::default();
+        (0..20).for_each(|n| record.strike(Mode::Shadow, day(100 + n)));
+        assert_eq!([Mode::Live, Mode::Shadow].map(|m| record.repeats(m, day(120))), [0, 8]);
+        record.pardon(Mode::Shadow, day(119));
+        record.pardon(Mode::Live, day(118));
+        assert_eq!(record.repeats(Mode::Shadow, day(120)), 7);
+        assert_eq!(record.repeats(Mode::Shadow, day(300)), 0);
+    }
+
+    #[test]
+    fn traps_speak_against_a_key_as_spam_does() {
+        let mut record = Record::default();
+        assert_eq!(record.bad(day(100)), 0);
+        let policy = model::Policy::shipped();
+        let around = crate::Context { policy: &policy, class: Class::Unknown, on_probation: false, good: 0 };
+        let trap = Some((model::PersonHash(1), model::policy::TrapKind::Recycled));
+        let act = crate::Act::Attempt { opens_session: true, trap };
+        let key = "192.0.2.1".parse().unwrap();
+        let seen = crate::Seen { at: day(100), key, traits: Traits::default(), act };
+        crate::Detector::observe(&traps::Trap, &seen, &mut record, &around);
+        assert_eq!([record.bad(day(100)), record.bad(day(108))], [2, 0]);
     }
 }

@@ -1,5 +1,6 @@
 //! What a detector is shown, and the shape of a detector.
 
+use minicbor::{Decode, Encode};
 use model::{Class, Finding, Judgement, Millis, Offence, PersonHash, Policy, Prefix};
 
 use crate::helo::HeloClass;
@@ -20,13 +21,16 @@ pub struct Seen {
 }
 
 /// The judgement of connection facts alone, made once a session.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Decode, Default, Encode, Eq, PartialEq)]
 pub struct Traits {
     /// Class of the HELO argument.
+    #[n(0)]
     pub helo: HeloClass,
     /// Class of the reverse DNS name.
+    #[n(1)]
     pub rdns: RdnsClass,
     /// The confirmed name belongs to a mailbox provider or mail service.
+    #[n(2)]
     pub shared: bool,
 }
 

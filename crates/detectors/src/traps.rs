@@ -12,7 +12,7 @@
 use minicbor::{Decode, Encode};
 use model::finding::Measure;
 use model::policy::TrapKind;
-use model::{Class, Finding, Offence, Units};
+use model::{Class, Finding, Millis, Offence, Units};
 
 use crate::record::Record;
 use crate::seen::{Act, Context, Detector, Seen};
@@ -23,6 +23,10 @@ const DAYS: u32 = 7;
 const TRAPS_MAX: usize = 64;
 /// So many distinct traps block any class but shared and protected.
 const ALWAYS: u64 = 50;
+/// So many block an established server whose mail is spam to a good part.
+const ESTABLISHED: u64 = 10;
+/// That part, in percent.
+const ESTABLISHED_SHARE: u64 = 30;
 /// Units of one hit on a trap that was never a mailbox.
 const PRISTINE_UNITS: u64 = 5;
 /// Units of one hit on a closed mailbox.
@@ -35,9 +39,9 @@ pub struct Slot(#[n(0)] Vec<(u32, TrapKind, u32)>);
 
 impl Slot {
     fn hit(&mut self, fragment: u32, kind: TrapKind, day: u32) {
-        self.0.retain(|(_, _, d)| d + DAYS > day);
+        self.0.retain(|(_, _, hit)| counts(*hit, day));
         if let Some(known) = self.0.iter_mut().find(|(f, _, _)| *f == fragment) {
-            known.2 = day;
+            known.2 = known.2.max(day);
         } else if self.0.len() < TRAPS_MAX {
             self.0.push((fragment, kind, day));
         }
@@ -46,6 +50,22 @@ impl Slot {
     fn distinct(&self) -> u64 {
         self.0.len() as u64
     }
+
+    /// What the distinct traps of the last seven days weigh against good mail.
+    pub fn weight(&self, now: Millis) -> u64 {
+        let lately = self.0.iter().filter(|(_, _, hit)| counts(*hit, now.day()));
+        lately.map(|(_, kind, _)| units_of(*kind)).sum()
+    }
+}
+
+/// Whether a hit of this day still counts.
+fn counts(hit: u32, day: u32) -> bool {
+    day.saturating_sub(hit) < DAYS
+}
+
+/// Units of one hit (C.3).
+pub fn units_of(kind: TrapKind) -> u64 {
+    if kind == TrapKind::Pristine { PRISTINE_UNITS } else { RECYCLED_UNITS }
 }
 
 /// The detector.
@@ -59,10 +79,9 @@ impl Detector for Trap {
     fn observe(&self, seen: &Seen, of: &mut Record, around: &Context<'_>) -> Option<Finding> {
         let Act::Attempt { trap: Some((who, kind)), .. } = seen.act else { return None };
         of.traps.hit(who.0 as u32, kind, seen.at.day());
-        let units = if kind == TrapKind::Pristine { PRISTINE_UNITS } else { RECYCLED_UNITS };
-        of.account.add(Offence::Trap, seen.at, Units::whole(units));
+        of.account.add(Offence::Trap, seen.at, Units::whole(units_of(kind)));
         let distinct = of.traps.distinct();
-        let limit = limit(around.class);
+        let limit = limit(around.class, of.volume.share_percent(seen.at));
         let at_once = kind == TrapKind::Pristine
             && around.class <= Class::Unknown
             && !seen.traits.rdns.is_confirmed()
@@ -74,9 +93,10 @@ impl Detector for Trap {
 }
 
 /// Distinct traps in seven days that block a class, where shapes are not seen.
-fn limit(class: Class) -> Option<u64> {
+fn limit(class: Class, share_percent: u64) -> Option<u64> {
     match class {
         Class::Dynamic | Class::NoRdns | Class::Unknown | Class::Known => Some(3),
+        Class::Established | Class::ListHost if share_percent >= ESTABLISHED_SHARE => Some(ESTABLISHED),
         Class::Established | Class::ListHost | Class::Forwarder => Some(ALWAYS),
         Class::Shared | Class::Protected => None,
     }
@@ -88,7 +108,7 @@ mod tests {
     use crate::helo::HeloClass;
     use crate::rdns::RdnsClass;
     use crate::seen::Traits;
-    use model::{Millis, PersonHash, Policy};
+    use model::{PersonHash, Policy};
 
     const FINE: Traits = Traits { helo: HeloClass::Fine, rdns: RdnsClass::Fine, shared: false };
     const BAD: Traits = Traits { helo: HeloClass::NotFqdn, rdns: RdnsClass::Missing, shared: false };
@@ -125,8 +145,20 @@ mod tests {
     }
 
     #[test]
+    fn what_traps_weigh_is_forgotten_after_seven_days() {
+        let mut slot = Slot::default();
+        slot.hit(1, TrapKind::Pristine, 100);
+        slot.hit(2, TrapKind::Recycled, 103);
+        let on = |day: u64| slot.weight(Millis::from_secs(day * 86_400));
+        assert_eq!([on(103), on(106), on(107), on(110)], [7, 7, 2, 0]);
+        slot.hit(3, TrapKind::Recycled, u32::MAX);
+        assert_eq!(slot.distinct(), 1, "the end of time is a day like any other");
+    }
+
+    #[test]
     fn fifty_traps_block_established_servers_and_nothing_blocks_shared_ones() {
         assert_eq!(fires_at(Class::Established, FINE, TrapKind::Pristine, 60, 60), Some(50));
+        assert_eq!([limit(Class::Established, 29), limit(Class::ListHost, 30)], [Some(50), Some(10)]);
         assert_eq!(fires_at(Class::Shared, FINE, TrapKind::Pristine, 60, 60), None);
     }
 }

@@ -10,9 +10,9 @@
 
 use minicbor::{Decode, Encode};
 use model::finding::Measure;
-use model::policy::FirstHit;
+use model::policy::{FirstHit, VolumeRule};
 use model::window::Window;
-use model::{Class, Finding, Judgement, Millis, Offence, Secs, Units};
+use model::{Class, Finding, Judgement, Millis, Offence, PersonHash, Secs, Units};
 
 use crate::record::Record;
 use crate::seen::{Act, Context, Detector, Seen};
@@ -21,12 +21,18 @@ use crate::seen::{Act, Context, Detector, Seen};
 pub const UNITS_PER_MESSAGE_MAX: u16 = 50;
 /// Recent spam is what came in seven days; the ratio guard weighs it against good mail.
 const WEEK: Secs = Secs(7 * 86_400);
+/// What the last day's mail of a dump is spam to, in percent, at least (ADV-18).
+const DUMP_SHARE: u64 = 80;
 /// The share of spam that an established server must reach (C.1).
 const ESTABLISHED_SHARE: u64 = 30;
 
-/// Counts of one key.
+/// Counts of one key; made with its first judged message.
 #[derive(Clone, Debug, Decode, Default, Encode, PartialEq)]
-pub struct Slot {
+#[cbor(transparent)]
+pub struct Slot(#[n(0)] Option<Box<Counts>>);
+
+#[derive(Clone, Debug, Decode, Default, Encode, PartialEq)]
+struct Counts {
     #[n(0)]
     units_hour: Window,
     #[n(1)]
@@ -39,44 +45,66 @@ pub struct Slot {
     spam_week: Window,
     /// Fragments of two recipients' hashes: enough to know that there were two.
     #[n(5)]
-    recipients: Vec<u32>,
+    recipients: [Option<u32>; 2],
 }
 
 impl Slot {
     /// Messages judged spam in the last seven days.
     pub fn spam_week(&self, now: Millis) -> u64 {
-        self.spam_week.sum(WEEK, now)
-    }
-
-    fn count(&mut self, seen: &Seen, judgement: Judgement, recipients: u16) {
-        self.messages_day.add(Secs::DAY, seen.at, 1);
-        if judgement != Judgement::Spam {
-            return;
-        }
-        let units = u32::from(units_of(recipients));
-        self.units_hour.add(Secs::HOUR, seen.at, units);
-        self.units_day.add(Secs::DAY, seen.at, units);
-        self.spam_day.add(Secs::DAY, seen.at, 1);
-        self.spam_week.add(WEEK, seen.at, 1);
-    }
-
-    fn meet(&mut self, recipient: Option<model::PersonHash>) {
-        if let Some(fragment) = recipient.map(|r| r.0 as u32)
-            && self.recipients.len() < 2
-            && !self.recipients.contains(&fragment)
-        {
-            self.recipients.push(fragment);
-        }
+        self.0.as_ref().map_or(0, |c| c.spam_week.sum(WEEK, now))
     }
 
     /// Share of spam among the messages judged in 24 hours, in percent.
     pub fn share_percent(&self, now: Millis) -> u64 {
+        self.0.as_ref().map_or(0, |c| c.share_percent(now))
+    }
+
+    /// Whether the last hour brought a dump: so many units, nearly all of it spam, that no
+    /// history outweighs it (ADV-18). A key with history gets the more room the more it has.
+    pub fn is_dump(&self, class: Class, rule: &VolumeRule, now: Millis) -> bool {
+        let Some(counts) = &self.0 else { return false };
+        let units = counts.units_hour.sum(Secs::HOUR, now);
+        let limit = u64::from(rule.dump_units);
+        let nearly_all = counts.share_percent(now) > DUMP_SHARE;
+        match class {
+            Class::Dynamic | Class::NoRdns | Class::Unknown => units >= limit,
+            Class::Known => nearly_all && units >= limit,
+            Class::Established | Class::ListHost => nearly_all && units >= limit.saturating_mul(2),
+            Class::Forwarder | Class::Shared | Class::Protected => false,
+        }
+    }
+}
+
+impl Counts {
+    fn count(&mut self, at: Millis, judgement: Judgement, recipients: u16) {
+        self.messages_day.add(Secs::DAY, at, 1);
+        if judgement != Judgement::Spam {
+            return;
+        }
+        let units = u32::from(units_of(recipients));
+        self.units_hour.add(Secs::HOUR, at, units);
+        self.units_day.add(Secs::DAY, at, units);
+        self.spam_day.add(Secs::DAY, at, 1);
+        self.spam_week.add(WEEK, at, 1);
+    }
+
+    fn meet(&mut self, recipient: Option<PersonHash>) {
+        let Some(fragment) = recipient.map(|r| r.0 as u32) else { return };
+        match self.recipients {
+            [None, _] => self.recipients[0] = Some(fragment),
+            [Some(first), None] if first != fragment => self.recipients[1] = Some(fragment),
+            _ => {}
+        }
+    }
+
+    fn share_percent(&self, now: Millis) -> u64 {
         let messages = self.messages_day.sum(Secs::DAY, now);
         (self.spam_day.sum(Secs::DAY, now) * 100).checked_div(messages).unwrap_or(0)
     }
 }
 
-fn units_of(recipients: u16) -> u16 {
+/// Units of one message (C.3).
+pub fn units_of(recipients: u16) -> u16 {
     recipients.clamp(1, UNITS_PER_MESSAGE_MAX)
 }
 
@@ -90,11 +118,12 @@ impl Detector for SpamVolume {
 
     fn observe(&self, seen: &Seen, of: &mut Record, around: &Context<'_>) -> Option<Finding> {
         let Act::Judged { judgement, recipients, recipient } = seen.act else { return None };
-        of.volume.count(seen, judgement, recipients);
+        let counts = of.volume.0.get_or_insert_default();
+        counts.count(seen.at, judgement, recipients);
         if judgement != Judgement::Spam {
             return None;
         }
-        of.volume.meet(recipient);
+        counts.meet(recipient);
         of.account.add(Offence::SpamVolume, seen.at, Units::whole(u64::from(units_of(recipients))));
         let facts = first_hit(seen, around).or_else(|| by_volume(seen, &of.volume, around))?;
         Some(Finding { offence: Offence::SpamVolume, key: seen.key, at: seen.at, facts })
@@ -118,17 +147,16 @@ fn first_hit(seen: &Seen, around: &Context<'_>) -> Option<model::Facts> {
 }
 
 fn by_volume(seen: &Seen, slot: &Slot, around: &Context<'_>) -> Option<model::Facts> {
-    let rule = &around.policy.volume;
+    let (rule, counts) = (&around.policy.volume, slot.0.as_ref()?);
     let (limit_hour, limit_day) = (around.scaled(rule.units_hour)?, around.scaled(rule.units_day)?);
-    let (hour, day) = (slot.units_hour.sum(Secs::HOUR, seen.at), slot.units_day.sum(Secs::DAY, seen.at));
-    let (share, messages) = (slot.share_percent(seen.at), slot.messages_day.sum(Secs::DAY, seen.at));
+    let (hour, day) = (counts.units_hour.sum(Secs::HOUR, seen.at), counts.units_day.sum(Secs::DAY, seen.at));
+    let (share, messages) = (counts.share_percent(seen.at), counts.messages_day.sum(Secs::DAY, seen.at));
     let limit_share =
         if around.class >= Class::Established { ESTABLISHED_SHARE } else { u64::from(rule.share_percent) };
-    let dumped = around.class <= Class::Unknown && hour >= u64::from(rule.dump_units);
     let enough = hour >= limit_hour || day >= limit_day;
-    let shared =
-        share >= limit_share && messages >= u64::from(rule.messages_min) && slot.recipients.len() >= 2;
-    (dumped || (enough && shared)).then(|| {
+    let bad = share >= limit_share && messages >= u64::from(rule.messages_min);
+    let proven = enough && bad && counts.recipients[1].is_some();
+    (proven || slot.is_dump(around.class, rule, seen.at)).then(|| {
         vec![
             (Measure::UnitsHour, hour),
             (Measure::LimitUnitsHour, limit_hour),
@@ -147,7 +175,7 @@ mod tests {
     use crate::helo::HeloClass;
     use crate::rdns::RdnsClass;
     use crate::seen::Traits;
-    use model::{PersonHash, Policy};
+    use model::Policy;
 
     const GOOD_LOOK: Traits = Traits { helo: HeloClass::Fine, rdns: RdnsClass::Fine, shared: false };
 
@@ -217,6 +245,25 @@ mod tests {
     }
 
     #[test]
+    fn a_dump_outweighs_a_history_when_it_is_nearly_all_spam() {
+        let rule = Policy::shipped().volume;
+        let at = Millis::from_secs(1_000_000_000);
+        let dumps = |class, units: u64, ham: u64| {
+            let mut counts = Counts::default();
+            (0..ham).for_each(|_| counts.count(at, Judgement::Ham, 1));
+            (0..units).for_each(|_| counts.count(at, Judgement::Spam, 1));
+            Slot(Some(Box::new(counts))).is_dump(class, &rule, at)
+        };
+        assert!(dumps(Class::Unknown, 500, 9000));
+        assert!(dumps(Class::Known, 500, 100));
+        assert!(!dumps(Class::Known, 499, 0));
+        assert!(!dumps(Class::Known, 500, 125), "80 % is not more than 80 %");
+        assert!(!dumps(Class::Established, 999, 0));
+        assert!(dumps(Class::ListHost, 1000, 0));
+        assert!(!dumps(Class::Shared, 9000, 0));
+    }
+
+    #[test]
     fn a_message_counts_a_unit_for_each_recipient() {
         let policy = Policy::shipped();
         let around = Context { policy: &policy, class: Class::Unknown, on_probation: false, good: 0 };
@@ -224,6 +271,7 @@ mod tests {
         let act = Act::Judged { judgement: Judgement::Spam, recipients: 2, recipient: None };
         let seen = Seen { act, ..judged(1, Judgement::Spam, 0, GOOD_LOOK) };
         SpamVolume.observe(&seen, &mut record, &around);
-        assert_eq!(record.account.units(seen.at), [(Offence::SpamVolume, Units::whole(2))]);
+        let units: Vec<Units> = record.account.take_fresh().iter().map(|f| f.units).collect();
+        assert_eq!(units, [Units::whole(2)]);
     }
 }

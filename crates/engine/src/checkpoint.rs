@@ -8,26 +8,32 @@ use std::fmt;
 use std::sync::Arc;
 
 use detectors::Record;
-use minicbor::{Decode, Encode};
+use minicbor::encode::Error as EncodeError;
+use minicbor::{Decode, Decoder, Encoder};
 use model::event::cbor;
 use model::{Millis, Policy, Prefix, Standing};
 
+use crate::book::Kept;
 use crate::council::Council;
 use crate::entry::{Entry, LastTold};
+use crate::rollup::{Rollup, StoredRollup};
 use crate::running::Running;
-use crate::sessions::{Session, Sessions};
-use crate::shard::{Exported, Shard};
-use crate::{Counters, Engine, SHARDS, Seeds};
+use crate::seeded::Seeded;
+use crate::session::Session;
+use crate::sessions::Sessions;
+use crate::shard::Shard;
+use crate::{Counters, Engine, SHARDS};
 
 /// Format of the whole.
 const FORMAT: u8 = 1;
 /// Format of windows, slots and sessions.
 const WINDOWS: u8 = 1;
 
-#[derive(Decode, Encode)]
+/// The whole, as it is read.
+#[derive(Decode)]
 struct Stored {
     #[n(0)]
-    format: u8,
+    _format: u8,
     #[n(1)]
     windows: u8,
     #[n(2)]
@@ -37,36 +43,31 @@ struct Stored {
     #[n(4)]
     council: Council,
     #[n(5)]
-    shards: Vec<StoredShard>,
-    #[cbor(n(6), with = "minicbor::bytes")]
+    rollup: StoredRollup,
+    /// Of each shard the keys without and with good mail, in the order of their queues.
+    #[n(6)]
+    shards: Vec<(Vec<StoredEntry>, Vec<StoredEntry>)>,
+    #[cbor(n(7), with = "minicbor::bytes")]
     sessions: Vec<u8>,
 }
 
-#[derive(Decode, Encode)]
-struct StoredShard {
-    /// Key, standing in its own stored form, running cases, and the record.
-    #[n(0)]
-    entries: Vec<StoredEntry>,
-    #[n(1)]
-    plain: Vec<(Prefix, Millis)>,
-    #[n(2)]
-    credited: Vec<(Prefix, Millis)>,
-}
-
-#[derive(Decode, Encode)]
+/// A key, as it is read.
+#[derive(Decode)]
 struct StoredEntry {
     #[n(0)]
     key: Prefix,
-    #[cbor(n(1), with = "minicbor::bytes")]
+    #[n(1)]
+    looked_at: Millis,
+    #[cbor(n(2), with = "minicbor::bytes")]
     standing: Vec<u8>,
-    #[n(2)]
-    running: Vec<Running>,
     #[n(3)]
-    lifted_up_to: Millis,
+    running: Vec<Running>,
     #[n(4)]
+    lifted_up_to: Millis,
+    #[n(5)]
     told: Option<LastTold>,
     /// The record: windows and samples.
-    #[cbor(n(5), with = "minicbor::bytes")]
+    #[cbor(n(6), with = "minicbor::bytes")]
     record: Vec<u8>,
 }
 
@@ -99,80 +100,96 @@ impl std::error::Error for CheckpointError {}
 impl Engine {
     /// The state as bytes; the same state gives the same bytes.
     pub fn to_checkpoint(&self) -> Vec<u8> {
-        let shards = self.shards.iter().map(|s| stored_shard(s.export())).collect::<Vec<_>>();
         let mut bytes = Vec::new();
-        let mut e = minicbor::Encoder::new(&mut bytes);
-        let seeds = self.sessions.seeds();
-        let sessions = cbor(&self.sessions.export());
-        let done = e
-            .array(7)
-            .and_then(|e| e.u8(FORMAT)?.u8(WINDOWS)?.encode((seeds[0], seeds[1]))?.encode(&*self.policy))
-            .and_then(|e| e.encode(&self.council)?.encode(&shards)?.bytes(&sessions));
-        done.map(drop).unwrap_or_else(|never: minicbor::encode::Error<std::convert::Infallible>| {
-            unreachable!("{never}")
-        });
+        // A `Vec` takes every byte.
+        self.write(&mut Encoder::new(&mut bytes)).unwrap_or_else(|never| unreachable!("{never}"));
         bytes
     }
 
+    fn write(&self, e: &mut Writer<'_>) -> Result<(), Never> {
+        let Seeded([one, two]) = self.seeded;
+        e.array(8)?.u8(FORMAT)?.u8(WINDOWS)?.encode((one, two))?;
+        e.encode(&*self.policy)?.encode(&self.council)?.encode(self.rollup.store())?;
+        e.array(SHARDS as u64)?;
+        for shard in &self.shards {
+            e.array(2)?;
+            shard.export().iter().try_for_each(|queue| write_queue(e, queue))?;
+        }
+        let sessions: Vec<(u64, &Session)> = self.sessions.export().collect();
+        e.bytes(&cbor(&sessions))?.ok()
+    }
+
     /// Reads a checkpoint. `true` beside it says that windows were of another format and
-    /// begin anew.
+    /// begin anew; standing and running cases are there.
     pub fn from_checkpoint(bytes: &[u8]) -> Result<(Engine, bool), CheckpointError> {
-        match minicbor::Decoder::new(bytes).array().and_then(|_| minicbor::Decoder::new(&bytes[1..]).u8()) {
-            Ok(FORMAT) => {}
-            Ok(found) if found > FORMAT => return Err(CheckpointError::Newer { found }),
+        match format_of(bytes) {
+            Some(FORMAT) => {}
+            Some(found) if found > FORMAT => return Err(CheckpointError::Newer { found }),
             _ => return Err(CheckpointError::Broken),
         }
-        let stored: Stored = minicbor::decode(bytes).map_err(|_| CheckpointError::Broken)?;
-        let seeds: Seeds = [stored.seeds.0, stored.seeds.1];
+        let stored: Stored = decode(bytes)?;
+        let seeded = Seeded([stored.seeds.0, stored.seeds.1]);
         let whole = stored.windows == WINDOWS;
-        let mut sessions = Sessions::new(seeds);
-        if whole {
-            let list: Vec<(u64, Session)> =
-                minicbor::decode(&stored.sessions).map_err(|_| CheckpointError::Broken)?;
-            sessions.import(list);
-        }
-        let shards = read_shards(stored.shards, seeds, whole)?;
-        let policy = Arc::new(stored.policy);
-        Ok((
-            Engine { policy, shards, sessions, council: stored.council, counters: Counters::default() },
-            !whole,
-        ))
+        let sessions = if whole { decode(&stored.sessions)? } else { Vec::new() };
+        let engine = Engine {
+            policy: Arc::new(stored.policy),
+            seeded,
+            shards: read_shards(stored.shards, seeded, whole)?,
+            sessions: Sessions::import(seeded, sessions),
+            council: stored.council,
+            rollup: Rollup::restore(stored.rollup),
+            counters: Counters::default(),
+        };
+        Ok((engine, !whole))
     }
 }
 
-fn stored_shard(exported: Exported) -> StoredShard {
-    let entries = exported.entries.iter().map(|(key, entry)| StoredEntry {
-        key: *key,
-        standing: entry.record.standing.to_bytes(),
-        running: entry.running.clone(),
-        lifted_up_to: entry.lifted_up_to,
-        told: entry.told,
-        record: cbor(&entry.record),
-    });
-    StoredShard { entries: entries.collect(), plain: exported.plain, credited: exported.credited }
+/// Writes into memory, which can not fail.
+type Writer<'a> = Encoder<&'a mut Vec<u8>>;
+type Never = EncodeError<std::convert::Infallible>;
+
+fn write_queue(e: &mut Writer<'_>, queue: &[Kept<&Entry>]) -> Result<(), Never> {
+    e.array(queue.len() as u64)?;
+    for (key, looked_at, entry) in queue {
+        e.array(7)?.encode(key)?.encode(looked_at)?.bytes(&entry.record.standing.to_bytes())?;
+        e.encode(&entry.running)?.encode(entry.lifted_up_to)?.encode(entry.told)?;
+        e.bytes(&cbor(&entry.record))?;
+    }
+    Ok(())
 }
 
-fn read_shards(stored: Vec<StoredShard>, seeds: Seeds, whole: bool) -> Result<Vec<Shard>, CheckpointError> {
+fn decode<'b, T: Decode<'b, ()>>(bytes: &'b [u8]) -> Result<T, CheckpointError> {
+    minicbor::decode(bytes).map_err(|_| CheckpointError::Broken)
+}
+
+fn format_of(bytes: &[u8]) -> Option<u8> {
+    let mut d = Decoder::new(bytes);
+    d.array().ok()?;
+    d.u8().ok()
+}
+
+fn read_shards(
+    stored: Vec<(Vec<StoredEntry>, Vec<StoredEntry>)>,
+    seeded: Seeded,
+    whole: bool,
+) -> Result<Vec<Shard>, CheckpointError> {
     if stored.len() != SHARDS {
         return Err(CheckpointError::Broken);
     }
-    stored
-        .into_iter()
-        .map(|s| {
-            let entries = s.entries.into_iter().map(|e| read_entry(e, whole)).collect::<Result<_, _>>()?;
-            let mut shard = Shard::new(seeds);
-            shard.import(Exported { entries, plain: s.plain, credited: s.credited });
-            Ok(shard)
-        })
-        .collect()
+    let read = |queue: Vec<StoredEntry>| queue.into_iter().map(|e| read_entry(e, whole)).collect();
+    let shard = |(plain, credited)| {
+        let queues: [Result<Vec<_>, _>; 2] = [read(plain), read(credited)];
+        let [plain, credited] = queues;
+        Ok(Shard::import(seeded, [plain?, credited?]))
+    };
+    stored.into_iter().map(shard).collect()
 }
 
-fn read_entry(stored: StoredEntry, whole: bool) -> Result<(Prefix, Entry), CheckpointError> {
-    let mut record = Record::default();
-    if whole {
-        record = minicbor::decode(&stored.record).map_err(|_| CheckpointError::Broken)?;
-    }
+fn read_entry(stored: StoredEntry, whole: bool) -> Result<Kept<Entry>, CheckpointError> {
+    let mut record = if whole { decode(&stored.record)? } else { Record::default() };
     record.standing = Standing::from_bytes(&stored.standing).ok_or(CheckpointError::Broken)?;
-    let (running, lifted_up_to) = (stored.running, stored.lifted_up_to);
-    Ok((stored.key, Entry { record, running, lifted_up_to, told: stored.told }))
+    let StoredEntry { key, looked_at, running, lifted_up_to, told, .. } = stored;
+    // Without its record nothing else says when it was last seen.
+    record.last_seen = record.last_seen.max(looked_at);
+    Ok((key, looked_at, Entry { record, running, lifted_up_to, told }))
 }

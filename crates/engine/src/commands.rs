@@ -6,15 +6,13 @@ use model::case::{Lifted, Opened};
 use model::event::Cause;
 use model::protected::{Hand, Refused};
 use model::{
-    BlockKind, Body, CaseId, Class, Command, Key, Millis, Mode, Order, Policy, Prefix, Secs, Severity,
-    Tariff, reasons,
+    BlockKind, Body, CaseId, Class, Command, Key, Millis, Mode, Order, Prefix, Secs, Severity, Tariff,
+    reasons,
 };
 
 use crate::Receipt;
-use crate::council::Council;
+use crate::council::{Books, Council};
 use crate::running::Running;
-use crate::sessions::Sessions;
-use crate::shard::Shard;
 
 /// Shortest and longest probation after a lift (UNB-6).
 const PROBATION: (Secs, Secs) = (Secs::DAY, Secs(7 * 86_400));
@@ -50,31 +48,9 @@ impl fmt::Display for CommandError {
 
 impl std::error::Error for CommandError {}
 
-/// Where entries are found.
-struct Books<'a> {
-    shards: &'a mut [Shard],
-    sessions: &'a Sessions,
-    policy: &'a Policy,
-}
-
-impl Books<'_> {
-    fn entry(&mut self, key: Prefix) -> Option<&mut crate::entry::Entry> {
-        self.shards[self.sessions.shard_of(key)].entry(key)
-    }
-}
-
 impl Council {
-    pub(crate) fn command(
-        &mut self,
-        command: &Command,
-        shards: &mut [Shard],
-        sessions: &Sessions,
-        policy: &Policy,
-    ) {
-        let mut books = Books { shards, sessions, policy };
-        self.note = command.note.as_ref().map(|note| **note);
-        let result = self.carry_out(command, &mut books);
-        self.note = None;
+    pub(crate) fn command(&mut self, command: &Command, books: &mut Books<'_>) {
+        let result = self.carry_out(command, books);
         self.receipt(command.id, result.map(|cases| Receipt { cases }));
     }
 
@@ -87,7 +63,7 @@ impl Council {
             Order::Resentence(case, until) => self.resentence(command, *case, *until, books),
             Order::Protect(prefix, on) => Ok(self.protect(command, *prefix, *on, books)),
             Order::Panic(since) => Ok(self.panic(command, *since, books)),
-            // Credit is shard work; by the time of a receipt it is done.
+            // Credit is shard work; by the time of the receipt it is done.
             Order::Credit(..) => Ok(Vec::new()),
         }
     }
@@ -118,19 +94,20 @@ impl Council {
         let Key::Net(prefix) = key else { return Err(CommandError::NotANet(key.clone())) };
         // The proof is made anew by each enforcer; here only the refusal counts.
         let _cleared =
-            self.protected(books.policy).clear(*prefix, Hand::Operator).map_err(CommandError::Protected)?;
+            self.walls.stand(books.policy).clear(*prefix, Hand::Operator).map_err(CommandError::Protected)?;
         let (now, mode) = (self.now(), self.mode);
-        let entry = books.shards[books.sessions.shard_of(*prefix)].entry_or_new(*prefix, now, books.policy);
+        let opened = by_hand(kind, now, lasts);
+        let entry = books.entry_by_hand(*prefix, now);
         self.end_passed(*prefix, entry, mode);
-        if let Some(running) = entry.active(mode, now) {
+        let no_less = |r: &&mut Running| r.kind >= kind && r.until.plus(Secs::MINUTE) >= opened.until;
+        if let Some(running) = entry.in_force(mode, now).find(no_less) {
             return Err(CommandError::AlreadyBlocked(running.case));
         }
         let case = CaseId(self.writer.next_id());
-        let opened = by_hand(kind, now, lasts);
-        let (until, tariff) = (opened.until, opened.tariff.clone());
+        let running = Running::begin(case, mode, command.actor, &opened, false);
         let (cause, body) = (Cause::Command(command.id), Body::CaseOpened(opened));
         self.write(cause, command.actor, mode, Some(case), Some(key.clone()), body);
-        self.run(*prefix, entry, Running::begin(case, mode, command.actor, now, until, 0, tariff, false));
+        self.run(*prefix, entry, running);
         Ok(vec![case])
     }
 
@@ -178,20 +155,20 @@ impl Council {
         let entry = books.entry(key).ok_or(CommandError::NoSuchCase(case))?;
         let running =
             entry.running.iter_mut().find(|r| r.case == case).ok_or(CommandError::NoSuchCase(case))?;
-        running.until = until;
+        running.resentence(until);
         let copy = running.clone();
-        self.calendar(until, key, case);
+        self.calendar.ends_at(until, key, case);
         self.write_for(key, &copy, Cause::Command(command.id), command.actor, Body::CaseResentenced(until));
         Ok(vec![case])
     }
 
     fn protect(&mut self, command: &Command, prefix: Prefix, on: bool, books: &mut Books<'_>) -> Vec<CaseId> {
         if on {
-            self.commanded.insert(prefix)
+            self.walls.commanded.insert(prefix)
         } else {
-            self.commanded.remove(&prefix)
+            self.walls.commanded.remove(&prefix)
         };
-        self.protected_changed();
+        self.walls.fall();
         let (cause, body) = (Cause::Command(command.id), Body::ProtectedChanged(prefix, on));
         self.write(cause, command.actor, Mode::Live, None, None, body);
         if !on {
@@ -225,18 +202,22 @@ impl Council {
         let Some(key) = self.cases.remove(&case) else { return };
         let Some(entry) = books.entry(key) else { return };
         let Some(place) = entry.running.iter().position(|r| r.case == case) else { return };
-        let running = entry.running.remove(place);
+        let mut running = entry.running.remove(place);
         entry.lifted_up_to = lifted.at;
-        entry.record.account.take(lifted.at);
-        if running.mode == Mode::Shadow {
-            entry.record.shadow_strikes.retain(|s| !lifted.error || *s != running.from);
-        } else if lifted.error {
-            entry.record.standing.pardon(running.from);
-        } else {
+        entry.record.forget(lifted.at);
+        if lifted.error {
+            entry.record.pardon(running.mode, running.from);
+        } else if running.mode == Mode::Live && is_a_favour(&command.order) {
             entry.record.standing.probation_until = lifted.at.plus(probation(&running));
         }
+        self.write_growth(key, &mut running);
         self.write_for(key, &running, Cause::Command(command.id), command.actor, Body::CaseLifted(lifted));
     }
+}
+
+/// Whether the key is let go on trust; a change of mode says nothing about it.
+fn is_a_favour(order: &Order) -> bool {
+    matches!(order, Order::LiftCase(..) | Order::LiftKey(..))
 }
 
 /// Half the sentence, at least a day, at most a week.

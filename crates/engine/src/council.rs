@@ -4,59 +4,29 @@
 //! the only place that writes events.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use minicbor::{Decode, Encode};
 use model::case::{Opened, total};
-use model::event::{Cause, Commitment, RuleStamp, cbor, commit};
+use model::event::{Cause, RuleStamp, cbor, commit};
 use model::{
-    Actor, BlockKind, Body, CaseId, Class, Evidence, Finding, Frame, Key, Millis, Mode, Offence, Policy,
-    Prefix, Protected, Secs, Severity, Tariff, evidence, reasons,
+    Actor, BlockKind, Body, CaseId, Evidence, Finding, Frame, Key, Millis, Mode, Offence, Policy, Prefix,
+    Protected, Reason, Secs, Severity, Tariff, Units, evidence, reasons,
 };
 
+use crate::alarm::{Alarm, Bell};
+use crate::calendar::Calendar;
 use crate::entry::Entry;
 use crate::guards::{self, Cap, Ruling, Trigger};
-use crate::running::Running;
-use crate::sessions::Sessions;
-use crate::shard::{Shard, Told, What};
+use crate::running::{Running, adds_up};
+use crate::seeded::{Seeded, shard_of};
+use crate::shard::{Found, Shard, Told, What};
 use crate::writer::{Draft, Origin, Writer};
 use crate::{Counters, SideRow, Step, VERSION};
 
-/// Extensions of one case are written at most once a minute (DESIGN §8).
-const WRITE_AGAIN_AFTER: Secs = Secs::MINUTE;
-/// When more than this share of the running cases would end at once, they wait for one
-/// more frame: the clock may be wrong (ADV-13).
-const ENDS_AT_ONCE_PERCENT: usize = 20;
-/// Below so many running cases a share says nothing.
-const ENDS_AT_ONCE_MIN: usize = 50;
 /// A block for our own name lasts this long (C.2: 24 h on repeat).
 const HELO_SENTENCE: Secs = Secs::DAY;
-
-/// What an operator must hear.
-#[derive(Clone, Copy, Debug, Decode, Encode, Eq, PartialEq)]
-pub enum Alarm {
-    /// More automatic blocks in a minute than G-CAP allows; the rest run in shadow.
-    #[n(0)]
-    CapReached,
-    /// Many blocks end at once; they wait one frame because the clock may have jumped.
-    #[n(1)]
-    ManyEnds,
-    /// A policy in the journal could not be read; the old one stays.
-    #[n(2)]
-    UnreadablePolicy,
-}
-
-impl fmt::Display for Alarm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Alarm::CapReached => {
-                "the cap on automatic blocks of known senders is reached; further ones run in shadow"
-            }
-            Alarm::ManyEnds => "more than a fifth of all blocks end at once; check the clock",
-            Alarm::UnreadablePolicy => "a policy could not be read; the old one stays in force",
-        })
-    }
-}
+/// From this share of spam on, in percent, refused attempts count (SEN-3a).
+const PURE_SPAM: u64 = 90;
 
 /// Everything that is not about one key alone.
 #[derive(Decode, Encode)]
@@ -67,31 +37,65 @@ pub(crate) struct Council {
     #[n(1)]
     pub(crate) mode: Mode,
     #[n(2)]
-    pub(crate) commanded: BTreeSet<Prefix>,
-    /// Ends of running cases as last known; the true end may be later.
+    pub(crate) walls: Walls,
     #[n(3)]
-    ends: BTreeSet<(Millis, Prefix, CaseId)>,
+    pub(crate) calendar: Calendar,
     /// Keys of running cases.
     #[n(4)]
     pub(crate) cases: BTreeMap<CaseId, Prefix>,
-    /// When grown sentences are written.
     #[n(5)]
-    writes: BTreeSet<(Millis, Prefix)>,
-    #[n(6)]
     cap: Cap,
-    #[n(7)]
-    held_ends: bool,
+    #[n(6)]
+    bell: Bell,
     /// First bytes of the policy's hash.
-    #[n(8)]
+    #[n(7)]
     policy: u64,
     /// The step in work; never stored.
     #[cbor(skip)]
     step: Step,
+}
+
+/// What can not be blocked: the lists of configuration and commands.
+#[derive(Decode, Default, Encode)]
+pub(crate) struct Walls {
+    #[n(0)]
+    pub(crate) commanded: BTreeSet<Prefix>,
+    /// Made when it is first asked for, and again when a list changed.
     #[cbor(skip)]
-    protected: Option<Protected>,
-    /// Commitment to the text of the command in work: every event of it carries it.
-    #[cbor(skip)]
-    pub(crate) note: Option<Commitment>,
+    made: Option<Protected>,
+}
+
+impl Walls {
+    pub(crate) fn stand(&mut self, policy: &Policy) -> &Protected {
+        let listed = || policy.protected.iter().chain(&self.commanded).copied().collect();
+        self.made.get_or_insert_with(|| Protected::new(listed(), policy.documentation, 0))
+    }
+
+    /// A list has changed.
+    pub(crate) fn fall(&mut self) {
+        self.made = None;
+    }
+}
+
+/// What the council decides over.
+pub(crate) struct Books<'a> {
+    pub(crate) shards: &'a mut [Shard],
+    pub(crate) seeded: Seeded,
+    pub(crate) policy: &'a Policy,
+    pub(crate) counters: &'a mut Counters,
+}
+
+impl Books<'_> {
+    pub(crate) fn entry(&mut self, key: Prefix) -> Option<&mut Entry> {
+        let hash = self.seeded.key(key);
+        self.shards[shard_of(hash)].entry(hash, key)
+    }
+
+    /// The entry of a key that a person named.
+    pub(crate) fn entry_by_hand(&mut self, key: Prefix, at: Millis) -> &mut Entry {
+        let hash = self.seeded.key(key);
+        self.shards[shard_of(hash)].entry_by_hand(hash, key, at)
+    }
 }
 
 impl Council {
@@ -99,16 +103,13 @@ impl Council {
         Council {
             writer: Writer::new(origin),
             mode: if policy.learn_first { Mode::Shadow } else { Mode::Live },
-            commanded: BTreeSet::new(),
-            ends: BTreeSet::new(),
+            walls: Walls::default(),
+            calendar: Calendar::default(),
             cases: BTreeMap::new(),
-            writes: BTreeSet::new(),
             cap: Cap::default(),
-            held_ends: false,
+            bell: Bell::default(),
             policy: stamp(policy),
             step: Step::default(),
-            protected: None,
-            note: None,
         }
     }
 
@@ -116,12 +117,17 @@ impl Council {
         self.writer.now
     }
 
-    pub(crate) fn running(&self) -> usize {
-        self.cases.len()
+    /// The time by which standing is read: behind `now` for a day after a jump.
+    pub(crate) fn standing_now(&self) -> Millis {
+        self.calendar.standing_now(self.now())
     }
 
     pub(crate) fn begin(&mut self, position: u64, frame: &Frame) {
+        let before = self.now();
         self.writer.begin(position, frame);
+        if let Some(alarm) = self.calendar.begin(before, frame.wall) {
+            self.alarm(alarm);
+        }
     }
 
     pub(crate) fn finish(&mut self) -> Step {
@@ -129,7 +135,7 @@ impl Council {
     }
 
     pub(crate) fn alarm(&mut self, alarm: Alarm) {
-        if !self.step.alarms.contains(&alarm) {
+        if self.bell.rings(alarm, self.now()) {
             self.step.alarms.push(alarm);
         }
     }
@@ -138,186 +144,59 @@ impl Council {
         self.step.receipts.push((id, result));
     }
 
-    /// The protected list of configuration and commands.
-    pub(crate) fn protected(&mut self, policy: &Policy) -> &Protected {
-        let listed = || policy.protected.iter().chain(&self.commanded).copied().collect();
-        self.protected.get_or_insert_with(|| Protected::new(listed(), policy.documentation, 0))
-    }
-
-    /// The list is made anew when it or the policy changed.
-    pub(crate) fn protected_changed(&mut self) {
-        self.protected = None;
-    }
-
     /// A new policy rules from here on.
     pub(crate) fn adopt(&mut self, index: u32, policy: &Policy) {
         self.policy = stamp(policy);
-        self.protected_changed();
+        self.walls.fall();
         let cause = self.writer.input(index);
         self.write(cause, Actor::Operator, Mode::Live, None, None, Body::PolicyAdopted(policy.hash()));
     }
 
-    /// Writes what is due and ends what has ended, before anything new is heard.
-    pub(crate) fn pass_time(&mut self, shards: &mut [Shard], sessions: &Sessions) {
-        while let Some((due, key)) = self.writes.first().copied().filter(|(due, _)| *due <= self.now()) {
-            self.writes.remove(&(due, key));
-            self.write_growth(key, shards, sessions);
-        }
-        if !self.ends_confirmed() {
-            return;
-        }
-        while let Some((end, key, case)) = self.ends.first().copied().filter(|(end, ..)| *end <= self.now()) {
-            self.ends.remove(&(end, key, case));
-            self.end(key, case, shards, sessions);
-        }
-    }
-
-    /// Whether the ends that are due may be carried out in this frame.
-    fn ends_confirmed(&mut self) -> bool {
-        let due = self.ends.range(..(Millis(self.now().0 + 1), Prefix::V4(0, 0), LEAST)).count();
-        let many =
-            self.cases.len() >= ENDS_AT_ONCE_MIN && due * 100 > self.cases.len() * ENDS_AT_ONCE_PERCENT;
-        if many && !self.held_ends {
-            self.held_ends = true;
-            self.alarm(Alarm::ManyEnds);
-            return false;
-        }
-        self.held_ends = false;
-        true
-    }
-
-    fn end(&mut self, key: Prefix, case: CaseId, shards: &mut [Shard], sessions: &Sessions) {
-        let now = self.now();
-        let Some(entry) = shards[sessions.shard_of(key)].entry(key) else { return };
-        let Some(place) = entry.running.iter().position(|r| r.case == case) else { return };
-        let until = entry.running[place].until;
-        if until > now {
-            self.ends.insert((until, key, case));
-            return;
-        }
-        let running = entry.running.remove(place);
-        self.cases.remove(&case);
-        self.write_ended(key, &running);
-    }
-
-    fn write_ended(&mut self, key: Prefix, running: &Running) {
-        let mut last = running.clone();
-        if running.dirty {
-            let body = Body::CaseExtended(last.write(self.now()));
-            self.write_for(key, running, Cause::Event(running.case.0), Actor::Engine, body);
-        }
-        let body = Body::CaseEnded(running.until);
-        self.write_for(key, running, Cause::Event(running.case.0), Actor::Engine, body);
-    }
-
     /// Hears one piece of news.
-    pub(crate) fn hear(
-        &mut self,
-        told: Told,
-        policy: &Policy,
-        shards: &mut [Shard],
-        sessions: &Sessions,
-        counters: &mut Counters,
-    ) {
-        let Some(entry) = shards[sessions.shard_of(told.key)].entry(told.key) else { return };
+    pub(crate) fn hear(&mut self, told: Told, books: &mut Books<'_>) {
         match told.what {
-            What::Found(finding, class, mode) => {
-                self.found(told.index, &finding, class, mode, entry, policy, counters);
-            }
-            What::Grown => self.grown(told.key, entry),
+            What::Found(found) => self.found(told.index, &found, books),
+            What::Grown => self.grown(told.key, books),
             What::Standing(change) => {
                 let cause = self.writer.input(told.index);
                 let (key, body) = (Key::Net(told.key), Body::StandingChanged(change));
                 self.write(cause, Actor::Engine, Mode::Live, None, Some(key), body);
             }
+            What::NoRoom => self.alarm(Alarm::TableFull),
         }
     }
 
-    /// A sentence has grown: write it now, or when its minute is over.
-    fn grown(&mut self, key: Prefix, entry: &mut Entry) {
-        let now = self.now();
-        for running in entry.running.iter_mut().filter(|r| r.dirty) {
-            let due = running.written_at.plus(WRITE_AGAIN_AFTER);
-            if due > now {
-                self.writes.insert((due, key));
-                continue;
-            }
-            let body = Body::CaseExtended(running.write(now));
-            let copy = running.clone();
-            self.write_for(key, &copy, Cause::Event(copy.case.0), Actor::Engine, body);
-        }
-    }
-
-    fn write_growth(&mut self, key: Prefix, shards: &mut [Shard], sessions: &Sessions) {
-        if let Some(entry) = shards[sessions.shard_of(key)].entry(key) {
-            self.grown(key, entry);
-        }
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "one trigger with what surrounds it; called once")]
-    fn found(
-        &mut self,
-        index: u32,
-        finding: &Finding,
-        class: Class,
-        mode: Mode,
-        entry: &mut Entry,
-        policy: &Policy,
-        counters: &mut Counters,
-    ) {
-        let now = self.now();
-        if entry.active(mode, now).is_some() {
+    fn found(&mut self, index: u32, found: &Found, books: &mut Books<'_>) {
+        let (now, standing, policy) = (self.now(), self.standing_now(), books.policy);
+        let Some(entry) = books.entry(found.finding.key) else { return };
+        let Found { finding, class, mode } = found;
+        if entry.is_sentenced(*mode, now) {
             return;
         }
-        let mut cap = self.cap;
-        let trigger = Trigger { key: finding.key, entry, class, mode, now };
-        let ruling = guards::rule(&trigger, self.protected(policy), policy, &mut cap);
-        self.cap = cap;
-        let mode = match ruling {
-            Ruling::Open(mode) => mode,
-            Ruling::Shadow(alarm) => {
-                self.alarm(alarm);
-                Mode::Shadow
-            }
-            Ruling::Held => return counters.guarded += 1,
-            Ruling::NoEvidence => return counters.without_evidence += 1,
-        };
-        if entry.active(mode, now).is_none() {
-            self.open(self.writer.input(index), finding, class, mode, entry, policy);
+        let trigger = Trigger { key: finding.key, entry, class: *class, mode: *mode, now, standing };
+        let (ruling, alarm) = guards::rule(&trigger, self.walls.stand(policy), policy, &mut self.cap);
+        if let Some(alarm) = alarm {
+            self.alarm(alarm);
+        }
+        match ruling {
+            Ruling::Open(mode) if entry.is_sentenced(mode, now) => {}
+            Ruling::Open(mode) => self.open(self.writer.input(index), found, mode, entry, policy),
+            Ruling::Held => books.counters.guarded += 1,
+            Ruling::NoEvidence => books.counters.without_evidence += 1,
         }
     }
 
-    fn open(
-        &mut self,
-        cause: Cause,
-        finding: &Finding,
-        class: Class,
-        mode: Mode,
-        entry: &mut Entry,
-        policy: &Policy,
-    ) {
+    /// Opens a case, in the finding's mode or, where the cap says so, in shadow.
+    fn open(&mut self, cause: Cause, found: &Found, mode: Mode, entry: &mut Entry, policy: &Policy) {
+        let Found { finding, .. } = found;
         let Some(reason) = reasons::of_offence(finding.offence) else { return };
         self.end_passed(finding.key, entry, mode);
-        let (now, tariff) = (self.now(), tariff_of(finding.offence, policy));
-        let repeats = repeats(entry, mode, now);
-        let units = self.units(entry, mode);
-        let until = now.plus(tariff.sentence(total(&units), repeats));
-        let opened = Opened {
-            kind: BlockKind::Rbl,
-            reason: reason.number,
-            from: now,
-            until,
-            caused_at: finding.at,
-            severity: Severity::of(total(&units), repeats),
-            units,
-            repeats,
-            class,
-            facts: finding.facts.clone(),
-            tariff: tariff.clone(),
-        };
-        let counts_attempts = policy.guards.attempts && is_pure_spammer(entry, now);
+        let opened = self.sentence(reason, found, mode, entry, policy);
+        let pure = policy.guards.attempts && is_pure_spammer(entry, self.now(), self.standing_now());
         let case = CaseId(self.writer.next_id());
+        // Evidence of a case that is not enforced may serve one that is.
         let samples = if mode == self.mode { entry.record.take_samples() } else { entry.record.samples() };
+        let running = Running::begin(case, mode, Actor::Engine, &opened, pure);
         let draft = Draft {
             cause,
             actor: Actor::Engine,
@@ -329,39 +208,42 @@ impl Council {
             body: Body::CaseOpened(opened),
         };
         self.step.events.push(self.writer.write(draft));
-        let running = Running::begin(case, mode, Actor::Engine, now, until, repeats, tariff, counts_attempts);
         self.run(finding.key, entry, running);
+    }
+
+    fn sentence(
+        &self,
+        reason: &Reason,
+        found: &Found,
+        mode: Mode,
+        entry: &mut Entry,
+        policy: &Policy,
+    ) -> Opened {
+        let (now, Finding { offence, at, facts, .. }) = (self.now(), &found.finding);
+        let tariff = tariff_of(*offence, policy);
+        let repeats = entry.record.repeats(mode, self.standing_now());
+        let units = units(entry, found, mode, now);
+        Opened {
+            kind: BlockKind::Rbl,
+            reason: reason.number,
+            from: now,
+            until: now.plus(tariff.sentence(total(&units), repeats)),
+            caused_at: *at,
+            severity: Severity::of(total(&units), repeats),
+            units,
+            repeats,
+            class: found.class,
+            facts: facts.clone(),
+            tariff,
+        }
     }
 
     /// Enters a new sentence into the calendar and the strikes.
     pub(crate) fn run(&mut self, key: Prefix, entry: &mut Entry, running: Running) {
-        self.ends.insert((running.until, key, running.case));
+        self.calendar.ends_at(running.until, key, running.case);
         self.cases.insert(running.case, key);
-        match running.mode {
-            Mode::Live => entry.record.standing.strike(running.from),
-            Mode::Shadow => entry.record.shadow_strikes.push(running.from),
-        }
+        entry.record.strike(running.mode, running.from);
         entry.running.push(running);
-    }
-
-    /// Enters a new end of a running case.
-    pub(crate) fn calendar(&mut self, until: Millis, key: Prefix, case: CaseId) {
-        self.ends.insert((until, key, case));
-    }
-
-    /// Ends a sentence of this mode whose time is over but whose end was not yet written.
-    pub(crate) fn end_passed(&mut self, key: Prefix, entry: &mut Entry, mode: Mode) {
-        while let Some(place) = entry.running.iter().position(|r| r.mode == mode && r.until <= self.now()) {
-            let running = entry.running.remove(place);
-            self.cases.remove(&running.case);
-            self.write_ended(key, &running);
-        }
-    }
-
-    /// The units to sentence: taken where this mode prevails, copied for a rule in shadow.
-    fn units(&self, entry: &mut Entry, mode: Mode) -> Vec<(Offence, model::Units)> {
-        let account = &mut entry.record.account;
-        if mode == self.mode { account.take(self.now()) } else { account.units(self.now()) }
     }
 
     fn side_rows(&mut self, case: CaseId, samples: &[Evidence]) -> Vec<[u8; 32]> {
@@ -384,8 +266,7 @@ impl Council {
         key: Option<Key>,
         body: Body,
     ) {
-        let evidence = self.note.into_iter().collect();
-        let draft = Draft { cause, actor, rule: None, mode, case, key, evidence, body };
+        let draft = Draft { cause, actor, rule: None, mode, case, key, evidence: Vec::new(), body };
         self.step.events.push(self.writer.write(draft));
     }
 
@@ -401,13 +282,10 @@ impl Council {
     }
 }
 
-/// The least case id, for range queries.
-const LEAST: CaseId = CaseId(model::EventId { node: model::Node(0), life: 0, seq: 0 });
-
 /// The first bytes of a policy's hash.
 fn stamp(policy: &Policy) -> u64 {
-    let hash = policy.hash();
-    u64::from_be_bytes([hash[0], hash[1], hash[2], hash[3], hash[4], hash[5], hash[6], hash[7]])
+    let [a, b, c, d, e, f, g, h, ..] = policy.hash();
+    u64::from_be_bytes([a, b, c, d, e, f, g, h])
 }
 
 /// The formula for an offence.
@@ -418,18 +296,20 @@ fn tariff_of(offence: Offence, policy: &Policy) -> Tariff {
     }
 }
 
-/// r of the mode: shadow sentences never lengthen live ones.
-fn repeats(entry: &mut Entry, mode: Mode, now: Millis) -> u32 {
-    if mode == Mode::Live {
-        return entry.record.standing.repeats(now);
+/// The units to sentence: taken out, or only read where the cap put a live rule's case into
+/// shadow, so that they still wait for a live sentence.
+fn units(entry: &mut Entry, found: &Found, mode: Mode, now: Millis) -> Vec<(Offence, Units)> {
+    let which = |offence| adds_up(found.finding.offence, offence);
+    let account = &mut entry.record.account;
+    if mode == found.mode {
+        return account.take(mode, now, which);
     }
-    let oldest = now.minus(model::standing::STRIKE_MEMORY);
-    entry.record.shadow_strikes.retain(|s| *s >= oldest);
-    u32::try_from(entry.record.shadow_strikes.len()).unwrap_or(u32::MAX)
+    let waiting = account.units(found.mode, now);
+    waiting.into_iter().filter(|(offence, _)| which(*offence)).collect()
 }
 
-/// Whether refused attempts count: at least 90 % spam at the trigger and no good mail in
-/// 30 days (SEN-3a).
-fn is_pure_spammer(entry: &Entry, now: Millis) -> bool {
-    entry.record.volume.share_percent(now) >= 90 && !entry.has_credit(now)
+/// Whether refused attempts count: nearly only spam at the trigger, and no good mail in 30
+/// days (SEN-3a).
+fn is_pure_spammer(entry: &Entry, now: Millis, standing: Millis) -> bool {
+    entry.record.volume.share_percent(now) >= PURE_SPAM && !entry.has_credit(standing)
 }

@@ -15,7 +15,7 @@ const TOLD_AGAIN_AFTER: Secs = Secs::HOUR;
 pub(crate) struct Entry {
     /// What detectors remember.
     pub(crate) record: Record,
-    /// Sentences in force, at most one a mode.
+    /// Sentences in force: at most one by a rule in each mode, and those of operators.
     pub(crate) running: Vec<Running>,
     /// Causes up to here were lifted and count no more.
     pub(crate) lifted_up_to: Millis,
@@ -35,9 +35,22 @@ pub(crate) struct LastTold {
 }
 
 impl Entry {
-    /// The sentence in force at `now` in one mode.
-    pub(crate) fn active(&mut self, mode: Mode, now: Millis) -> Option<&mut Running> {
-        self.running.iter_mut().find(|r| r.mode == mode && r.until > now)
+    /// A key that was first seen at `at`.
+    pub(crate) fn new(at: Millis) -> Entry {
+        let mut entry = Entry::default();
+        entry.record.standing.first_seen = at;
+        entry.record.last_seen = at;
+        entry
+    }
+
+    /// The sentences in force at `now` in one mode.
+    pub(crate) fn in_force(&mut self, mode: Mode, now: Millis) -> impl Iterator<Item = &mut Running> {
+        self.running.iter_mut().filter(move |r| r.mode == mode && r.until > now)
+    }
+
+    /// Whether a sentence is in force at `now` in one mode.
+    pub(crate) fn is_sentenced(&self, mode: Mode, now: Millis) -> bool {
+        self.running.iter().any(|r| r.mode == mode && r.until > now)
     }
 
     /// Whether something is in force or waits to be ended.
@@ -51,15 +64,25 @@ impl Entry {
     }
 
     /// A change of standing that would change an answer, if it is time to tell.
-    pub(crate) fn standing_to_tell(&mut self, class: Class, now: Millis) -> Option<StandingChange> {
+    pub(crate) fn standing_to_tell(
+        &mut self,
+        class: Class,
+        credit: bool,
+        now: Millis,
+    ) -> Option<StandingChange> {
         // Below `known`, classes change no answer.
         let class = if class >= Class::Known { class } else { Class::Unknown };
-        let credit = self.has_credit(now);
         let last = self.told.unwrap_or_default();
         if (last.class, last.credit) == (class, credit) || now.since(last.at) < TOLD_AGAIN_AFTER {
             return None;
         }
         self.told = Some(LastTold { class, credit, at: now });
         Some(StandingChange { class, credit, pass_until: None })
+    }
+
+    /// What is to be told when the key is forgotten: nothing is remembered of it.
+    pub(crate) fn standing_to_withdraw(&self) -> Option<StandingChange> {
+        let told = self.told.filter(|told| told.credit || told.class != Class::Unknown);
+        told.map(|_| StandingChange { class: Class::Unknown, credit: false, pass_until: None })
     }
 }

@@ -4,7 +4,7 @@ use minicbor::{Decode, Encode};
 use model::protected::{Hand, Protected};
 use model::{Class, Millis, Mode, Policy, Prefix};
 
-use crate::council::Alarm;
+use crate::alarm::Alarm;
 use crate::entry::Entry;
 
 /// What a guard says of a trigger.
@@ -12,21 +12,23 @@ use crate::entry::Entry;
 pub(crate) enum Ruling {
     /// Open a case in this mode.
     Open(Mode),
-    /// Open it in shadow, and tell the operator why.
-    Shadow(Alarm),
     /// No case: the key is shielded.
     Held,
     /// No case: there is no evidence to show.
     NoEvidence,
 }
 
-/// The meter of G-CAP: automatic blocks of this minute that could hurt somebody.
+/// The meters of G-CAP: automatic blocks of this minute.
 #[derive(Clone, Copy, Debug, Decode, Default, Encode)]
 pub(crate) struct Cap {
     #[n(0)]
     minute: u32,
+    /// Of keys with good mail, or class known and above.
     #[n(1)]
-    count: u32,
+    known: u32,
+    /// Of all others.
+    #[n(2)]
+    unknown: u32,
 }
 
 /// A rule that fired, with what guards look at.
@@ -36,20 +38,26 @@ pub(crate) struct Trigger<'a> {
     pub(crate) class: Class,
     pub(crate) mode: Mode,
     pub(crate) now: Millis,
+    /// The time by which standing is read.
+    pub(crate) standing: Millis,
 }
 
-/// Asks every guard.
-pub(crate) fn rule(trigger: &Trigger<'_>, protected: &Protected, policy: &Policy, cap: &mut Cap) -> Ruling {
-    let Trigger { key, entry, class, mode, now } = *trigger;
-    let floored = protected.clear(key, Hand::Automatic).is_err();
-    if floored || shielded(policy, class) || outweighed(policy, entry, now) {
-        Ruling::Held
-    } else if !entry.record.has_samples() {
-        Ruling::NoEvidence
-    } else if mode == Mode::Live && over_cap(cap, policy, entry, class, now) {
-        Ruling::Shadow(Alarm::CapReached)
+/// Asks every guard, and says what the operator must hear.
+pub(crate) fn rule(
+    trigger: &Trigger<'_>,
+    protected: &Protected,
+    policy: &Policy,
+    cap: &mut Cap,
+) -> (Ruling, Option<Alarm>) {
+    let floored = protected.clear(trigger.key, Hand::Automatic).is_err();
+    if floored || shielded(policy, trigger.class) || outweighed(policy, trigger) {
+        (Ruling::Held, None)
+    } else if !trigger.entry.record.has_samples() {
+        (Ruling::NoEvidence, None)
+    } else if trigger.mode == Mode::Live {
+        cap.count(trigger, policy.guards.blocks_per_minute)
     } else {
-        Ruling::Open(mode)
+        (Ruling::Open(trigger.mode), None)
     }
 }
 
@@ -58,21 +66,33 @@ fn shielded(policy: &Policy, class: Class) -> bool {
     policy.guards.classes && class.factor_quarters(false).is_none()
 }
 
-/// The ratio guard: good mail of 30 days that is at least as much as a week's spam.
-fn outweighed(policy: &Policy, entry: &Entry, now: Millis) -> bool {
-    let good = u64::from(entry.record.standing.good(now).0);
-    policy.guards.ratio && good > 0 && good >= entry.record.volume.spam_week(now)
+/// The ratio guard: good mail of 30 days that is at least as much as a week's spam, unless
+/// the last hour brought a dump.
+fn outweighed(policy: &Policy, trigger: &Trigger<'_>) -> bool {
+    let record = &trigger.entry.record;
+    let good = u64::from(record.standing.good(trigger.standing).0);
+    policy.guards.ratio
+        && good > 0
+        && good >= record.bad(trigger.now)
+        && !record.volume.is_dump(trigger.class, &policy.volume, trigger.now)
 }
 
-/// G-CAP counts blocks of keys with good mail or class known and above. Keys without
-/// history are not counted: a botnet must not disarm us.
-fn over_cap(cap: &mut Cap, policy: &Policy, entry: &Entry, class: Class, now: Millis) -> bool {
-    if class < Class::Known && !entry.has_credit(now) {
-        return false;
+impl Cap {
+    /// G-CAP counts blocks of keys with good mail or class known and above, and puts what is
+    /// too much into shadow. Keys without history are only counted: a botnet must not disarm
+    /// us, but the alarm rings.
+    fn count(&mut self, trigger: &Trigger<'_>, limit: u32) -> (Ruling, Option<Alarm>) {
+        let minute = trigger.now.minute();
+        if self.minute != minute {
+            *self = Cap { minute, known: 0, unknown: 0 };
+        }
+        let has_history = trigger.class >= Class::Known || trigger.entry.has_credit(trigger.standing);
+        let count = if has_history { &mut self.known } else { &mut self.unknown };
+        *count = count.saturating_add(1);
+        match (*count > limit, has_history) {
+            (false, _) => (Ruling::Open(Mode::Live), None),
+            (true, true) => (Ruling::Open(Mode::Shadow), Some(Alarm::CapReached)),
+            (true, false) => (Ruling::Open(Mode::Live), Some(Alarm::ManyBlocks)),
+        }
     }
-    if cap.minute != now.minute() {
-        *cap = Cap { minute: now.minute(), count: 0 };
-    }
-    cap.count += 1;
-    cap.count > policy.guards.blocks_per_minute
 }

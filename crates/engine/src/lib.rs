@@ -8,12 +8,20 @@
 //! Quiet: no I/O, no clock, no threads of its own ([`Spread`] hands them in), no
 //! randomness (seeds and salts come with the inputs).
 
+mod alarm;
+mod book;
+mod calendar;
 pub mod checkpoint;
 mod commands;
 mod council;
 mod entry;
 mod guards;
+mod judge;
+mod pairs;
+pub mod rollup;
 mod running;
+mod seeded;
+mod session;
 mod sessions;
 pub mod shard;
 mod spread;
@@ -22,16 +30,20 @@ mod writer;
 use std::sync::Arc;
 
 use model::event::cbor;
-use model::{CaseId, EventId, Frame, Input, Millis, Mode, Policy, Sealed};
+use model::policy::RuleMode;
+use model::{CaseId, Command, EventId, Frame, Input, Millis, Mode, Order, Policy, Prefix, Sealed};
 
+pub use alarm::Alarm;
 pub use commands::CommandError;
-pub use council::Alarm;
 pub use spread::{Alone, Spread};
 pub use writer::Origin;
 
-use council::Council;
+use council::{Books, Council};
+use judge::Surroundings;
+use rollup::{Rollup, Trace};
+use seeded::{Seeded, shard_of};
 use sessions::Sessions;
-use shard::{Shard, Surroundings, Task, Told, Work};
+use shard::{Gone, Shard, Task, Told, Work};
 
 /// Version of the engine's logic, stamped on every decision by a rule.
 pub const VERSION: u16 = 1;
@@ -81,7 +93,7 @@ pub struct Counters {
     pub observations: u64,
     /// Verdicts about a message that no sensor had reported.
     pub unmatched_verdicts: u64,
-    /// Keys forgotten for lack of room.
+    /// Keys forgotten for lack of room, and those that found none.
     pub evicted: u64,
     /// Triggers that a guard held back.
     pub guarded: u64,
@@ -92,19 +104,27 @@ pub struct Counters {
 /// The whole state of judgement.
 pub struct Engine {
     policy: Arc<Policy>,
+    seeded: Seeded,
     shards: Vec<Shard>,
     sessions: Sessions,
     council: Council,
+    rollup: Rollup,
     counters: Counters,
 }
 
 impl Engine {
     /// An engine that has seen nothing, under `policy`.
     pub fn new(origin: Origin, seeds: Seeds, policy: Policy) -> Engine {
-        let policy = Arc::new(policy);
-        let shards = (0..SHARDS).map(|_| Shard::new(seeds)).collect();
-        let council = Council::new(origin, &policy);
-        Engine { policy, shards, sessions: Sessions::new(seeds), council, counters: Counters::default() }
+        let seeded = Seeded(seeds);
+        Engine {
+            council: Council::new(origin, &policy),
+            policy: Arc::new(adopted(policy)),
+            seeded,
+            shards: (0..SHARDS).map(|_| Shard::new(seeded)).collect(),
+            sessions: Sessions::new(seeded),
+            rollup: Rollup::default(),
+            counters: Counters::default(),
+        }
     }
 
     /// Enforcing, or learning.
@@ -137,90 +157,121 @@ impl Engine {
         self.shards.iter().map(Shard::len).sum()
     }
 
+    /// Sessions remembered now.
+    pub fn sessions(&self) -> usize {
+        self.sessions.len()
+    }
+
     /// Cases that run now, live and shadow.
     pub fn running(&self) -> usize {
-        self.council.running()
+        self.council.cases.len()
+    }
+
+    /// What is left of keys that were forgotten for lack of room, by network.
+    pub fn rollup(&self) -> impl Iterator<Item = (Prefix, Trace)> {
+        self.rollup.iter()
     }
 
     /// Takes one frame, which stands in the journal at `position`.
     pub fn step(&mut self, position: u64, frame: &Frame, spread: &dyn Spread) -> Step {
         self.council.begin(position, frame);
-        self.council.pass_time(&mut self.shards, &self.sessions);
-        let mut told = Vec::new();
-        let mut touched = Vec::new();
+        self.with_council(Council::pass_time);
         for (index, input) in (0u32..).zip(&frame.inputs) {
-            if let Some((shard, task)) = self.route(index, input) {
-                self.shards[shard].queue(task);
-                touched.push(shard);
-                if let Input::Command(command) = input {
-                    self.council.receipt(command.id, Ok(Receipt::default()));
-                }
-            } else if ends_run(input) {
-                // A command acts on what came before it and rules what comes after.
-                self.run_shards(&mut touched, &mut told, spread);
-                self.hear(&mut told);
-                self.obey(index, input);
+            if let Some((key, work)) = self.route(input) {
+                let hash = self.seeded.key(key);
+                self.shards[shard_of(hash)].queue(Task { index, key, hash, work });
             }
+            if ends_run(input) {
+                self.run(spread);
+            }
+            self.obey(index, input);
         }
-        self.run_shards(&mut touched, &mut told, spread);
-        self.hear(&mut told);
+        self.run(spread);
         self.council.finish()
     }
 
-    /// Which shard an input concerns, with what there is to do; `None` for the council's own.
-    fn route(&mut self, index: u32, input: &Input) -> Option<(usize, Task)> {
-        let (key, work) = match input {
+    /// What an input means for which key; `None` for what is not about one key.
+    fn route(&mut self, input: &Input) -> Option<(Prefix, Work)> {
+        match input {
             Input::Observed(seen) => {
                 self.counters.observations += 1;
-                let latest = self.council.now();
-                self.sessions.join(seen, latest, &self.policy, &mut self.counters)?
+                self.sessions.join(seen, self.council.now(), &self.policy, &mut self.counters)
             }
-            Input::Command(command) => match &command.order {
-                model::Order::Credit(prefix, at, people) => (*prefix, Work::Credit(*at, people.clone())),
-                _ => return None,
-            },
-            _ => return None,
-        };
-        Some((self.sessions.shard_of(key), Task { index, key, work }))
-    }
-
-    fn run_shards(&mut self, touched: &mut Vec<usize>, told: &mut Vec<Told>, spread: &dyn Spread) {
-        touched.sort_unstable();
-        touched.dedup();
-        let around = Surroundings { policy: &self.policy, mode: self.council.mode, now: self.council.now() };
-        spread.each(&mut self.shards, touched, &|shard| shard.run(&around));
-        for index in touched.drain(..) {
-            self.counters.evicted += self.shards[index].take_told(told);
+            Input::Command(Command { order: Order::Credit(prefix, at, people), .. }) => {
+                Some((*prefix, Work::Credit(*at, people.clone())))
+            }
+            _ => None,
         }
-        told.sort_by_key(|t| t.index);
     }
 
-    fn hear(&mut self, told: &mut Vec<Told>) {
-        for told in told.drain(..) {
-            self.council.hear(told, &self.policy, &mut self.shards, &self.sessions, &mut self.counters);
+    /// Lets the shards do what is queued, and the council hear of it in the order of inputs.
+    fn run(&mut self, spread: &dyn Spread) {
+        let which: Vec<usize> = (0..SHARDS).filter(|index| self.shards[*index].has_work()).collect();
+        if which.is_empty() {
+            return;
+        }
+        let around = Surroundings {
+            policy: &self.policy,
+            mode: self.council.mode,
+            now: self.council.now(),
+            standing: self.council.standing_now(),
+            shadow_rules: self.policy.modes.iter().any(|(_, mode)| *mode == RuleMode::Shadow),
+        };
+        spread.each(&mut self.shards, &which, &|shard| shard.run(&around));
+        let (mut told, mut gone) = (Vec::<Told>::new(), Vec::<Gone>::new());
+        which.iter().for_each(|index| self.shards[*index].take_told(&mut told, &mut gone));
+        self.trace(&gone);
+        told.sort_by_key(|t| t.index);
+        self.with_council(|council, books| told.into_iter().for_each(|news| council.hear(news, books)));
+    }
+
+    fn trace(&mut self, gone: &[Gone]) {
+        self.counters.evicted += gone.len() as u64;
+        for (key, units) in gone {
+            self.rollup.add(*key, *units, self.council.now());
         }
     }
 
     fn obey(&mut self, index: u32, input: &Input) {
         match input {
-            Input::Command(command) => {
-                self.council.command(command, &mut self.shards, &self.sessions, &self.policy);
-            }
+            Input::Command(command) => self.with_council(|council, books| council.command(command, books)),
             Input::Policy(bytes) => match Policy::from_bytes(bytes) {
                 Ok(policy) => {
                     self.council.adopt(index, &policy);
-                    self.policy = Arc::new(policy);
+                    self.policy = Arc::new(adopted(policy));
                 }
                 Err(_) => self.council.alarm(Alarm::UnreadablePolicy),
             },
             _ => {}
         }
     }
+
+    fn with_council(&mut self, decide: impl FnOnce(&mut Council, &mut Books<'_>)) {
+        let mut books = Books {
+            shards: &mut self.shards,
+            seeded: self.seeded,
+            policy: &self.policy,
+            counters: &mut self.counters,
+        };
+        decide(&mut self.council, &mut books);
+    }
 }
 
-/// Inputs that must see everything before them decided.
+/// A policy in the form in which it is looked up: the traps in order, each once.
+fn adopted(mut policy: Policy) -> Policy {
+    policy.traps.sort_by_key(|(who, _)| *who);
+    policy.traps.dedup_by_key(|(who, _)| *who);
+    policy
+}
+
+/// Whether an input acts on what came before it and rules what comes after. Credit is about
+/// one key, and takes its turn there.
 fn ends_run(input: &Input) -> bool {
-    matches!(input, Input::Command(_) | Input::Policy(_))
+    match input {
+        Input::Command(command) => !matches!(command.order, Order::Credit(..)),
+        Input::Policy(_) => true,
+        _ => false,
+    }
 }
 
 /// The bytes of a policy as an input.

@@ -1,87 +1,42 @@
 //! Joins what several sensors and later verdicts say of one message.
 //!
-//! By the MTA's instance first, by queue id for 24 hours after (DESIGN §4). Bounded: the
-//! oldest session gives way. Each fact counts once.
+//! By the MTA's instance first, by queue id for 24 hours after (DESIGN §4). What is refused
+//! because of a case opens no session: no verdict comes for it, and a blocked host must not
+//! push others out. Bounded: the oldest session gives way. Each fact counts once.
 
 use std::collections::VecDeque;
-use std::hash::{BuildHasher, Hasher};
 
-use detectors::seen::{Act, Traits};
-use detectors::{helo, providers, rdns};
 use hashbrown::HashMap;
-use minicbor::{Decode, Encode};
 use model::key::client_prefix;
-use model::{
-    Answered, Attempt, Client, Evidence, Fact, Judgement, Message, Millis, Observation, PersonHash, Policy,
-    Prefix, Secs, Sensor, Verdict,
-};
-use siphasher::sip::SipHasher13;
+use model::{Answered, Attempt, Fact, Message, Millis, Observation, Policy, Prefix, Secs, Verdict};
 
-use crate::shard::Work;
-use crate::{Counters, SHARDS, Seeds};
+use crate::Counters;
+use crate::seeded::Seeded;
+use crate::session::{Session, Verdicts};
+use crate::shard::{Sight, Work};
 
-/// Sessions remembered at once: a day of about three messages a second, near 60 MB at most.
+/// Sessions remembered at once: a day of about three messages a second, near 100 MB at
+/// ordinary lengths of names and 200 MB at the longest.
 const SESSIONS_MAX: usize = 262_144;
 /// For so long a queue id finds its session.
 const REMEMBERED: Secs = Secs::DAY;
 /// Observations from further in the future are clamped to now (C.0).
 const AHEAD_MAX: Secs = Secs(300);
-/// Distinct recipients of one message that are told apart; beyond, each counts.
-const RECIPIENTS_MAX: usize = 64;
-
-/// A hasher with the journal's seeds: replay finds the same order, attackers do not.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Seeded(pub(crate) Seeds);
-
-impl BuildHasher for Seeded {
-    type Hasher = SipHasher13;
-
-    fn build_hasher(&self) -> SipHasher13 {
-        SipHasher13::new_with_keys(self.0[0], self.0[1])
-    }
-}
-
-/// What is known of one message.
-#[derive(Clone, Debug, Decode, Encode, PartialEq)]
-pub(crate) struct Session {
-    #[n(0)]
-    key: Prefix,
-    #[n(1)]
-    client: Client,
-    #[n(2)]
-    sender: Option<PersonHash>,
-    /// Distinct recipients that were not refused.
-    #[n(3)]
-    passed: Vec<u32>,
-    /// How many recipients those stand for.
-    #[n(4)]
-    recipients: u16,
-    #[n(5)]
-    recipient: Option<PersonHash>,
-    #[n(6)]
-    at: Millis,
-    #[n(7)]
-    judged: bool,
-    #[n(8)]
-    trapped: bool,
-    #[n(9)]
-    queue: Option<u64>,
-    #[n(10)]
-    sensor: Sensor,
-}
+/// Two sensors' times of one message differ by at most this (DESIGN §4).
+const APART_MAX_MS: u64 = 120_000;
 
 /// All sessions of the last day.
 pub(crate) struct Sessions {
     seeded: Seeded,
-    known: HashMap<u64, Session, Seeded>,
+    known: HashMap<u64, Box<Session>, Seeded>,
     /// Session tags by queue id.
     queues: HashMap<u64, u64, Seeded>,
-    order: VecDeque<(Millis, u64)>,
+    /// Tags in the order in which they were opened.
+    order: VecDeque<u64>,
 }
 
 impl Sessions {
-    pub(crate) fn new(seeds: Seeds) -> Sessions {
-        let seeded = Seeded(seeds);
+    pub(crate) fn new(seeded: Seeded) -> Sessions {
         Sessions {
             seeded,
             known: HashMap::with_hasher(seeded),
@@ -90,20 +45,9 @@ impl Sessions {
         }
     }
 
-    pub(crate) fn seeds(&self) -> Seeds {
-        self.seeded.0
-    }
-
-    /// Which shard a key belongs to.
-    pub(crate) fn shard_of(&self, key: Prefix) -> usize {
-        (self.seeded.hash_one(key) % SHARDS as u64) as usize
-    }
-
-    fn keyed(&self, a: u64, b: u64) -> u64 {
-        let mut hasher = self.seeded.build_hasher();
-        hasher.write_u64(a);
-        hasher.write_u64(b);
-        hasher.finish()
+    /// How many are remembered now.
+    pub(crate) fn len(&self) -> usize {
+        self.known.len()
     }
 
     /// Joins an observation; says what it means for which key, or nothing.
@@ -116,19 +60,15 @@ impl Sessions {
     ) -> Option<(Prefix, Work)> {
         let at = seen.at.min(now.plus(AHEAD_MAX)).max(Millis(1));
         match &seen.fact {
-            Fact::Attempt(attempt) => self.attempt(seen, at, attempt, policy),
+            Fact::Attempt(attempt) => self.attempt(seen, attempt, at, now, policy),
             Fact::Message(message) => {
                 self.message(seen.session, message);
                 None
             }
             Fact::Verdict(verdict) => {
-                let tag = verdict.queue.and_then(|q| self.queues.get(&q).copied()).unwrap_or(seen.session);
-                let hash = self.keyed(tag, 1);
-                let Some(session) = self.known.get_mut(&tag) else {
-                    counters.unmatched_verdicts += 1;
-                    return None;
-                };
-                session.judge(verdict, hash, policy)
+                let judged = self.verdict(seen.session, verdict, now);
+                counters.unmatched_verdicts += u64::from(judged.is_none());
+                judged?.map(|(key, sight)| (key, Work::Seen(sight)))
             }
         }
     }
@@ -136,75 +76,59 @@ impl Sessions {
     fn attempt(
         &mut self,
         seen: &Observation,
-        at: Millis,
         attempt: &Attempt,
+        at: Millis,
+        now: Millis,
         policy: &Policy,
     ) -> Option<(Prefix, Work)> {
         if attempt.client.authenticated {
             return None;
         }
         let key = client_prefix(attempt.client.addr);
-        let pair = self.keyed(attempt.sender.map_or(0, |s| s.0), attempt.recipient.map_or(0, |r| r.0));
-        let opens = self.open(seen, at, key, attempt);
-        let shadow = matches!(attempt.answered, Answered::WouldBlock(_));
-        match attempt.answered {
-            Answered::Blocked(_) | Answered::WouldBlock(_) => {
-                return Some((key, Work::Refused { at, pair, shadow }));
-            }
+        let pair =
+            || self.seeded.pair(attempt.sender.map_or(0, |s| s.0), attempt.recipient.map_or(0, |r| r.0));
+        let pair = match attempt.answered {
+            Answered::Blocked(_) => return Some((key, Work::Refused { at, pair: pair() })),
             Answered::Refused => return None,
-            Answered::Passed | Answered::Exempt => {}
-        }
-        let session = self.known.get_mut(&seen.session)?;
-        if !session.pass(attempt) {
-            return None;
-        }
-        let trap = attempt.recipient.and_then(|who| {
-            policy
-                .traps
-                .binary_search_by_key(&who, |(t, _)| *t)
-                .ok()
-                .map(|found| (who, policy.traps[found].1))
-        });
-        session.trapped |= trap.is_some();
-        let sample = trap.map(|(_, kind)| Evidence { trap: Some(kind), ..session.evidence(at) });
-        let traits = traits_of(&attempt.client, policy);
-        let act = Act::Attempt { opens_session: opens, trap };
-        let hash = self.keyed(seen.session, 1);
-        Some((key, Work::Seen { at, traits, act, sample: sample.map(|s| Box::new((hash, s))) }))
+            Answered::WouldBlock(_) => Some(pair()),
+            Answered::Passed | Answered::Exempt => None,
+        };
+        let hash = self.sample_hash(seen.session);
+        let session = self.open(seen, attempt, at, now, policy);
+        let sight = session.attempt(seen, attempt, at, hash, policy)?;
+        Some((key, Work::Seen(Sight { pair, ..sight })))
     }
 
-    /// Finds or begins the session of an attempt; says whether it is new.
-    fn open(&mut self, seen: &Observation, at: Millis, key: Prefix, attempt: &Attempt) -> bool {
-        if self.known.contains_key(&seen.session) {
-            return false;
+    /// By which the samples of a case are chosen among the sessions behind it.
+    fn sample_hash(&self, tag: u64) -> u64 {
+        self.seeded.pair(tag, 1)
+    }
+
+    /// Finds or begins the session of an attempt.
+    fn open(
+        &mut self,
+        seen: &Observation,
+        attempt: &Attempt,
+        at: Millis,
+        now: Millis,
+        policy: &Policy,
+    ) -> &mut Session {
+        if !self.known.contains_key(&seen.session) {
+            self.make_room(now);
+            self.order.push_back(seen.session);
         }
-        self.make_room(at);
-        let session = Session {
-            key,
-            client: attempt.client.clone(),
-            sender: attempt.sender,
-            passed: Vec::new(),
-            recipients: 0,
-            recipient: None,
-            at,
-            judged: false,
-            trapped: false,
-            queue: None,
-            sensor: seen.sensor,
-        };
-        self.known.insert(seen.session, session);
-        self.order.push_back((at, seen.session));
-        true
+        let fresh = || Box::new(Session::new(seen, attempt, at, now, policy));
+        self.known.entry(seen.session).or_insert_with(fresh)
     }
 
     fn make_room(&mut self, now: Millis) {
-        let old = now.minus(REMEMBERED);
-        while let Some((at, tag)) = self.order.front().copied() {
-            if at >= old && self.order.len() < SESSIONS_MAX {
+        while let Some(tag) = self.order.front().copied() {
+            let old = self.known.get(&tag).is_none_or(|session| is_old(session, now));
+            if !old && self.order.len() < SESSIONS_MAX {
                 return;
             }
             self.order.pop_front();
-            if let Some(queue) = self.known.remove(&tag).and_then(|s| s.queue) {
+            if let Some(queue) = self.known.remove(&tag).and_then(|session| session.queue) {
                 self.queues.remove(&queue);
             }
         }
@@ -212,85 +136,72 @@ impl Sessions {
 
     fn message(&mut self, tag: u64, message: &Message) {
         let Some(session) = self.known.get_mut(&tag) else { return };
-        session.recipients = session.recipients.max(message.recipients);
-        if let Some(queue) = message.queue {
+        session.message(message);
+        let Some(queue) = message.queue.filter(|queue| session.queue != Some(*queue)) else { return };
+        if let Some(before) = session.queue.take() {
+            self.queues.remove(&before);
+        }
+        let named = self.queues.get(&queue).copied();
+        if named.is_some_and(|first| self.same_message(first, tag)) {
+            return;
+        }
+        // The newest message has the name: queue ids are used again.
+        if let Some(before) = named.and_then(|first| self.known.get_mut(&first)) {
+            before.queue = None;
+        }
+        self.queues.insert(queue, tag);
+        if let Some(session) = self.known.get_mut(&tag) {
             session.queue = Some(queue);
-            self.queues.insert(queue, tag);
         }
     }
 
-    pub(crate) fn export(&self) -> Vec<(u64, Session)> {
-        self.order.iter().filter_map(|(_, tag)| Some((*tag, self.known.get(tag)?.clone()))).collect()
-    }
-
-    pub(crate) fn import(&mut self, sessions: Vec<(u64, Session)>) {
-        for (tag, session) in sessions {
-            if let Some(queue) = session.queue {
-                self.queues.insert(queue, tag);
-            }
-            self.order.push_back((session.at, tag));
-            self.known.insert(tag, session);
-        }
-    }
-}
-
-impl Session {
-    /// Counts a recipient that was not refused; `false` if it was counted before (STD-72).
-    fn pass(&mut self, attempt: &Attempt) -> bool {
-        let fragment = attempt.recipient.map_or(0, |r| r.0 as u32);
-        if self.passed.contains(&fragment) {
+    /// Whether two tags are one message, seen by two sensors; if so, they become one.
+    fn same_message(&mut self, first: u64, second: u64) -> bool {
+        if first == second {
             return false;
         }
-        if self.passed.len() < RECIPIENTS_MAX {
-            self.passed.push(fragment);
+        let [Some(one), Some(other)] = self.known.get_disjoint_mut([&first, &second]) else { return false };
+        let same = one.can_be(other, APART_MAX_MS);
+        if same {
+            one.join(other);
+            other.verdict = Verdicts::At(first);
         }
-        self.recipients = self.recipients.saturating_add(attempt.recipients.max(1));
-        self.recipient = self.recipient.or(attempt.recipient);
-        true
+        same
     }
 
-    /// Takes a verdict once; one about a message that was refused everywhere means nothing.
-    fn judge(&mut self, verdict: &Verdict, hash: u64, policy: &Policy) -> Option<(Prefix, Work)> {
-        if self.judged || self.recipients == 0 {
-            return None;
+    /// Finds the message of a verdict; `None` if no sensor reported it, `Some(None)` if the
+    /// verdict changes nothing.
+    fn verdict(&mut self, tag: u64, verdict: &Verdict, now: Millis) -> Option<Option<(Prefix, Sight)>> {
+        let named = verdict.queue.and_then(|queue| self.queues.get(&queue).copied());
+        let mut tag = named.unwrap_or(tag);
+        if let Verdicts::At(first) = self.known.get(&tag)?.verdict {
+            tag = first;
         }
-        self.judged = true;
-        let act = Act::Judged {
-            judgement: verdict.judgement,
-            recipients: self.recipients,
-            recipient: self.recipient,
-        };
-        let sample = (verdict.judgement != Judgement::Ham).then(|| Evidence {
-            judgement: Some(verdict.judgement),
-            score: verdict.score,
-            source: Some(verdict.source.clone()),
-            ..self.evidence(self.at)
-        });
-        let sample = sample.map(|s| Box::new((hash, s)));
-        // The message came when it came, however late its verdict.
-        Some((self.key, Work::Seen { at: self.at, traits: traits_of(&self.client, policy), act, sample }))
+        let hash = self.sample_hash(tag);
+        let session = self.known.get_mut(&tag).filter(|session| !is_old(session, now))?;
+        Some(session.judge(verdict, hash))
     }
 
-    fn evidence(&self, at: Millis) -> Evidence {
-        Evidence {
-            at,
-            client: self.client.clone(),
-            sensor: self.sensor,
-            sender: self.sender,
-            recipients: self.recipients,
-            judgement: None,
-            score: None,
-            source: None,
-            trap: self.trapped.then_some(model::policy::TrapKind::Pristine),
+    /// All sessions in the order in which they were opened.
+    pub(crate) fn export(&self) -> impl Iterator<Item = (u64, &Session)> {
+        self.order.iter().filter_map(|tag| Some((*tag, &**self.known.get(tag)?)))
+    }
+
+    pub(crate) fn import(seeded: Seeded, sessions: Vec<(u64, Session)>) -> Sessions {
+        let mut all = Sessions::new(seeded);
+        for (tag, session) in sessions {
+            if let Some(queue) = session.queue {
+                all.queues.insert(queue, tag);
+            }
+            if all.known.insert(tag, Box::new(session)).is_none() {
+                all.order.push_back(tag);
+            }
         }
+        all
     }
 }
 
-fn traits_of(client: &Client, policy: &Policy) -> Traits {
-    let confirmed = client.rdns.confirmed();
-    Traits {
-        helo: helo::classify(client.helo.as_ref().map(model::Name::as_bytes), client.addr, &policy.our_names),
-        rdns: rdns::classify(&client.rdns, client.addr),
-        shared: confirmed.is_some_and(|name| providers::is_shared(name, &policy.shared)),
-    }
+/// A queue id finds a session for a day.
+fn is_old(session: &Session, now: Millis) -> bool {
+    now.since(session.since) > REMEMBERED
 }

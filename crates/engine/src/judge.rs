@@ -1,0 +1,121 @@
+//! What the rules about one key make of one fact.
+
+use detectors::seen::{Context, Seen};
+use detectors::{DETECTORS, Detector};
+use model::policy::RuleMode;
+use model::{Class, Evidence, Finding, Millis, Mode, Offence, Policy};
+
+use crate::entry::Entry;
+use crate::shard::{Found, What};
+
+/// What is the same for all work of one run.
+#[derive(Clone, Copy)]
+pub(crate) struct Surroundings<'a> {
+    pub(crate) policy: &'a Policy,
+    /// Enforcing, or learning.
+    pub(crate) mode: Mode,
+    pub(crate) now: Millis,
+    /// The time by which standing is read.
+    pub(crate) standing: Millis,
+    /// Some rule runs in shadow.
+    pub(crate) shadow_rules: bool,
+}
+
+impl Surroundings<'_> {
+    /// In which mode a finding would open a case; `None` where its rule only scores.
+    fn mode_of(&self, offence: Offence) -> Option<Mode> {
+        match self.policy.mode(offence) {
+            RuleMode::Off | RuleMode::Score | RuleMode::Defer => None,
+            RuleMode::Shadow => Some(Mode::Shadow),
+            RuleMode::Block => Some(self.mode),
+        }
+    }
+
+    /// The sentences that units of an offence count towards: live, shadow.
+    ///
+    /// A shadow case runs as if its rule were enforced beside those that are, so it counts
+    /// their units, too; never the other way round.
+    fn books(&self, offence: Offence) -> [Option<Mode>; 2] {
+        let mode = self.mode_of(offence);
+        let also = mode == Some(Mode::Live) && self.shadow_rules;
+        [mode, also.then_some(Mode::Shadow)]
+    }
+}
+
+/// The class under which a key is judged: declared, or by its mail and looks.
+pub(crate) fn class_of(entry: &Entry, seen: &Seen, around: &Surroundings<'_>) -> Class {
+    if around.policy.protected.iter().any(|p| p.covers(seen.key)) {
+        Class::Protected
+    } else if around.policy.relays.iter().any(|p| p.covers(seen.key)) {
+        Class::Forwarder
+    } else {
+        entry.record.class(&seen.traits, around.standing)
+    }
+}
+
+/// Counts a refused attempt; says whether a sentence has grown by it.
+pub(crate) fn refused(entry: &mut Entry, mode: Mode, pair: u64, around: &Surroundings<'_>) -> bool {
+    let mut grown = false;
+    for running in entry.in_force(mode, around.now).filter(|_| around.policy.guards.attempts) {
+        grown |= running.attempt(pair, around.now);
+    }
+    grown
+}
+
+/// Runs the rules; grows sentences in force; says which rules fired without one.
+pub(crate) fn judge(
+    entry: &mut Entry,
+    seen: &Seen,
+    class: Class,
+    sample: Option<Box<(u64, Evidence)>>,
+    shadowed: bool,
+    around: &Surroundings<'_>,
+    told: &mut Vec<What>,
+) {
+    // What would have been refused would not have been judged.
+    if shadowed && around.mode == Mode::Shadow {
+        return;
+    }
+    if let Some((hash, sample)) = sample.map(|s| *s) {
+        entry.record.keep_sample(hash, sample);
+    }
+    let on_probation = entry.record.standing.probation_until > seen.at;
+    let good = entry.record.standing.good(around.standing).0;
+    let context = Context { policy: around.policy, class, on_probation, good };
+    // What a shadow case would have refused, rules in shadow would not have seen.
+    let runs = |d: &&&dyn Detector| match around.policy.mode(d.offence()) {
+        RuleMode::Off => false,
+        _ => !shadowed || around.mode_of(d.offence()) != Some(Mode::Shadow),
+    };
+    let running = DETECTORS.iter().filter(runs);
+    let found: Vec<Finding> = running.filter_map(|d| d.observe(seen, &mut entry.record, &context)).collect();
+    if settle(entry, shadowed, around) {
+        told.push(What::Grown);
+    }
+    for finding in found {
+        let Some(mode) = around.mode_of(finding.offence) else { continue };
+        if !entry.is_sentenced(mode, around.now) {
+            told.push(What::Found(Found { finding, class, mode }));
+        }
+    }
+}
+
+/// Gives fresh units to the sentences in force, or lets them wait for one: each counts once
+/// (SEN-4). Says whether a sentence has grown.
+fn settle(entry: &mut Entry, shadowed: bool, around: &Surroundings<'_>) -> bool {
+    let mut grown = false;
+    for fresh in entry.record.account.take_fresh() {
+        for mode in around.books(fresh.offence).into_iter().flatten() {
+            if shadowed && mode == Mode::Shadow {
+                continue;
+            }
+            if let Some(taker) = entry.in_force(mode, around.now).find(|r| r.takes(fresh.offence)) {
+                taker.accrue(fresh.offence, fresh.units, around.now);
+                grown = true;
+            } else {
+                entry.record.account.post(mode, &fresh);
+            }
+        }
+    }
+    grown
+}
