@@ -1,6 +1,8 @@
 //! The daemon as an operator meets it: first start, restart, trouble with the store, the
 //! clock.
 
+#![allow(clippy::unwrap_used, reason = "a test that can not go on may stop")]
+
 mod site;
 
 use std::io::Write;

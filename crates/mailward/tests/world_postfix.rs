@@ -87,7 +87,7 @@ fn the_neighbour_is_not_touched(mx: &Mx) {
 
 fn two_recipients_are_two_units(mx: &Mx) {
     let client = Client::nameless("203.0.113.20");
-    mx.spam(&client, &[ALICE, BOB]);
+    mx.spam(&client, &[ALICE, BOB, ALICE]);
     assert_eq!(text(&case(mx, &client), "units"), "2");
 }
 
@@ -109,6 +109,9 @@ fn a_message_is_not_refused_in_its_midst(mx: &Mx) {
     early.ask(250, &format!("RCPT TO:<{ALICE}>"));
     mx.spam(&client, &[ALICE]);
     assert_eq!(mx.rcpt(&client, BOB).code, 550);
+    // RSET must not show which recipient was a trap.
+    early.ask(250, "RSET");
+    early.mail();
     early.ask(250, &format!("RCPT TO:<{BOB}>"));
     early.data().queue_id();
     // TXT-R3: ‘next session (or after end of data)’.

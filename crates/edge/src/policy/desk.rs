@@ -32,11 +32,16 @@ pub(super) struct Desk {
 
 /// One message, and when it was first asked about.
 ///
-/// A case that took effect after that does not touch it (TXT-R3).
+/// A case that took effect after that does not touch it, nor what the same SMTP session
+/// asks until a message has been taken (TXT-R3): RSET must not show which recipient was a
+/// trap.
 #[derive(Clone, Copy, Debug)]
 struct MessageId {
     session: u64,
+    peer: Option<(IpAddr, u16)>,
     began: Millis,
+    /// The end of its data was asked about.
+    taken: bool,
 }
 
 impl Desk {
@@ -100,8 +105,21 @@ impl Desk {
             b"" => id(&stand_in(request, at.now)),
             instance => id(instance),
         };
-        let known = self.message.filter(|message| message.session == session);
-        *self.message.insert(known.unwrap_or(MessageId { session, began: at.now }))
+        let peer = peer(request);
+        let same = |last: &MessageId| {
+            last.session == session || (peer.is_some() && last.peer == peer && !last.taken)
+        };
+        let began = self.message.filter(same).map_or(at.now, |last| last.began);
+        let taken = request.protocol_state == State::EndOfMessage;
+        *self.message.insert(MessageId { session, peer, began, taken })
+    }
+}
+
+/// The two ends of a TCP connection that tell SMTP sessions apart; an unknown port does not.
+fn peer(request: &Request<'_>) -> Option<(IpAddr, u16)> {
+    match (request.client_address, request.client_port) {
+        (ClientAddress::Ip(addr), Some(port)) if port > 0 => Some((addr, port)),
+        _ => None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! A daemon of its own for each test: a store, a configuration, free ports.
 
 #![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(clippy::unwrap_used, reason = "a test that can not go on may stop")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -134,7 +134,10 @@ fn a_case_applies_only_to_messages_begun_after_it() {
     stage.block(5, "192.0.2.25", stage.clock.now());
     stage.clock.advance(Secs(5)).unwrap();
     assert_eq!(peer.ask(&[("recipient", "c@example.org")]), DUNNO);
-    let next = peer.ask(&[("instance", "7b.66.0")]);
+    // RSET: another message of the same session, and none was taken yet.
+    assert_eq!(peer.ask(&[("instance", "7b.66.0")]), DUNNO);
+    assert_eq!(peer.ask(&[("instance", "7b.66.0"), ("protocol_state", "END-OF-MESSAGE")]), DUNNO);
+    let next = peer.ask(&[("instance", "7b.67.0")]);
     assert!(next.starts_with("550 5.7.1 "), "{next}");
 }
 
