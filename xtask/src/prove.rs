@@ -49,6 +49,23 @@ const PROOFS: &[Proof] = &[
         limit: Duration::from_secs(60 * 60),
     },
     Proof {
+        name: "restart",
+        shows: "a restart after a kill keeps all of 100 000 blocks; it prints how long it took",
+        variable: "MAILWARD_PROVE_BLOCKS",
+        rounds: 100_000,
+        runs: &[&[
+            "test",
+            "--locked",
+            "--release",
+            "-p",
+            "mailward",
+            "--test",
+            "daemon",
+            "a_restart_keeps_all_blocks",
+        ]],
+        limit: Duration::from_secs(30 * 60),
+    },
+    Proof {
         name: "fuzz",
         shows: "no mutation of a policy request panics, reads past its end or grows without bound",
         variable: "MAILWARD_FUZZ_ROUNDS",
@@ -114,7 +131,7 @@ mod tests {
         let options = ProveOptions { name: Some("nothing".into()), rounds: None };
         assert_eq!(
             prove(&options).unwrap_err().to_string(),
-            "a proof named nothing is missing; there are: crash, fuzz"
+            "a proof named nothing is missing; there are: crash, restart, fuzz"
         );
     }
 }

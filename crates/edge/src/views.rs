@@ -1,6 +1,6 @@
 //! The published view, for those who answer.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
 use projections::View;
@@ -21,27 +21,35 @@ pub trait Views: Send + Sync {
 
 /// One published view: the projector replaces it, readers never lock and never wait.
 #[derive(Debug)]
-pub struct Published(ArcSwap<View>);
+pub struct Published {
+    newest: ArcSwap<View>,
+    /// Replaced views that somebody may still read. They are let go here and not by the last
+    /// reader, who would wait for the allocator while a client waits for him.
+    replaced: Mutex<Vec<Arc<View>>>,
+}
 
 impl Published {
     /// Begins with `view`.
     pub fn new(view: View) -> Published {
-        Published(ArcSwap::from_pointee(view))
+        Published { newest: ArcSwap::from_pointee(view), replaced: Mutex::new(Vec::new()) }
     }
 
     /// Replaces the view; readers that hold the old one keep it.
     pub fn publish(&self, view: View) {
-        self.0.store(Arc::new(view));
+        let old = self.newest.swap(Arc::new(view));
+        let mut replaced = self.replaced.lock().unwrap_or_else(PoisonError::into_inner);
+        replaced.push(old);
+        replaced.retain(|view| Arc::strong_count(view) > 1);
     }
 }
 
 impl Views for Published {
     fn view(&self) -> Arc<View> {
-        self.0.load_full()
+        self.newest.load_full()
     }
 
     fn glance(&self) -> Guard<Arc<View>> {
-        self.0.load()
+        self.newest.load()
     }
 }
 
@@ -59,5 +67,9 @@ mod tests {
         published.publish(View { arrival: 7, ..empty });
         assert_eq!((kept.arrival, glanced.arrival), (0, 0));
         assert_eq!((published.view().arrival, published.glance().arrival), (7, 7));
+        drop((kept, glanced));
+        let newest = View::clone(&published.view());
+        published.publish(newest);
+        assert_eq!(published.replaced.lock().unwrap().len(), 0, "nobody reads the old ones");
     }
 }

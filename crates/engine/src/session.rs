@@ -135,8 +135,13 @@ impl Session {
     }
 
     /// The message came to its end.
+    ///
+    /// The MTA's count holds a recipient that was named twice; ours does not, as long as it
+    /// tells recipients apart (STD-72).
     pub(crate) fn message(&mut self, message: &Message) {
-        self.recipients = self.recipients.max(message.recipients);
+        if self.others.len() >= RECIPIENTS_MAX {
+            self.recipients = self.recipients.max(message.recipients);
+        }
     }
 
     /// Takes a verdict once; one about a message that was refused everywhere means nothing.

@@ -10,7 +10,7 @@ use std::net::TcpStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use site::{PROGRAM, Site, ask, observe};
+use site::{PROGRAM, Site, ask, ask_as, observe};
 
 #[test]
 fn a_first_start_learns_and_enforcing_begins_with_no_block() {
@@ -32,16 +32,25 @@ fn a_first_start_learns_and_enforcing_begins_with_no_block() {
 #[test]
 fn an_established_sender_before_a_kill_is_one_after() {
     let mut site = Site::new("standing");
-    site.start();
+    site.start_with(&["--test-clock"]);
     let log = site.dir.0.join("mail.log");
     std::fs::write(&log, good_mail("198.51.100.9")).unwrap();
     let (good, told) = site.run(&["learn", log.to_str().unwrap()]);
     assert!(good && told.contains("160 delivered messages"), "{told}");
+    // Standing is told at most hourly, and its class looks at the connection, too.
+    assert!(site.run(&["clock", "2 h"]).0);
+    let mut stream = TcpStream::connect(site.addr()).unwrap();
+    let fine = ("mail.example.org", "mail.example.org");
+    ask_as(&mut stream, "RCPT", "198.51.100.9", fine, 1, "").unwrap();
+    std::thread::sleep(Duration::from_millis(300));
     let (_, before) = site.run(&["check", "198.51.100.9", "--json"]);
     assert!(before.contains("\"class\":\"established\""), "{before}");
     site.kill();
     site.start();
     assert_eq!(site.run(&["check", "198.51.100.9", "--json"]).1, before);
+    // The engine has not forgotten either: one spam of it blocks nobody.
+    site.spam("198.51.100.9", 2);
+    assert!(site.answer("198.51.100.9", 3).starts_with("action=DUNNO"));
 }
 
 /// Eight messages a day on twenty days to eight people.

@@ -143,6 +143,7 @@ pub(crate) fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
+/// Asks as a client without a name that greets badly.
 pub(crate) fn ask(
     stream: &mut TcpStream,
     state: &str,
@@ -150,9 +151,21 @@ pub(crate) fn ask(
     number: usize,
     queue: &str,
 ) -> std::io::Result<String> {
+    ask_as(stream, state, client, ("unknown", "pc"), number, queue)
+}
+
+/// Asks as a client with this name in DNS and this HELO argument.
+pub(crate) fn ask_as(
+    stream: &mut TcpStream,
+    state: &str,
+    client: &str,
+    (name, helo): (&str, &str),
+    number: usize,
+    queue: &str,
+) -> std::io::Result<String> {
     let request = format!(
-        "request=smtpd_access_policy\nprotocol_state={state}\nclient_address={client}\nclient_name=unknown\n\
-         reverse_client_name=unknown\nhelo_name=pc\nsender=s{number}@sender.example\nrecipient=r@inbox.example\n\
+        "request=smtpd_access_policy\nprotocol_state={state}\nclient_address={client}\nclient_name={name}\n\
+         reverse_client_name={name}\nhelo_name={helo}\nsender=s{number}@sender.example\nrecipient=r@inbox.example\n\
          recipient_count=1\nqueue_id={queue}\ninstance=i{number}\n\n"
     );
     stream.write_all(request.as_bytes())?;
