@@ -85,10 +85,12 @@ impl Record {
         !self.samples.is_empty()
     }
 
-    /// Forgets units and evidence of up to `at`: they were lifted.
+    /// Forgets what was counted against the key and shown as evidence up to `at`, which is
+    /// now: it was lifted. Standing stays.
     pub fn forget(&mut self, at: Millis) {
         self.account.clear();
         self.samples.retain(|(_, sample)| sample.at > at);
+        (self.volume, self.traps, self.helo) = Default::default();
     }
 
     /// What speaks against the key, as much as good mail speaks for it: a week's spam and

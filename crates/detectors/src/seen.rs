@@ -85,6 +85,11 @@ impl Context<'_> {
         let quarters = self.class.factor_quarters(self.on_probation)?;
         Some((u64::from(threshold) * quarters).div_ceil(4).max(1))
     }
+
+    /// The least number that a share is taken of: classes do not change it, probation does.
+    pub fn least(&self, number: u32) -> u64 {
+        u64::from(if self.on_probation { number.div_ceil(4) } else { number })
+    }
 }
 
 /// One rule about one key.

@@ -154,7 +154,7 @@ fn by_volume(seen: &Seen, slot: &Slot, around: &Context<'_>) -> Option<model::Fa
     let limit_share =
         if around.class >= Class::Established { ESTABLISHED_SHARE } else { u64::from(rule.share_percent) };
     let enough = hour >= limit_hour || day >= limit_day;
-    let bad = share >= limit_share && messages >= u64::from(rule.messages_min);
+    let bad = share >= limit_share && messages >= around.least(rule.messages_min);
     let proven = enough && bad && counts.recipients[1].is_some();
     (proven || slot.is_dump(around.class, rule, seen.at)).then(|| {
         vec![

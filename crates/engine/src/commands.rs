@@ -134,7 +134,7 @@ impl Council {
         let (cause, body) = (Cause::Command(command.id), Body::KeyLifted(lifted));
         self.write(cause, command.actor, Mode::Live, None, Some(key.clone()), body);
         if let Some(entry) = key.prefix().and_then(|p| books.entry(p)) {
-            entry.lifted_up_to = lifted.at;
+            entry.forget(lifted.at);
         }
         cases
     }
@@ -203,8 +203,7 @@ impl Council {
         let Some(entry) = books.entry(key) else { return };
         let Some(place) = entry.running.iter().position(|r| r.case == case) else { return };
         let mut running = entry.running.remove(place);
-        entry.lifted_up_to = lifted.at;
-        entry.record.forget(lifted.at);
+        entry.forget(lifted.at);
         if lifted.error {
             entry.record.pardon(running.mode, running.from);
         } else if running.mode == Mode::Live && is_a_favour(&command.order) {

@@ -63,6 +63,12 @@ impl Entry {
         self.record.standing.good(now).0 > 0
     }
 
+    /// What happened up to now counts no more: it was lifted.
+    pub(crate) fn forget(&mut self, now: Millis) {
+        self.lifted_up_to = now;
+        self.record.forget(now);
+    }
+
     /// A change of standing that would change an answer, if it is time to tell.
     pub(crate) fn standing_to_tell(
         &mut self,

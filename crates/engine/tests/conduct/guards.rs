@@ -1,0 +1,150 @@
+//! Who is shielded from automatic blocks, and what the operator hears.
+
+use engine::Alarm;
+use model::policy::RuleMode;
+use model::{Judgement, Mode, Name, Offence, Order, Policy, Prefix, Rdns, Secs};
+
+use crate::world::{Host, Mail, PEOPLE, World, bot, mail, nth_bot, nth_server, policy, server};
+
+const ADDR: &str = "192.0.2.25";
+
+fn net(text: &str) -> Prefix {
+    text.parse().unwrap()
+}
+
+/// Nothing that a host does under this policy opens a case.
+#[track_caller]
+fn never_blocked(policy: Policy, host: &Host) {
+    let mut world = World::under(policy);
+    assert_eq!(world.spam(host, 2000), 2000);
+    assert!(world.cases.is_empty());
+    assert!(world.engine.counters().guarded > 0, "a guard held something back");
+}
+
+#[test]
+fn a_mail_service_is_never_blocked_whatever_it_sends() {
+    let google = server(ADDR).rdns(Rdns::Confirmed(Name::new(b"mail-yb1-f171.google.com")));
+    never_blocked(policy(), &google.clone().helo("localhost"));
+    let ours = Policy { shared: vec![Name::new(b"relay.example.net")], ..policy() };
+    let of_the_operator = Rdns::Confirmed(Name::new(b"out7.relay.example.net"));
+    never_blocked(ours, &server(ADDR).rdns(of_the_operator).helo("localhost"));
+    let mut world = World::new();
+    assert_eq!(world.spam(&google, 2000), 2000, "volume has no limit for it at all");
+}
+
+#[test]
+fn adv_20_a_declared_relay_may_pass_on_ten_thousand_spams() {
+    let relays = vec![net("192.0.2.0/24")];
+    let mut world = World::under(Policy { relays, ..policy() });
+    assert_eq!(world.spam(&bot(ADDR).helo("mx.example.org"), 10_000), 10_000);
+    assert!(world.cases.is_empty());
+}
+
+#[test]
+fn a_protected_key_and_the_hard_floor_are_never_blocked() {
+    never_blocked(Policy { protected: vec![net("192.0.2.0/24")], ..policy() }, &bot(ADDR));
+    never_blocked(policy(), &bot("10.1.2.3"));
+    never_blocked(policy(), &bot("127.0.0.1"));
+    never_blocked(Policy { documentation: false, ..policy() }, &bot(ADDR));
+}
+
+#[test]
+fn a_prefix_that_an_operator_protects_is_let_go_at_once_and_for_good() {
+    let (mut world, host) = (World::new(), bot(ADDR));
+    world.spam(&host, 1);
+    let lifted = world.order(Order::Protect(net("192.0.2.0/24"), true)).unwrap();
+    assert_eq!(lifted, [world.newest(&host)]);
+    assert_eq!(world.spam(&host, 50), 50);
+    world.order(Order::Protect(net("192.0.2.0/24"), false)).unwrap();
+    assert_eq!(world.spam(&host, 50), 1);
+    assert_eq!(world.cases[&world.newest(&host)].case.opened.as_ref().unwrap().repeats, 0);
+}
+
+#[test]
+fn good_mail_shields_until_spam_outweighs_it() {
+    let (mut world, host) = (World::new(), server(ADDR));
+    world.befriend(&host, 10, 5);
+    assert_eq!(world.spam(&host, 200), 51, "fifty good messages hold back fifty spams");
+    let bare = Policy { guards: model::policy::Guards { ratio: false, ..policy().guards }, ..policy() };
+    let mut world = World::under(bare);
+    world.befriend(&host, 10, 5);
+    assert_eq!(world.spam(&host, 200), 30);
+}
+
+#[test]
+fn adv_18_sixty_days_of_good_mail_buy_no_five_thousand_spams() {
+    // Four people are too few for `established`; ten people with five messages each reach
+    // the cap on credit of a day.
+    let histories = [(1, 1, 30, 31), (4, 1, 100, 120), (10, 1, 280, 300), (10, 5, 999, 1000)];
+    for (people, times, least, most) in histories {
+        let (mut world, host) = (World::new(), server(ADDR));
+        for _ in 0..60 {
+            (0..times).for_each(|_| assert_eq!(world.ham(&host, people), people));
+            world.wait(Secs::DAY);
+        }
+        let passed = (0..5000)
+            .filter(|to| world.send(&Mail { judged: Some(Judgement::Spam), ..mail(&host, PEOPLE + to) }))
+            .count();
+        assert!((least..=most).contains(&passed), "{people} people, {times} times: {passed}");
+    }
+}
+
+#[test]
+fn the_cap_puts_further_blocks_of_known_senders_into_shadow_and_rings() {
+    let mut policy = policy();
+    policy.guards.blocks_per_minute = 3;
+    let mut world = World::under(policy);
+    let hosts: Vec<Host> = (0..5).map(nth_server).collect();
+    for host in &hosts {
+        world.send(&Mail { judged: Some(Judgement::Ham), ..mail(host, PEOPLE) });
+    }
+    // 499 units each, then all tip over in one minute.
+    for host in &hosts {
+        for to in 0..9 {
+            world.send(&Mail { recipients: 50, judged: Some(Judgement::Spam), ..mail(host, PEOPLE + to) });
+        }
+    }
+    let mode = |host: &Host, mode| world.against(host.key(), mode).is_some();
+    let live: Vec<bool> = hosts.iter().map(|h| mode(h, Mode::Live)).collect();
+    let shadow: Vec<bool> = hosts.iter().map(|h| mode(h, Mode::Shadow)).collect();
+    assert_eq!(live, [true, true, true, false, false]);
+    assert_eq!(shadow, [false, false, false, true, true]);
+    assert_eq!(world.alarms, [Alarm::CapReached]);
+    // The units of a capped case wait for a live one.
+    world.wait(Secs::MINUTE);
+    world.spam(&hosts[4], 1);
+    assert!(world.is_blocked(&hosts[4]));
+    assert_eq!(world.cases[&world.newest(&hosts[4])].units(), model::Units::whole(451));
+}
+
+#[test]
+fn a_botnet_is_blocked_beyond_the_cap_and_the_alarm_rings_once() {
+    let mut policy = policy();
+    policy.guards.blocks_per_minute = 3;
+    let mut world = World::under(policy);
+    for n in 0..30 {
+        let host = nth_bot(n);
+        world.send(&Mail { judged: Some(Judgement::Spam), ..mail(&host, PEOPLE) });
+        assert!(world.is_blocked(&host));
+    }
+    assert_eq!(world.alarms, [Alarm::ManyBlocks]);
+    world.wait(Secs(600));
+    for n in 30..40 {
+        world.send(&Mail { judged: Some(Judgement::Spam), ..mail(&nth_bot(n), PEOPLE) });
+    }
+    assert_eq!(world.alarms, [Alarm::ManyBlocks, Alarm::ManyBlocks], "ten minutes later it rings again");
+}
+
+#[test]
+fn guards_hold_for_rules_in_shadow_as_well() {
+    let modes = vec![(Offence::SpamVolume, RuleMode::Shadow)];
+    never_blocked(Policy { modes, protected: vec![net("192.0.2.0/24")], ..policy() }, &bot(ADDR));
+}
+
+#[test]
+fn without_classes_and_guards_only_the_floor_stands() {
+    let reference = Policy { learn_first: false, documentation: true, ..Policy::reference_24h() };
+    let google = server(ADDR).rdns(Rdns::Confirmed(Name::new(b"mail-yb1-f171.google.com")));
+    assert_eq!(World::under(reference.clone()).spam(&google, 9), 1);
+    assert_eq!(World::under(reference).spam(&bot("10.1.2.3"), 9), 9);
+}

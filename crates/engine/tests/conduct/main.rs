@@ -1,0 +1,28 @@
+//! What a postmaster may expect of the engine, rule by rule, told as small stories.
+
+#[cfg(test)]
+mod clock;
+#[cfg(test)]
+mod determinism;
+#[cfg(test)]
+mod evidence;
+#[cfg(test)]
+mod guards;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod joins;
+#[cfg(test)]
+mod lifts;
+#[cfg(test)]
+mod memory;
+#[cfg(test)]
+mod modes;
+#[cfg(test)]
+mod rules;
+#[cfg(test)]
+mod sentences;
+#[cfg(test)]
+mod standing;
+#[cfg(test)]
+mod world;

@@ -1,0 +1,169 @@
+//! Floods: the table stays at its cap, and what gives way is what matters least (ADV-11).
+
+use engine::Alarm;
+use model::{Answered, Judgement, Policy, Secs, Units};
+
+use crate::world::{Mail, PEOPLE, World, bot, mail, nth_bot, nth_server, policy, server, verdict};
+
+/// 2,560 keys in all, 40 in each shard.
+const KEYS: u32 = 2560;
+
+fn small() -> World {
+    World::under(Policy { keys_max: KEYS, ..policy() })
+}
+
+/// `n` strangers, from the number `from` on, name one recipient each.
+fn flood(world: &mut World, from: u32, n: u32) {
+    let mut inputs = Vec::new();
+    for host in (from..from + n).map(nth_server) {
+        let tag = world.tag();
+        inputs.push(world.observed(tag, mail(&host, PEOPLE).attempt(Answered::Passed)));
+        if inputs.len() == 1000 {
+            world.frame(std::mem::take(&mut inputs));
+            world.now = world.now.plus(Secs(1));
+        }
+    }
+    world.frame(inputs);
+}
+
+#[test]
+fn a_flood_of_strangers_keeps_the_table_at_its_cap() {
+    let mut world = small();
+    flood(&mut world, 0, 20_000);
+    assert!(world.engine.keys() <= KEYS as usize);
+    assert!(world.engine.keys() > KEYS as usize * 9 / 10, "room is used before anything goes");
+    assert_eq!(world.engine.counters().evicted, 20_000 - world.engine.keys() as u64);
+}
+
+#[test]
+fn no_flood_pushes_out_a_blocked_key() {
+    let mut world = small();
+    for n in 0..500 {
+        world.spam(&nth_bot(n), 1);
+    }
+    flood(&mut world, 100_000, 20_000);
+    assert_eq!(world.engine.running(), 500);
+    // A second block is doubled: the strike was not forgotten.
+    world.wait(Secs::HOUR.times(3));
+    world.spam(&nth_bot(0), 1);
+    assert_eq!(world.cases[&world.newest(&nth_bot(0))].lasts(), Secs::HOUR.times(4));
+}
+
+#[test]
+fn keys_without_good_mail_go_first() {
+    let mut world = small();
+    for n in 0..600 {
+        world.ham(&nth_bot(n), 1);
+    }
+    flood(&mut world, 100_000, 50_000);
+    let kept = (0..600).filter(|n| world.spam(&nth_bot(*n), 2) == 2).count();
+    assert_eq!(kept, 600, "who has good mail is not blocked by the first hit");
+}
+
+#[test]
+fn keys_with_good_mail_leave_a_quarter_to_strangers() {
+    let mut world = small();
+    for n in 0..5000 {
+        world.ham(&nth_bot(n), 1);
+    }
+    assert!(world.engine.keys() <= KEYS as usize);
+    // Strangers are still counted: ten from each of a few hundred block.
+    flood(&mut world, 100_000, 1000);
+    for n in 0..300 {
+        world.spam(&nth_server(200_000 + n), 10);
+        assert!(world.is_blocked(&nth_server(200_000 + n)));
+    }
+}
+
+#[test]
+fn a_key_that_keeps_sending_is_not_the_coldest() {
+    let mut world = small();
+    let busy = server("192.0.2.25");
+    assert_eq!(world.spam(&busy, 9), 9);
+    for round in 0..40 {
+        flood(&mut world, 100_000 + round * 1000, 1000);
+        world.send(&mail(&busy, PEOPLE));
+    }
+    world.spam(&busy, 1);
+    assert!(world.is_blocked(&busy), "its nine spams were not forgotten");
+}
+
+#[test]
+fn when_every_key_is_blocked_new_ones_leave_a_trace_and_the_alarm_rings() {
+    let mut world = World::under(Policy { keys_max: 1024, ..policy() });
+    for n in 0..6000 {
+        world.send(&Mail { judged: Some(Judgement::Spam), ..mail(&nth_bot(n), PEOPLE) });
+    }
+    assert_eq!(world.engine.running(), 1024, "blocks end with the room for them");
+    assert_eq!(world.engine.keys(), 1024);
+    assert!(world.alarms.contains(&Alarm::TableFull));
+    let units: u64 = world.engine.rollup().map(|(_, trace)| trace.units.quarters() / 4).sum();
+    assert_eq!(units, 6000 - 1024);
+}
+
+#[test]
+fn what_a_flood_pushed_out_leaves_its_units_by_network() {
+    let mut world = small();
+    // Two spams each from a thousand well-run hosts: no block, but units that wait.
+    for n in 0..1000 {
+        world.spam(&nth_server(n), 2);
+    }
+    flood(&mut world, 100_000, 20_000);
+    let of_the_thousand: Vec<_> = world
+        .engine
+        .rollup()
+        .filter(|(network, _)| network.covers(nth_server(0).key()) || network.covers(nth_server(999).key()))
+        .collect();
+    assert_eq!(of_the_thousand.len(), 2);
+    assert_eq!(of_the_thousand[0].1.units, Units::whole(512), "256 hosts of this /24");
+    assert_eq!(of_the_thousand[0].1.keys, 256);
+    assert!(world.engine.rollup().all(|(network, _)| network.bits() == 24));
+}
+
+#[test]
+fn networks_of_a_flood_of_ipv6_clients_are_48_bits_wide() {
+    let mut world = World::under(Policy { keys_max: 1, ..policy() });
+    for n in 0..3000 {
+        let host = bot(&format!("2001:db8:{:x}:{n:x}::1", n % 3));
+        world.send(&mail(&host, PEOPLE));
+    }
+    let traces: Vec<_> = world.engine.rollup().collect();
+    assert_eq!(traces.len(), 3);
+    assert!(traces.iter().all(|(network, _)| network.bits() == 48));
+}
+
+#[test]
+fn adv_11_a_hundred_thousand_strangers_leave_the_bounds_standing() {
+    // One per cent of the long proof: ten million in ten minutes.
+    let mut world = World::under(Policy { keys_max: 5000, ..policy() });
+    for round in 0..20 {
+        flood(&mut world, round * 5000, 5000);
+        world.frames.clear();
+    }
+    assert!(world.engine.keys() <= 5000);
+    let traces: Vec<_> = world.engine.rollup().collect();
+    assert!(traces.len() <= engine::rollup::NETWORKS_MAX);
+    let gone: u64 = traces.iter().map(|(_, trace)| trace.keys).sum();
+    assert_eq!(gone, world.engine.counters().evicted);
+}
+
+#[test]
+fn sessions_are_bounded_and_the_oldest_gives_way() {
+    let (mut world, host) = (World::new(), bot("192.0.2.25"));
+    world.frame(vec![world.observed(1, mail(&host, PEOPLE).attempt(Answered::Passed))]);
+    flood(&mut world, 0, 270_000);
+    assert_eq!(world.engine.sessions(), 262_144);
+    world.frame(vec![world.observed(1, verdict(Judgement::Spam, None))]);
+    assert_eq!(world.engine.counters().unmatched_verdicts, 1);
+}
+
+#[test]
+fn refused_attempts_push_no_session_out() {
+    let (mut world, host, spammer) = (World::new(), bot("192.0.2.25"), bot("192.0.2.26"));
+    world.frame(vec![world.observed(1, mail(&host, PEOPLE).attempt(Answered::Passed))]);
+    world.spam(&spammer, 1);
+    for to in 0..3000 {
+        world.send(&mail(&spammer, PEOPLE + to));
+    }
+    assert_eq!(world.engine.sessions(), 2);
+}

@@ -1,0 +1,167 @@
+//! Learning and enforcing, rules in shadow beside rules in force.
+
+use model::policy::{RuleMode, TrapKind};
+use model::{Answered, Body, Judgement, Mode, Offence, Order, PersonHash, Policy, Secs, Sensor, Units};
+
+use crate::world::{Mail, PEOPLE, World, bot, mail, policy, server, verdict};
+
+const ADDR: &str = "192.0.2.25";
+
+fn learning() -> World {
+    World::under(Policy { learn_first: true, ..policy() })
+}
+
+#[test]
+fn a_site_learns_first_and_refuses_nothing() {
+    let (mut world, host) = (learning(), bot(ADDR));
+    assert_eq!(world.engine.mode(), Mode::Shadow);
+    assert_eq!(world.spam(&host, 20), 20);
+    assert!(world.cases.values().all(|filed| filed.case.mode == Mode::Shadow));
+    assert_eq!(world.cases.len(), 1);
+}
+
+#[test]
+fn a_shadow_case_runs_as_if_it_were_enforced() {
+    // The same stream, enforced and in shadow: the same beginnings, lengths and ends.
+    let run = |mut world: World| {
+        for hour in 0..40 {
+            for to in 0..8 {
+                let judged = Some(Judgement::Spam);
+                world.send(&Mail { judged, ..mail(&bot(ADDR), PEOPLE + hour * 5 + to) });
+            }
+            world.wait(Secs::HOUR);
+        }
+        let opened = |f: &crate::world::Filed| f.case.opened.as_ref().map(|o| (o.from, o.repeats));
+        world.cases.values().map(|f| (opened(f), f.case.until(), f.units())).collect::<Vec<_>>()
+    };
+    let enforced = run(World::new());
+    assert_eq!(run(learning()), enforced);
+    assert!(enforced.len() >= 4, "{}", enforced.len());
+}
+
+#[test]
+fn enforcing_starts_with_no_case_in_force() {
+    let mut world = learning();
+    for n in 1..=3 {
+        assert_eq!(world.spam(&bot(&format!("192.0.2.{n}")), 1), 1);
+    }
+    assert_eq!(world.engine.running(), 3);
+    let closed = world.order(Order::SetMode(Mode::Live)).unwrap();
+    assert_eq!((closed.len(), world.engine.running()), (3, 0));
+    assert_eq!(world.engine.mode(), Mode::Live);
+    assert_eq!(world.count(|e| e.body == Body::ModeChanged(Mode::Live)), 1);
+    assert_eq!(world.order(Order::SetMode(Mode::Live)), Ok(vec![]), "a second time changes nothing");
+    assert_eq!(world.count(|e| matches!(e.body, Body::ModeChanged(_))), 1);
+}
+
+#[test]
+fn shadow_blocks_make_no_sentence_longer_that_is_enforced() {
+    let (mut world, host) = (learning(), bot(ADDR));
+    for _ in 0..3 {
+        world.spam(&host, 1);
+        world.wait(Secs::DAY);
+    }
+    world.order(Order::SetMode(Mode::Live)).unwrap();
+    world.wait(Secs(1));
+    world.spam(&host, 1);
+    let filed = &world.cases[&world.newest(&host)];
+    assert_eq!((filed.case.mode, filed.lasts(), filed.units()), (Mode::Live, Secs(7200), Units::whole(1)));
+}
+
+#[test]
+fn going_back_to_learning_lets_everybody_go_without_probation() {
+    let (mut world, host) = (World::new(), server(ADDR));
+    world.spam(&host, 10);
+    world.order(Order::SetMode(Mode::Shadow)).unwrap();
+    assert!(!world.is_blocked(&host));
+    world.order(Order::SetMode(Mode::Live)).unwrap();
+    world.wait(Secs(2 * 86_400));
+    assert_eq!(world.spam(&host, 40), 10);
+}
+
+#[test]
+fn what_was_learnt_of_good_mail_holds_when_enforcing_begins() {
+    let (mut world, host) = (learning(), bot(ADDR));
+    world.ham(&host, 1);
+    world.order(Order::SetMode(Mode::Live)).unwrap();
+    assert_eq!(world.spam(&host, 3), 3);
+}
+
+#[test]
+fn mail_that_a_shadow_case_would_have_refused_still_earns_credit() {
+    let (mut world, host) = (learning(), bot(ADDR));
+    world.spam(&host, 1);
+    world.ham(&host, 2);
+    world.wait(Secs::DAY);
+    world.spam(&host, 2);
+    assert_eq!(world.cases.len(), 1, "two good messages shield from the next first hit");
+}
+
+/// OFF-2 in shadow, all else in force; three traps.
+fn mixed() -> World {
+    let traps = (1..=3).map(|n| (PersonHash(n), TrapKind::Pristine)).collect();
+    World::under(Policy { traps, modes: vec![(Offence::Trap, RuleMode::Shadow)], ..policy() })
+}
+
+#[test]
+fn a_rule_in_shadow_refuses_nothing_and_hides_nothing_from_the_others() {
+    let (mut world, host) = (mixed(), server(ADDR));
+    assert!((1..=3).all(|to| world.send(&mail(&host, to))));
+    assert_eq!(world.case(&host).case.mode, Mode::Shadow);
+    // What follows would be refused, were the trap rule in force; the volume rule must see it.
+    assert_eq!(world.spam(&host, 100), 10);
+    assert!(world.is_blocked(&host));
+    assert_eq!(world.cases_of(&host).len(), 2);
+}
+
+#[test]
+fn a_shadow_case_takes_no_units_that_it_would_not_have_seen() {
+    let (mut world, host) = (mixed(), server(ADDR));
+    assert!((1..=3).all(|to| world.send(&mail(&host, to))));
+    let before = world.case(&host).case.until();
+    world.spam(&host, 9);
+    world.wait(Secs(61));
+    assert_eq!(world.case(&host).case.until(), before, "attempts do not count, for there was no verdict");
+    assert_eq!(world.case(&host).units(), Units::whole(15));
+}
+
+#[test]
+fn a_live_sentence_and_a_shadow_one_count_their_own_repeats() {
+    let (mut world, host) = (mixed(), server(ADDR));
+    for _ in 0..3 {
+        assert!((1..=3).all(|to| world.send(&mail(&host, to))));
+        world.wait(Secs::DAY.times(8));
+    }
+    let shadow: Vec<u32> =
+        world.cases.values().map(|filed| filed.case.opened.as_ref().unwrap().repeats).collect();
+    assert_eq!(shadow, [0, 1, 2]);
+    world.spam(&host, 10);
+    assert_eq!(world.cases[&world.newest(&host)].case.opened.as_ref().unwrap().repeats, 0);
+}
+
+#[test]
+fn each_shadow_case_sentences_a_unit_once() {
+    let (mut world, host) = (mixed(), server(ADDR));
+    assert!((1..=3).all(|to| world.send(&mail(&host, to))));
+    world.wait(Secs::HOUR.times(3));
+    assert!(world.send(&mail(&host, 1)), "the traps are still known, so one hit is enough");
+    let units: Vec<Units> = world.cases.values().map(crate::world::Filed::units).collect();
+    assert_eq!(units, [Units::whole(15), Units::whole(5)]);
+}
+
+#[test]
+fn a_policy_that_turns_a_rule_on_acts_from_the_next_input_on() {
+    let off = Policy { modes: vec![(Offence::SpamVolume, RuleMode::Off)], ..policy() };
+    let (mut world, host) = (World::under(off), bot(ADDR));
+    let spam = |world: &World, tag| {
+        let attempt = mail(&host, PEOPLE + tag).attempt(Answered::Passed);
+        [world.observed_by(Sensor::Policy, tag, attempt), world.observed(tag, verdict(Judgement::Spam, None))]
+    };
+    let [before, after] = [1, 2].map(|tag| spam(&world, tag));
+    let turn_on = engine::policy_input(&policy());
+    world.frame(before.into_iter().chain([turn_on]).chain(after).collect());
+    let kinds: Vec<bool> = world.events.iter().map(|e| matches!(e.body, Body::PolicyAdopted(_))).collect();
+    assert_eq!(kinds, [true, false]);
+    assert_eq!(world.case(&host).units(), Units::whole(1));
+    assert_eq!(world.engine.policy(), &policy());
+}
