@@ -187,6 +187,60 @@ fn a_taken_port_is_named_with_the_way_out() {
     site.port = 0;
 }
 
+/// Seconds, client and whether it is spam, of a morning with two spammers, a good server
+/// that errs once, and a stranger.
+fn morning() -> Vec<(u64, &'static str, bool)> {
+    let mut sessions = Vec::new();
+    for step in 0..12u64 {
+        sessions.push((step * 600, "203.0.113.1", true));
+        sessions.push((step * 600 + 60, "198.51.100.2", step == 7));
+        if step.is_multiple_of(3) {
+            sessions.push((step * 600 + 120, "203.0.113.3", true));
+        }
+    }
+    sessions.push((9 * 3600, "203.0.113.1", true));
+    sessions.push((9 * 3600 + 5, "203.0.113.1", true));
+    sessions.push((9 * 3600 + 10, "198.51.100.4", false));
+    sessions
+}
+
+#[test]
+fn a_live_daemon_decides_as_a_replay_of_the_same_sessions() {
+    let mut site = Site::new("same");
+    site.start_with(&["--test-clock"]);
+    let (mut live, mut stream, mut before) = (Vec::new(), TcpStream::connect(site.addr()).unwrap(), 0);
+    let mut recorded = String::new();
+    for (number, (at, client, spam)) in (1..).zip(morning()) {
+        assert!(site.run(&["clock", &format!("{} s", at - before)]).0);
+        before = at;
+        let reply = ask(&mut stream, "RCPT", client, number, "").unwrap();
+        live.push(if reply.starts_with("action=DUNNO") { "accept" } else { "reject" });
+        let word = if spam { "spam" } else { "ham" };
+        if live.last() == Some(&"accept") {
+            ask(&mut stream, "END-OF-MESSAGE", client, number, &format!("Q{number}")).unwrap();
+            std::thread::sleep(Duration::from_millis(40));
+            observe(&site, &format!("{{\"queue_id\":\"Q{number}\",\"verdict\":\"{word}\"}}\n"));
+            std::thread::sleep(Duration::from_millis(120));
+        }
+        recorded.push_str(&format!(
+            "{{\"ts\":{},\"id\":\"{number}\",\"client_ip\":\"{client}\",\"client_name\":null,\"helo\":\"pc\",\"mail_from\":\"s{number}@sender.example\",\"rcpt\":\"r@inbox.example\",\"label\":\"{word}\"}}\n",
+            1_700_000_000 + at
+        ));
+    }
+    let (file, decisions) = (site.dir.0.join("morning.jsonl"), site.dir.0.join("decisions"));
+    std::fs::write(&file, recorded).unwrap();
+    let (good, told) =
+        site.run(&["replay", file.to_str().unwrap(), "--decisions", decisions.to_str().unwrap(), "--json"]);
+    assert!(good, "{told}");
+    let decided = std::fs::read_to_string(decisions).unwrap();
+    let replayed: Vec<_> =
+        decided.lines().map(|l| if l.contains("\"reject\"") { "reject" } else { "accept" }).collect();
+    assert_eq!(live, replayed);
+    assert!(live.contains(&"reject") && live.ends_with(&["accept", "reject", "accept"]), "{live:?}");
+    let cases = site.run(&["list", "--all", "--json"]).1.matches("\"case\"").count();
+    assert!(told.contains(&format!("\"blocks\":{cases},")), "{cases}: {told}");
+}
+
 /// How many blocks; 100 000 in `prove`.
 fn blocks() -> usize {
     std::env::var("MAILWARD_PROVE_BLOCKS").ok().and_then(|n| n.parse().ok()).unwrap_or(400)

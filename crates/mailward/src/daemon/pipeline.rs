@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use edge::{Clock, Published};
 use engine::{Engine, Step};
 use ledger::journal::{Frame as Stored, Writer};
@@ -28,13 +28,14 @@ use super::threads::Threads;
 
 /// An epoch ends after this time …
 const EPOCH: Duration = Duration::from_millis(1);
-/// … or when it has so many inputs.
-const EPOCH_INPUTS: usize = 1024;
+/// … or when it has so many inputs. A quarter of a millisecond of work for each thread:
+/// between two frames it gives the core to those who answer.
+const EPOCH_INPUTS: usize = 256;
 /// On an idle machine the queue is looked at less often, down to this.
 const IDLE_MAX: Duration = Duration::from_millis(16);
 /// Time goes on at least this often.
 const TICK: Duration = Duration::from_secs(1);
-/// Frames between two threads: with 1024 inputs each, more than the intake holds.
+/// Frames between two threads: with 256 inputs each, as much as half the intake holds.
 const FRAMES: usize = 128;
 /// Steps that are made durable together.
 const GROUP: usize = 256;
@@ -45,6 +46,8 @@ const CHECKPOINT: Duration = Duration::from_secs(60);
 const CHECKPOINT_FRAMES: u64 = 50_000;
 /// Between two attempts to write to a store that refused.
 const RETRY: Duration = Duration::from_secs(1);
+/// The niceness of threads that decide. Answering threads have 0.
+const GIVES_WAY: i32 = 10;
 /// Between two sweeps of expired evidence and index entries.
 const SWEEP: Duration = Duration::from_secs(60);
 
@@ -99,8 +102,14 @@ pub(crate) fn start(common: &Arc<Common>, work: Work) -> std::io::Result<Vec<Joi
     ])
 }
 
+/// Starts a thread that gives way to those who answer: on a busy core an answer would
+/// otherwise wait for the end of our time slice.
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
-    thread::Builder::new().name(name.to_owned()).spawn(work)
+    thread::Builder::new().name(name.to_owned()).spawn(|| {
+        // Where it is not allowed, things are as they were.
+        let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), GIVES_WAY);
+        work();
+    })
 }
 
 /// The journal thread: inputs become frames.
@@ -129,14 +138,22 @@ impl Framer {
         }
     }
 
-    /// Collects one epoch: what came since the last look, at most 1024 inputs.
+    /// Collects one epoch: what came since the last look, at most 256 inputs.
     ///
     /// Looks once a millisecond instead of waiting in the queue: a reader that sleeps there
     /// would have to be woken by those who answer, at their cost.
     fn gather(&self, inputs: &mut Vec<Input>, idle: &mut Duration) {
-        thread::sleep(*idle);
+        if idle.is_zero() {
+            thread::yield_now()
+        } else {
+            thread::sleep(*idle)
+        }
         inputs.extend(self.inputs.try_iter().take(EPOCH_INPUTS - inputs.len().min(EPOCH_INPUTS)));
-        *idle = if inputs.is_empty() { (*idle * 2).min(IDLE_MAX) } else { EPOCH };
+        *idle = match inputs.len() {
+            0 => (*idle * 2).clamp(EPOCH, IDLE_MAX),
+            EPOCH_INPUTS.. => Duration::ZERO,
+            _ => EPOCH,
+        };
     }
 
     fn tick(&self) -> Input {
@@ -193,6 +210,7 @@ fn decide(mut engine: Engine, frames: &Receiver<(u64, Frame)>, out: &Sender<Deci
         if out.send(Decided::Step(step)).is_err() {
             return;
         }
+        thread::yield_now();
         let due = saved.is_none_or(|s| position - s >= CHECKPOINT_FRAMES) || saved_at.elapsed() >= CHECKPOINT;
         if due {
             (saved_at, saved) = (Instant::now(), Some(position));
@@ -228,7 +246,8 @@ fn make_durable(
             next = if full { None } else { decided.try_recv().ok() };
         }
         let Some(durable) = persist(&mut ledger, journal, steps, common) else { return };
-        if out.send(durable).is_err() {
+        let news = !durable.events.is_empty() || !durable.receipts.is_empty();
+        if news && out.send(durable).is_err() {
             return;
         }
         if let Some((position, bytes)) = checkpoint {
@@ -304,20 +323,27 @@ fn save(journal: &Mutex<Writer>, position: u64, bytes: &[u8], common: &Common) {
 /// The projector thread: durable events become views.
 fn project(mut projector: Projector, durable: &Receiver<Durable>, common: &Common) {
     let mut swept = Instant::now();
-    while let Ok(first) = durable.recv() {
-        let mut receipts = Vec::new();
+    loop {
+        let (mut receipts, mut news) = (Vec::new(), false);
         let end = Instant::now() + PUBLISH;
-        let mut next = Some(first);
+        let mut next = match durable.recv_timeout(SWEEP) {
+            Ok(first) => Some(first),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
         while let Some(one) = next {
+            news = true;
             apply(&mut projector, &one.events);
             receipts.extend(one.receipts);
             next = if Instant::now() < end { durable.try_recv().ok() } else { None };
         }
         if swept.elapsed() >= SWEEP {
-            swept = Instant::now();
+            (swept, news) = (Instant::now(), true);
             projector.sweep(common.clock.now());
         }
-        common.published.publish(projector.view());
+        if news {
+            common.published.publish(projector.view());
+        }
         common.desk.deliver(receipts);
     }
 }
