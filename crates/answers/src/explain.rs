@@ -61,7 +61,7 @@ fn head(view: &View, key: &Key, case: &CaseView, until: Millis, now: Millis) -> 
 }
 
 fn why(opened: &Opened, reason: &Reason) -> String {
-    let facts = opened.facts.iter().map(|(m, n)| format!("{} {}", m.label(), fact_value(*m, *n)));
+    let facts = opened.facts.iter().map(|(m, n)| format!("{}: {}", m.label(), fact_value(*m, *n)));
     let facts = facts.collect::<Vec<_>>().join(", ");
     let colon = if facts.is_empty() { "" } else { ": " };
     format!("{}{colon}{facts} (rule {}, {})", reason.because, reason.id, reason.offence.id())
@@ -146,7 +146,7 @@ mod tests {
         assert_eq!(got.lines().collect::<Vec<_>>(), expect);
     }
 
-    const WHY: &str = "  why      we received spam from it: unwanted messages in one hour 34, limit for one hour 10 \
+    const WHY: &str = "  why      we received spam from it: unwanted messages in one hour: 34, limit for one hour: 10 \
                        (rule spam-volume, OFF-1)";
 
     fn page(id: &str) -> String {
@@ -220,7 +220,7 @@ mod tests {
         let block = Block::of("192.0.2.25").sentenced(&[(Offence::Trap, 5)], 0);
         let block = block.with(|o| o.facts = vec![(model::finding::Measure::DistinctTraps, 1)]);
         let got = explain(&testing::view(&[block]), &"192.0.2.25".parse().unwrap(), NOW);
-        assert!(got.contains("different trap addresses written to 1"), "{got}");
+        assert!(got.contains("different trap addresses written to: 1"), "{got}");
         assert!(got.contains("5 units × 6 min = 30 min, raised to the minimum of 2 h."), "{got}");
     }
 }

@@ -50,7 +50,9 @@ impl std::error::Error for CommandError {}
 
 impl Council {
     pub(crate) fn command(&mut self, command: &Command, books: &mut Books<'_>) {
+        self.note = command.note.as_ref().map(|note| **note);
         let result = self.carry_out(command, books);
+        self.note = None;
         self.receipt(command.id, result.map(|cases| Receipt { cases }));
     }
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use minicbor::{Decode, Encode};
 use model::case::{Opened, total};
-use model::event::{Cause, RuleStamp, cbor, commit};
+use model::event::{Cause, Commitment, RuleStamp, cbor, commit};
 use model::{
     Actor, BlockKind, Body, CaseId, Evidence, Finding, Frame, Key, Millis, Mode, Offence, Policy, Prefix,
     Protected, Reason, Secs, Severity, Tariff, Units, evidence, reasons,
@@ -53,6 +53,9 @@ pub(crate) struct Council {
     /// The step in work; never stored.
     #[cbor(skip)]
     step: Step,
+    /// Commitment to the text of the command in work: every event of it carries it.
+    #[cbor(skip)]
+    pub(crate) note: Option<Commitment>,
 }
 
 /// What can not be blocked: the lists of configuration and commands.
@@ -110,6 +113,7 @@ impl Council {
             bell: Bell::default(),
             policy: stamp(policy),
             step: Step::default(),
+            note: None,
         }
     }
 
@@ -266,7 +270,8 @@ impl Council {
         key: Option<Key>,
         body: Body,
     ) {
-        let draft = Draft { cause, actor, rule: None, mode, case, key, evidence: Vec::new(), body };
+        let evidence = self.note.into_iter().collect();
+        let draft = Draft { cause, actor, rule: None, mode, case, key, evidence, body };
         self.step.events.push(self.writer.write(draft));
     }
 

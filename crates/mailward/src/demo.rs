@@ -3,7 +3,7 @@
 //!
 //! The stream (examples/demo) holds time, address, HELO and label of real sessions. Each is
 //! asked through the policy socket as Postfix would; its label arrives as a filter's verdict.
-//! Gaps longer than two minutes are cut short, so that the last blocks are still in force
+//! Gaps longer than twenty seconds are cut short, so that the last blocks are still in force
 //! when the feeding ends; from then on time goes on as on your wall.
 
 use std::io::{Read, Write};
@@ -28,7 +28,7 @@ use crate::replay::line::Line;
 /// The recorded stream, in the program so that it works wherever that is installed.
 const STREAM: &[u8] = include_bytes!("../../../examples/demo/spamassassin.jsonl.zst");
 /// Longer gaps are cut to this.
-const GAP_MAX: Secs = Secs(120);
+const GAP_MAX: Secs = Secs(20);
 /// A verdict comes so many sessions after its message, as from a real filter.
 const VERDICT_LAG: usize = 8;
 

@@ -31,7 +31,8 @@ struct Line {
 pub(crate) struct Told {
     pub(crate) taken: u64,
     pub(crate) dropped: u64,
-    pub(crate) broken: Vec<String>,
+    /// Line numbers from 1 with what was expected.
+    pub(crate) broken: Vec<(u64, String)>,
 }
 
 /// Takes a batch of lines.
@@ -41,7 +42,7 @@ pub(crate) fn take(daemon: &Shared, body: &str) -> Told {
         match read(daemon, line).map(|seen| daemon.queue.offer(seen)) {
             Ok(Ok(())) => told.taken += 1,
             Ok(Err(_)) => told.dropped += 1,
-            Err(what) if told.broken.len() < TOLD_MAX => told.broken.push(format!("line {number}: {what}")),
+            Err(what) if told.broken.len() < TOLD_MAX => told.broken.push((number, what)),
             Err(_) => {}
         }
     }
@@ -50,7 +51,7 @@ pub(crate) fn take(daemon: &Shared, body: &str) -> Told {
 
 fn read(daemon: &Shared, line: &str) -> Result<Observation, String> {
     let line: Line = serde_json::from_str(line).map_err(|e| format!("expected a verdict, but {e}"))?;
-    let mx = line.mx.as_deref().map_or(daemon.mx.as_bytes(), str::as_bytes);
+    let mx = mx(daemon, line.mx.as_deref());
     if line.queue_id.is_empty() || line.queue_id.len() > WORD_LEN_MAX || mx.len() > WORD_LEN_MAX {
         return Err("expected a queue id and an MX name of at most 255 octets".to_owned());
     }
@@ -63,6 +64,14 @@ fn read(daemon: &Shared, line: &str) -> Result<Observation, String> {
     };
     let at = line.ts.map_or(daemon.clock.now(), seconds);
     Ok(Observation { at, sensor: Sensor::Filter, session: queue, fact: Fact::Verdict(verdict) })
+}
+
+/// The MX host whose queue id it is. Each of our own names means this host: its Postfix
+/// does not say by which of them it asks.
+fn mx<'a>(daemon: &'a Shared, named: Option<&'a str>) -> &'a [u8] {
+    let ours =
+        |name: &&str| daemon.names.iter().any(|own| own.as_bytes().eq_ignore_ascii_case(name.as_bytes()));
+    named.filter(|name| !ours(name)).map_or(daemon.mx.as_bytes(), str::as_bytes)
 }
 
 fn judgement(word: &str) -> Result<Judgement, String> {

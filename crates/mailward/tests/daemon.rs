@@ -73,6 +73,10 @@ fn what_an_operator_orders_is_seen_at_once() {
     let (good, told) = site.run(&["block", "203.0.113.9", "--for", "6 h", "--because", "they asked for it"]);
     assert!(good && told.contains("203.0.113.9 is blocked until"), "{told}");
     assert!(site.answer("203.0.113.9", 1).contains("decision of the operator"));
+    // The text itself stands beside the ledger; the event holds the commitment to it.
+    let dump = site.run(&["ledger", "dump"]).1;
+    let opened = dump.lines().find(|l| l.contains("CaseOpened")).unwrap();
+    assert!(opened.contains("\"commitments\":1") && !dump.contains("asked for it"), "{opened}");
     let (good, told) = site.run(&["block", "203.0.113.9", "--for", "6 h", "--because", "again"]);
     assert!(!good && told.contains("is blocked already by n1-"), "{told}");
     assert!(site.run(&["protect", "add", "203.0.113.0/24"]).1.contains("Lifted: n1-"));
@@ -120,6 +124,33 @@ fn a_full_disk_loses_nothing_acknowledged_and_mail_flows() {
     site.start();
     assert!(site.answer("203.0.113.7", 7).starts_with("action=550"));
     assert!(site.run(&["ledger", "verify", "--journal"]).0);
+}
+
+#[test]
+fn a_restored_site_goes_on_enforcing_in_a_new_life() {
+    let mut site = Site::new("restore");
+    site.start();
+    site.spam("203.0.113.7", 1);
+    let backup = site.dir.0.join("backup.db");
+    assert!(site.run(&["ledger", "backup", backup.to_str().unwrap()]).0);
+    site.kill();
+    std::fs::remove_dir_all(site.data()).unwrap();
+    assert!(site.run(&["ledger", "restore", backup.to_str().unwrap()]).0);
+    site.start();
+    assert!(site.run(&["list"]).1.contains("203.0.113.7"), "the block of the first life");
+    site.spam("198.51.100.7", 2);
+    assert!(site.run(&["list"]).1.contains("n1.2-"), "a case of the second life");
+    assert!(site.answer("198.51.100.7", 3).starts_with("action=550"), "enforcing as before");
+}
+
+#[test]
+fn a_hangup_is_no_end() {
+    let mut site = Site::new("hangup");
+    site.start();
+    site.signal("HUP");
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(site.answer("203.0.113.7", 1).starts_with("action=DUNNO"));
+    site.stop();
 }
 
 #[test]

@@ -103,6 +103,7 @@ fn line(arrival: u64, stored: &ledger::Sealed) -> serde_json::Value {
             "at": utc(event.at.wall),
             "case": event.case.map(|c| c.to_string()),
             "key": event.key.map(|k| k.to_string()),
+            "commitments": event.evidence.len(),
             "body": format!("{:?}", event.body),
         }),
         Err(error) => json!({"arrival": arrival, "id": id, "hash": hash, "error": error.to_string()}),

@@ -1,6 +1,6 @@
 //! Commands that ask the running daemon.
 
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -14,7 +14,7 @@ use crate::config;
 use crate::daemon::control::Wish;
 
 /// Lines of verdicts that are sent at once.
-const LINES_AT_ONCE: usize = 2000;
+const LINES_AT_ONCE: u64 = 2000;
 
 #[derive(Args)]
 pub(crate) struct EnforceArgs {
@@ -195,25 +195,49 @@ fn print_preview(preview: &Value, client: &Client) -> Result<(), Failed> {
 }
 
 pub(crate) fn observe(client: &Client, args: &ObserveArgs) -> Done {
-    let mut text = String::new();
     let named = |e: std::io::Error| Failed::Here(format!("{}: {e}", args.file.display()));
-    if args.file.as_os_str() == "-" {
-        std::io::stdin().read_to_string(&mut text).map_err(named)?;
+    let file: Box<dyn Read> = if args.file.as_os_str() == "-" {
+        Box::new(std::io::stdin())
     } else {
-        text = std::fs::read_to_string(&args.file).map_err(named)?;
-    }
-    let (mut taken, mut broken) = (0, 0);
-    let lines: Vec<&str> = text.lines().collect();
-    for part in lines.chunks(LINES_AT_ONCE) {
-        let told = client.post("/v1/observe", part.join("\n"))?;
-        taken += told["taken"].as_u64().unwrap_or(0);
-        for line in told["broken"].as_array().into_iter().flatten() {
-            broken += 1;
-            eprintln!("{}", line.as_str().unwrap_or(""));
+        Box::new(std::fs::File::open(&args.file).map_err(named)?)
+    };
+    let (mut reader, mut sent) = (BufReader::new(file), Sent::default());
+    let (mut batch, mut lines) = (String::new(), 0);
+    while reader.read_line(&mut batch).map_err(named)? > 0 {
+        lines += 1;
+        // What a filter writes now is judged now, not at the end of its day.
+        if lines >= LINES_AT_ONCE || reader.buffer().is_empty() {
+            sent.add(client, std::mem::take(&mut batch), std::mem::take(&mut lines))?;
         }
     }
-    crate::say!("{taken} verdicts taken, {broken} lines broken.");
-    Ok(ExitCode::from(u8::from(broken > 0)))
+    sent.add(client, batch, lines)?;
+    crate::say!("{} verdicts taken, {} lines broken.", sent.taken, sent.broken);
+    Ok(ExitCode::from(u8::from(sent.broken > 0)))
+}
+
+/// What became of the lines so far.
+#[derive(Default)]
+struct Sent {
+    before: u64,
+    taken: u64,
+    broken: u64,
+}
+
+impl Sent {
+    fn add(&mut self, client: &Client, batch: String, lines: u64) -> Result<(), Failed> {
+        if lines == 0 {
+            return Ok(());
+        }
+        let told = client.post("/v1/observe", batch)?;
+        self.taken += told["taken"].as_u64().unwrap_or(0);
+        for fault in told["broken"].as_array().into_iter().flatten() {
+            self.broken += 1;
+            let line = self.before + fault["line"].as_u64().unwrap_or(0);
+            eprintln!("line {line}: {}", fault["what"].as_str().unwrap_or(""));
+        }
+        self.before += lines;
+        Ok(())
+    }
 }
 
 pub(crate) fn check(client: &Client, args: &CheckArgs) -> Done {

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::{Done, Failed};
@@ -64,6 +64,8 @@ async fn serve(
     ready: impl FnOnce(&Daemon, &Web) -> Result<Next, String> + Send,
 ) -> Result<(), String> {
     let web = Web::bind(&daemon.shared)?;
+    // Before anybody is told that we are here: who is told may stop us at once.
+    let mut signals = Signals::new().map_err(|e| e.to_string())?;
     announce(daemon, &web);
     let (stop, stopped) = watch::channel(false);
     let next = tokio::task::block_in_place(|| ready(daemon, &web))?;
@@ -71,7 +73,7 @@ async fn serve(
     // Without a service manager there is nobody to tell.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     if next == Next::Run {
-        ended().await?;
+        signals.ended().await;
     }
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     stop.send_replace(true);
@@ -92,14 +94,34 @@ fn announce(daemon: &Daemon, web: &Web) {
     }
 }
 
-async fn ended() -> Result<(), String> {
-    let mut term = signal(SignalKind::terminate()).map_err(|e| e.to_string())?;
-    let mut int = signal(SignalKind::interrupt()).map_err(|e| e.to_string())?;
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = int.recv() => {}
+/// The signals that a service manager or a person sends.
+struct Signals {
+    term: Signal,
+    int: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Signals> {
+        Ok(Signals {
+            term: signal(SignalKind::terminate())?,
+            int: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
     }
-    Ok(())
+
+    /// Waits until the daemon shall end.
+    async fn ended(&mut self) {
+        loop {
+            tokio::select! {
+                _ = self.term.recv() => return,
+                _ = self.int.recv() => return,
+                _ = self.hangup.recv() => {
+                    tracing::warn!("hangup ignored: restart to read the configuration again");
+                }
+            }
+        }
+    }
 }
 
 /// Logs to standard error, where service managers read.

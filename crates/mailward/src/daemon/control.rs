@@ -147,7 +147,9 @@ fn mode_word(mode: Mode) -> &'static str {
 
 async fn observe(State(daemon): State<Arc<Shared>>, body: String) -> Json<Value> {
     let told = observe::take(&daemon, &body);
-    Json(json!({"taken": told.taken, "broken": told.broken, "dropped": told.dropped}))
+    let broken: Vec<Value> =
+        told.broken.iter().map(|(line, what)| json!({"line": line, "what": what})).collect();
+    Json(json!({"taken": told.taken, "broken": broken, "dropped": told.dropped}))
 }
 
 async fn status(State(daemon): State<Arc<Shared>>) -> Json<Value> {

@@ -66,6 +66,8 @@ pub(crate) struct Shared {
     pub(crate) queue: Arc<Queue>,
     pub(crate) persons: Persons,
     pub(crate) mx: Name,
+    /// All our names.
+    pub(crate) names: Vec<Name>,
     pub(crate) ledger_path: PathBuf,
     stop: Arc<AtomicBool>,
     policy: Mutex<Option<policy_server::Running>>,
@@ -181,9 +183,12 @@ fn first_inputs(config: &Config, keys: &SiteFile, recovered: &Recovered, clock: 
     if new {
         first.push(engine::policy_input(&policy));
     }
-    let begins_enforcing = !policy.learn_first && recovered.last_stamp.is_none();
-    if begins_enforcing && recovered.projector.current().mode == model::Mode::Shadow {
-        let order = model::Order::SetMode(model::Mode::Live);
+    // The ledger knows the mode that was last ordered; the engine of a new life does not.
+    let view = recovered.projector.current().mode;
+    let begins = !policy.learn_first && recovered.projector.current().arrival == 0;
+    let wanted = if begins { model::Mode::Live } else { view };
+    if recovered.engine.mode() != wanted {
+        let order = model::Order::SetMode(wanted);
         let (id, at, actor) = (clock.now().0, clock.now(), model::Actor::Operator);
         first.push(Input::Command(model::Command { id, at, actor, note: None, order }));
     }
@@ -199,7 +204,8 @@ fn share(
     recovered: &mut Recovered,
 ) -> Shared {
     bench::fill(&mut recovered.projector, clock.now());
-    let mx = policy(&config, keys).our_names.first().cloned().unwrap_or_else(|| Name::new(b"localhost"));
+    let names = policy(&config, keys).our_names;
+    let mx = names.first().cloned().unwrap_or_else(|| Name::new(b"localhost"));
     Shared {
         published: Arc::new(Published::new(recovered.projector.view())),
         desk: Arc::new(Desk::new(inputs.clone(), clock.clone())),
@@ -209,6 +215,7 @@ fn share(
         stop: Arc::new(AtomicBool::new(false)),
         policy: Mutex::new(None),
         mx,
+        names,
         clock,
         config,
         inputs,

@@ -144,9 +144,9 @@ impl Framer {
     /// would have to be woken by those who answer, at their cost.
     fn gather(&self, inputs: &mut Vec<Input>, idle: &mut Duration) {
         if idle.is_zero() {
-            thread::yield_now()
+            thread::yield_now();
         } else {
-            thread::sleep(*idle)
+            thread::sleep(*idle);
         }
         inputs.extend(self.inputs.try_iter().take(EPOCH_INPUTS - inputs.len().min(EPOCH_INPUTS)));
         *idle = match inputs.len() {

@@ -102,6 +102,12 @@ impl Site {
         assert!(kill.success() && child.wait().unwrap().success());
     }
 
+    /// Sends a signal by name.
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.daemon.as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
+    }
+
     /// One spam of a client, judged: enough to block it if it looks like an end user's.
     pub(crate) fn spam(&self, client: &str, number: usize) {
         let mut stream = TcpStream::connect(self.addr()).unwrap();
