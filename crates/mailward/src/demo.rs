@@ -27,6 +27,8 @@ use crate::replay::line::Line;
 
 /// The recorded stream, in the program so that it works wherever that is installed.
 const STREAM: &[u8] = include_bytes!("../../../examples/demo/spamassassin.jsonl.zst");
+/// Only a folder with this file in it is wiped.
+const MARKER: &str = ".mailward-demo";
 /// Longer gaps are cut to this.
 const GAP_MAX: Secs = Secs(20);
 /// A verdict comes so many sessions after its message, as from a real filter.
@@ -53,6 +55,10 @@ pub(crate) fn main(args: &DemoArgs) -> Done {
         return Err(Failed::Usage("the demo listens on loopback only, such as 127.0.0.1:12340".to_owned()));
     }
     serve::log_to_stderr("warn");
+    for addr in [args.policy, args.portal] {
+        // A running demo would lose its folder before its port is found to be taken.
+        drop(edge::listen::tcp(addr).map_err(|e| e.to_string())?);
+    }
     let dir = fresh_dir(&args.dir)?;
     let config = Config::from_str("demo", &settings(args, &dir)).map_err(|e| Failed::Usage(e.to_string()))?;
     write(&dir.join("mailward.toml"), settings(args, &dir).as_bytes())?;
@@ -97,7 +103,7 @@ fn present(
 fn fresh_dir(dir: &Path) -> Result<PathBuf, String> {
     let named = |e: std::io::Error| format!("{}: {e}", dir.display());
     if dir.exists() {
-        let ours = dir.join("mailward.toml").exists() || dir.read_dir().map_err(named)?.next().is_none();
+        let ours = dir.join(MARKER).exists() || dir.read_dir().map_err(named)?.next().is_none();
         if !ours {
             return Err(format!(
                 "{}: expected a former demo or nothing; choose another --dir",
@@ -107,6 +113,8 @@ fn fresh_dir(dir: &Path) -> Result<PathBuf, String> {
         std::fs::remove_dir_all(dir).map_err(named)?;
     }
     std::fs::create_dir_all(dir).map_err(named)?;
+    std::fs::write(dir.join(MARKER), "Made by `mailward demo`, and wiped by the next one.\n")
+        .map_err(named)?;
     dir.canonicalize().map_err(named)
 }
 

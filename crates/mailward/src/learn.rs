@@ -14,6 +14,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use model::key::client_prefix;
+use model::standing::{CREDIT_PER_DAY_MAX, CREDIT_PER_RECIPIENT_MAX};
 use model::{Millis, Secs};
 use wire::maillog::{self, Event, Stamp};
 
@@ -54,7 +55,9 @@ pub(crate) fn main(client: &Client, args: &LearnArgs) -> Done {
     if !args.dry_run {
         credits.iter().try_for_each(|((addr, day), people)| credit(client, *addr, *day, people))?;
     }
-    crate::say!("{messages} delivered messages of the last 30 days from {servers} servers.");
+    crate::say!(
+        "{messages} good messages of the last 30 days from {servers} servers (at most 50 a day and server count)."
+    );
     Ok(ExitCode::SUCCESS)
 }
 
@@ -99,9 +102,17 @@ fn take(line: &maillog::Line<'_>, now: Millis, open: &mut HashMap<Vec<u8>, IpAdd
             let (Some(addr), Some(at)) = (open.get(line.queue_id), time(line.stamp, now)) else { return };
             if now.since(at) <= MEMORY && at <= now {
                 let people = credits.entry((*addr, at.day())).or_default();
-                people.push(String::from_utf8_lossy(recipient).into_owned());
+                add(people, String::from_utf8_lossy(recipient).into_owned());
             }
         }
+    }
+}
+
+/// Adds one message, under the caps of a day: 5 for one recipient, 50 in all (C.0).
+fn add(people: &mut Vec<String>, recipient: String) {
+    let same = people.iter().filter(|p| **p == recipient).count();
+    if people.len() < usize::from(CREDIT_PER_DAY_MAX) && same < usize::from(CREDIT_PER_RECIPIENT_MAX) {
+        people.push(recipient);
     }
 }
 

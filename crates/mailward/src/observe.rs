@@ -33,6 +33,8 @@ pub(crate) struct Told {
     pub(crate) dropped: u64,
     /// Line numbers from 1 with what was expected.
     pub(crate) broken: Vec<(u64, String)>,
+    /// Broken lines in all.
+    pub(crate) broken_count: u64,
 }
 
 /// Takes a batch of lines.
@@ -42,8 +44,12 @@ pub(crate) fn take(daemon: &Shared, body: &str) -> Told {
         match read(daemon, line).map(|seen| daemon.queue.offer(seen)) {
             Ok(Ok(())) => told.taken += 1,
             Ok(Err(_)) => told.dropped += 1,
-            Err(what) if told.broken.len() < TOLD_MAX => told.broken.push((number, what)),
-            Err(_) => {}
+            Err(what) => {
+                told.broken_count += 1;
+                if told.broken.len() < TOLD_MAX {
+                    told.broken.push((number, what));
+                }
+            }
         }
     }
     told

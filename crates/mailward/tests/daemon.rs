@@ -36,7 +36,7 @@ fn an_established_sender_before_a_kill_is_one_after() {
     let log = site.dir.0.join("mail.log");
     std::fs::write(&log, good_mail("198.51.100.9")).unwrap();
     let (good, told) = site.run(&["learn", log.to_str().unwrap()]);
-    assert!(good && told.contains("160 delivered messages"), "{told}");
+    assert!(good && told.contains("160 good messages"), "{told}");
     // Standing is told at most hourly, and its class looks at the connection, too.
     assert!(site.run(&["clock", "2 h"]).0);
     let mut stream = TcpStream::connect(site.addr()).unwrap();
@@ -79,6 +79,10 @@ fn what_an_operator_orders_is_seen_at_once() {
     assert!(opened.contains("\"commitments\":1") && !dump.contains("asked for it"), "{opened}");
     let (good, told) = site.run(&["block", "203.0.113.9", "--for", "6 h", "--because", "again"]);
     assert!(!good && told.contains("is blocked already by n1-"), "{told}");
+    assert!(site.run(&["block", "203.0.112.0/22", "--for", "6 h", "--because", "wide"]).0);
+    let (good, told) = site.run(&["unblock", "203.0.113.10", "--because", "asked"]);
+    assert!(!good && told.contains("still blocked, with 203.0.112.0/22 around it"), "{told}");
+    assert!(site.run(&["unblock", "203.0.112.0/22", "--because", "asked"]).0);
     assert!(site.run(&["protect", "add", "203.0.113.0/24"]).1.contains("Lifted: n1-"));
     assert!(site.answer("203.0.113.9", 2).starts_with("action=DUNNO"));
     let (good, told) = site.run(&["block", "203.0.113.9", "--for", "6 h", "--because", "once more"]);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use model::case::{Force, force};
 use model::event::{Commitment, RuleStamp, StandingChange};
-use model::{Actor, Body, Case, CaseId, Envelope, Hybrid, Key, Millis, Mode};
+use model::{Actor, Body, Case, CaseId, Class, Envelope, Hybrid, Key, Millis, Mode};
 use rpds::HashTrieMapSync;
 use siphasher::sip::SipHasher13;
 
@@ -157,7 +157,8 @@ fn insert_sorted(ids: &mut Vec<CaseId>, id: CaseId) {
 impl KeyView {
     fn join_standing(&mut self, at: Hybrid, change: StandingChange) {
         if at >= self.standing_at {
-            (self.standing_at, self.standing) = (at, Some(change));
+            let plain = change.class == Class::Unknown && !change.credit && change.pass_until.is_none();
+            (self.standing_at, self.standing) = (at, (!plain).then_some(change));
         }
     }
 }

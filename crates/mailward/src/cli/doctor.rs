@@ -94,8 +94,9 @@ fn store(config: &Config) -> Finding {
 
 fn daemon(config: &Config) -> Vec<Finding> {
     let client = Client::new(&config.listeners().control);
-    let Ok(status) = client.get("/v1/status") else {
-        return vec![look("daemon", "is not running (mailward serve); mail flows unjudged".to_owned())];
+    let status = match client.get("/v1/status") {
+        Ok(status) => status,
+        Err(error) => return vec![look("daemon", error)],
     };
     let mut findings =
         vec![good("daemon", format!("runs; mode {}, {} blocks in force", status["mode"], status["live"]))];

@@ -15,6 +15,8 @@ use crate::daemon::control::Wish;
 
 /// Lines of verdicts that are sent at once.
 const LINES_AT_ONCE: u64 = 2000;
+/// … and bytes, well below what the daemon takes.
+const BYTES_AT_ONCE: usize = 1 << 20;
 
 #[derive(Args)]
 pub(crate) struct EnforceArgs {
@@ -177,12 +179,16 @@ pub(crate) fn enforce(client: &Client, args: &EnforceArgs) -> Done {
     if !args.json {
         crate::say!("Enforcing from now on, with no block in force yet. Back: mailward learn");
     }
-    Ok(ExitCode::SUCCESS)
+    let missing = status["missing_for_refusals"].as_array().cloned().unwrap_or_default();
+    for line in &missing {
+        eprintln!("No refusal leaves this site until its configuration has: {}", line.as_str().unwrap_or(""));
+    }
+    Ok(ExitCode::from(u8::from(!missing.is_empty())))
 }
 
 fn print_preview(preview: &Value, client: &Client) -> Result<(), Failed> {
     let cases = preview["cases"].as_array().cloned().unwrap_or_default();
-    crate::say!("While learning, {} recipients would have been refused.", preview["would_refuse"]);
+    crate::say!("Since the daemon's start {} recipients would have been refused.", preview["would_refuse"]);
     crate::say!("{} servers would be blocked now.", cases.len());
     for case in &cases {
         let key = case["key"].as_str().unwrap_or("");
@@ -202,17 +208,24 @@ pub(crate) fn observe(client: &Client, args: &ObserveArgs) -> Done {
         Box::new(std::fs::File::open(&args.file).map_err(named)?)
     };
     let (mut reader, mut sent) = (BufReader::new(file), Sent::default());
-    let (mut batch, mut lines) = (String::new(), 0);
-    while reader.read_line(&mut batch).map_err(named)? > 0 {
+    let (mut batch, mut lines) = (Vec::new(), 0);
+    while reader.read_until(b'\n', &mut batch).map_err(named)? > 0 {
         lines += 1;
         // What a filter writes now is judged now, not at the end of its day.
-        if lines >= LINES_AT_ONCE || reader.buffer().is_empty() {
-            sent.add(client, std::mem::take(&mut batch), std::mem::take(&mut lines))?;
+        if lines >= LINES_AT_ONCE || batch.len() >= BYTES_AT_ONCE || reader.buffer().is_empty() {
+            sent.add(client, &batch, std::mem::take(&mut lines))?;
+            batch.clear();
         }
     }
-    sent.add(client, batch, lines)?;
+    sent.add(client, &batch, lines)?;
     crate::say!("{} verdicts taken, {} lines broken.", sent.taken, sent.broken);
-    Ok(ExitCode::from(u8::from(sent.broken > 0)))
+    if sent.dropped > 0 {
+        crate::say!(
+            "{} verdicts were dropped, for the daemon has no room: send them again, slower.",
+            sent.dropped
+        );
+    }
+    Ok(ExitCode::from(u8::from(sent.broken + sent.dropped > 0)))
 }
 
 /// What became of the lines so far.
@@ -221,17 +234,20 @@ struct Sent {
     before: u64,
     taken: u64,
     broken: u64,
+    dropped: u64,
 }
 
 impl Sent {
-    fn add(&mut self, client: &Client, batch: String, lines: u64) -> Result<(), Failed> {
+    fn add(&mut self, client: &Client, batch: &[u8], lines: u64) -> Result<(), Failed> {
         if lines == 0 {
             return Ok(());
         }
-        let told = client.post("/v1/observe", batch)?;
-        self.taken += told["taken"].as_u64().unwrap_or(0);
+        let told = client.post("/v1/observe", String::from_utf8_lossy(batch).into_owned())?;
+        let count = |name: &str| told[name].as_u64().unwrap_or(0);
+        self.taken += count("taken");
+        self.broken += count("broken_count");
+        self.dropped += count("dropped");
         for fault in told["broken"].as_array().into_iter().flatten() {
-            self.broken += 1;
             let line = self.before + fault["line"].as_u64().unwrap_or(0);
             eprintln!("line {line}: {}", fault["what"].as_str().unwrap_or(""));
         }
@@ -293,6 +309,10 @@ pub(crate) fn unblock(client: &Client, args: &UnblockArgs) -> Done {
         Wish::Unblock { target: args.target.clone(), error: args.error, because: args.because.clone() };
     let done = order(client, &wish)?;
     crate::say!("Lifted: {}.", names(&done["cases"]));
+    if let Some(key) = done["still"]["key"].as_str() {
+        crate::say!("It is still blocked, with {key} around it: mailward unblock {key} --because \"…\"");
+        return Ok(ExitCode::from(1));
+    }
     Ok(ExitCode::SUCCESS)
 }
 

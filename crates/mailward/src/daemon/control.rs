@@ -90,7 +90,8 @@ fn carry_out(daemon: &Shared, wish: &Wish) -> Result<Json<Value>, Fault> {
         .submit(Actor::Operator, order, because(wish))
         .map_err(|e| Fault(StatusCode::CONFLICT, e))?;
     let cases: Vec<Value> = receipt.cases.iter().map(|id| row_of(daemon, *id)).collect();
-    Ok(Json(json!({"cases": cases, "mode": mode_word(daemon.view().mode)})))
+    let still = still(daemon, wish).map(|case| row_of(daemon, case));
+    Ok(Json(json!({"cases": cases, "mode": mode_word(daemon.view().mode), "still": still})))
 }
 
 fn to_order(daemon: &Shared, wish: &Wish) -> Result<Order, Fault> {
@@ -115,6 +116,13 @@ fn to_order(daemon: &Shared, wish: &Wish) -> Result<Order, Fault> {
         }
         Wish::Advance { .. } => return Err(bad("expected an order for the engine")),
     })
+}
+
+/// What still holds against an address after its key was lifted: a network around it.
+fn still(daemon: &Shared, wish: &Wish) -> Option<CaseId> {
+    let Wish::Unblock { target, .. } = wish else { return None };
+    let addr = target.parse::<Key>().ok()?.prefix().filter(|p| p.is_host())?.addr();
+    Some(daemon.view().against(addr, Mode::Live, daemon.clock.now())?.force.case)
 }
 
 /// The text given with a wish.
@@ -149,7 +157,9 @@ async fn observe(State(daemon): State<Arc<Shared>>, body: String) -> Json<Value>
     let told = observe::take(&daemon, &body);
     let broken: Vec<Value> =
         told.broken.iter().map(|(line, what)| json!({"line": line, "what": what})).collect();
-    Json(json!({"taken": told.taken, "broken": broken, "dropped": told.dropped}))
+    Json(
+        json!({"taken": told.taken, "broken": broken, "broken_count": told.broken_count, "dropped": told.dropped}),
+    )
 }
 
 async fn status(State(daemon): State<Arc<Shared>>) -> Json<Value> {

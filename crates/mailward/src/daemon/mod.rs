@@ -92,10 +92,10 @@ impl Daemon {
         let first = first_inputs(&config, &keys, &recovered, &clock);
         let notes = std::mem::take(&mut recovered.notes);
         let shared = Arc::new(share(config, &store, &keys, clock, inputs, &mut recovered));
-        let begins = !first.is_empty();
+        let (begins, before) = (!first.is_empty(), shared.view().arrival);
         let threads = start_threads(&shared, store, options, recovered, queued, first)?;
         if begins {
-            shared.await_change()?;
+            shared.await_change(before)?;
         }
         let daemon = Daemon { shared, threads, notes };
         let running = daemon.serve_policy()?;
@@ -204,6 +204,7 @@ fn share(
     recovered: &mut Recovered,
 ) -> Shared {
     bench::fill(&mut recovered.projector, clock.now());
+    recovered.projector.sweep(clock.now());
     let names = policy(&config, keys).our_names;
     let mx = names.first().cloned().unwrap_or_else(|| Name::new(b"localhost"));
     Shared {
@@ -260,8 +261,7 @@ impl Shared {
     }
 
     /// Waits until what the start itself ordered can be seen: nobody is answered before.
-    fn await_change(&self) -> Result<(), String> {
-        let before = self.view().arrival;
+    fn await_change(&self, before: u64) -> Result<(), String> {
         for _ in 0..PATIENCE_STEPS {
             if self.view().arrival > before {
                 return Ok(());

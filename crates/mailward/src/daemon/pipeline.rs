@@ -46,6 +46,8 @@ const CHECKPOINT: Duration = Duration::from_secs(60);
 const CHECKPOINT_FRAMES: u64 = 50_000;
 /// Between two attempts to write to a store that refused.
 const RETRY: Duration = Duration::from_secs(1);
+/// Exit code of a fault of our own (sysexits.h).
+const SOFTWARE_FAULT: i32 = 70;
 /// The niceness of threads that decide. Answering threads have 0.
 const GIVES_WAY: i32 = 10;
 /// Between two sweeps of expired evidence and index entries.
@@ -95,21 +97,46 @@ pub(crate) fn start(common: &Arc<Common>, work: Work) -> std::io::Result<Vec<Joi
     let (common2, common3, common4) = (common.clone(), common.clone(), common.clone());
     let (engine, ledger, projector, first) = (work.engine, work.ledger, work.projector, work.first);
     Ok(vec![
-        spawn("journal", move || framer.run(first))?,
-        spawn("engine", move || decide(engine, &frames, &to_ledger, &common2))?,
-        spawn("ledger", move || make_durable(ledger, &journal, &decided, &to_projector, &common3))?,
-        spawn("projector", move || project(projector, &durable, &common4))?,
+        spawn("journal", &common.stop, move || framer.run(first))?,
+        spawn("engine", &common.stop, move || decide(engine, &frames, &to_ledger, &common2))?,
+        spawn("ledger", &common.stop, move || {
+            make_durable(ledger, &journal, &decided, &to_projector, &common3);
+        })?,
+        spawn("projector", &common.stop, move || project(projector, &durable, &common4))?,
     ])
 }
 
 /// Starts a thread that gives way to those who answer: on a busy core an answer would
 /// otherwise wait for the end of our time slice.
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
-    thread::Builder::new().name(name.to_owned()).spawn(|| {
+fn spawn(
+    name: &'static str,
+    stop: &Arc<AtomicBool>,
+    work: impl FnOnce() + Send + 'static,
+) -> std::io::Result<JoinHandle<()>> {
+    let watch = Watch { name, stop: stop.clone() };
+    thread::Builder::new().name(name.to_owned()).spawn(move || {
+        let _watch = watch;
         // Where it is not allowed, things are as they were.
         let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), GIVES_WAY);
         work();
     })
+}
+
+/// Ends the process when its thread ends before the daemon does: without it nothing new
+/// would be decided, and nobody would notice. Nothing is lost by it; the service manager
+/// starts again.
+struct Watch {
+    name: &'static str,
+    stop: Arc<AtomicBool>,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if !self.stop.load(Ordering::Acquire) {
+            tracing::error!(thread = self.name, "a thread ended; the daemon ends, too");
+            std::process::exit(SOFTWARE_FAULT);
+        }
+    }
 }
 
 /// The journal thread: inputs become frames.
@@ -308,7 +335,13 @@ fn retry<T>(common: &Common, what: &str, mut attempt: impl FnMut() -> Result<T, 
 }
 
 /// Writes a checkpoint whose events are durable, and lets old journal segments go.
+///
+/// Its frames become durable first: after a power cut the journal may not end before the
+/// checkpoint.
 fn save(journal: &Mutex<Writer>, position: u64, bytes: &[u8], common: &Common) {
+    if let Err(error) = journal.lock().unwrap_or_else(PoisonError::into_inner).sync() {
+        return tracing::error!(%error, "journal can not be made durable; no checkpoint is written");
+    }
     let kept = match checkpoint::write(&common.store.checkpoints(), position, bytes) {
         Ok(kept) => kept,
         Err(error) => return tracing::error!(%error, "checkpoint can not be written; the journal is kept"),

@@ -43,7 +43,7 @@ pub(crate) fn rerun(config: &Config, from: Option<&Path>, threads: usize) -> Res
     let reader = Reader::open(&journal, first).map_err(|e| e.to_string())?;
     let mut engine = match saved {
         Some((_, engine)) => engine,
-        None => fresh(config, &SiteFile::open(dir)?, ledger.life(), reader.header().seeds),
+        None => fresh(config, &SiteFile::read(dir)?, ledger.life(), reader.header().seeds),
     };
     let mut expected = Expected::after(&ledger, engine.head().0.seq);
     let mut rerun = Rerun { from: first, frames: 0, events: 0 };
@@ -52,7 +52,12 @@ pub(crate) fn rerun(config: &Config, from: Option<&Path>, threads: usize) -> Res
         let frame =
             Frame::from_bytes(&stored.inputs).map_err(|e| format!("frame {}: {e}", stored.position))?;
         for event in engine.step(stored.position, &frame, &Threads(threads)).events {
-            let Some(kept) = expected.next()? else { return Ok(rerun) };
+            let Some(kept) = expected.next()? else {
+                return Err(format!(
+                    "the journal leads to event {}, which the ledger lacks (beside a running daemon: try again)",
+                    event.id.seq
+                ));
+            };
             if kept.bytes != event.bytes {
                 return Err(format!(
                     "frame {}: event {} differs from the ledger's",

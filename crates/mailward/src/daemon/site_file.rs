@@ -26,17 +26,27 @@ pub(crate) struct SiteFile {
 }
 
 impl SiteFile {
+    /// Reads the file.
+    pub(crate) fn read(data_dir: &Path) -> Result<SiteFile, String> {
+        let path = data_dir.join(NAME);
+        let text = std::fs::read_to_string(&path)
+            .map_err(|e| format!("{}: can not be read: {e}", path.display()))?;
+        parse(&text).ok_or_else(|| broken(&path))
+    }
+
     /// Reads the file, or makes it.
     pub(crate) fn open(data_dir: &Path) -> Result<SiteFile, String> {
         let path = data_dir.join(NAME);
         match std::fs::read_to_string(&path) {
-            Ok(text) => parse(&text).ok_or_else(|| {
-                format!("{}: expected the keys of a site; restore the file from your backup", path.display())
-            }),
+            Ok(text) => parse(&text).ok_or_else(|| broken(&path)),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => make(&path),
             Err(e) => Err(format!("{}: can not be read: {e}", path.display())),
         }
     }
+}
+
+fn broken(path: &Path) -> String {
+    format!("{}: expected the keys of a site; restore the file from your backup", path.display())
 }
 
 fn make(path: &Path) -> Result<SiteFile, String> {

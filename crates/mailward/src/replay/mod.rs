@@ -102,7 +102,7 @@ fn tell(args: &ReplayArgs, figures: &serde_json::Value, faults: &stream::Faults,
 fn policy(config: Option<&Path>) -> Result<Policy, Failed> {
     match config {
         None => Ok(Policy::shipped()),
-        Some(path) => Ok(crate::cli::load(path)?.policy(&|_| model::PersonHash(0))),
+        Some(path) => Ok(crate::cli::load(path)?.policy(&run::person)),
     }
 }
 

@@ -172,7 +172,7 @@ fn observed(at: Millis, session: u64, fact: Fact) -> Input {
 }
 
 /// Persons of a replay are hashed with a fixed key: nothing of it is kept.
-fn person(address: &str) -> PersonHash {
+pub(crate) fn person(address: &str) -> PersonHash {
     PersonHash(SipHasher24::new_with_keys(1, 2).hash(address.to_ascii_lowercase().as_bytes()))
 }
 
