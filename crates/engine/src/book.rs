@@ -188,3 +188,76 @@ impl Book {
         Book { plain, credited, ..book }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SEEDED: Seeded = Seeded([1, 2]);
+
+    fn key(n: u32) -> Prefix {
+        Prefix::new(std::net::Ipv4Addr::from_bits(n).into(), 32)
+    }
+
+    /// Enters keys one after the other, each if there is room; says which went for them.
+    fn enter(book: &mut Book, cap: usize, keys: std::ops::Range<u32>) -> Vec<Prefix> {
+        let mut gone = Vec::new();
+        for n in keys {
+            let at = Millis(u64::from(n));
+            if book.make_room(cap, at, &mut |key, _| gone.push(key)) {
+                book.insert(SEEDED.key(key(n)), key(n), at);
+            }
+        }
+        gone
+    }
+
+    fn get(book: &mut Book, n: u32) -> Option<&mut Entry> {
+        book.get(SEEDED.key(key(n)), key(n))
+    }
+
+    #[test]
+    fn the_key_that_was_entered_first_goes_first_and_its_place_is_used_again() {
+        let mut book = Book::new(SEEDED);
+        let gone = enter(&mut book, 10, 0..1000);
+        assert_eq!(gone, (0..990).map(key).collect::<Vec<_>>());
+        assert_eq!((book.len(), book.places.len()), (10, 10));
+        assert!(get(&mut book, 989).is_none() && get(&mut book, 990).is_some());
+    }
+
+    #[test]
+    fn a_key_that_was_seen_since_gets_a_second_chance() {
+        let mut book = Book::new(SEEDED);
+        enter(&mut book, 10, 0..10);
+        get(&mut book, 0).unwrap().record.last_seen = Millis(99);
+        assert_eq!(enter(&mut book, 10, 100..102), [key(1), key(2)]);
+        assert_eq!(enter(&mut book, 10, 102..110).last(), Some(&key(0)), "the second is the last");
+    }
+
+    #[test]
+    fn a_smaller_cap_shrinks_the_book() {
+        let mut book = Book::new(SEEDED);
+        enter(&mut book, 100, 0..100);
+        // The first finds no room: it may not look at more than 64 for one.
+        assert_eq!(enter(&mut book, 10, 100..103).len(), 64 + 27 + 1);
+        assert_eq!((book.len(), book.free.len()), (10, 90));
+    }
+
+    #[test]
+    fn a_book_is_the_same_after_export_and_import() {
+        let mut book = Book::new(SEEDED);
+        enter(&mut book, 10, 0..35);
+        let queues = book.export().map(|q| q.into_iter().map(|(k, at, e)| (k, at, e.clone())).collect());
+        let mut again = Book::import(SEEDED, queues);
+        assert_eq!(again.export(), book.export());
+        assert_eq!(enter(&mut again, 10, 50..60), enter(&mut book, 10, 50..60));
+    }
+
+    #[test]
+    fn a_key_that_stands_twice_in_a_checkpoint_is_entered_once() {
+        let kept = |n: u32| (key(n), Millis(1), Entry::new(Millis(1)));
+        let mut book = Book::import(SEEDED, [vec![kept(1), kept(2), kept(1)], vec![kept(2), kept(3)]]);
+        assert_eq!(book.len(), 3);
+        assert_eq!((book.plain.len(), book.credited.len()), (2, 1));
+        assert_eq!(enter(&mut book, 3, 9..12).len(), 3);
+    }
+}

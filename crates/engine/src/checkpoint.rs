@@ -189,7 +189,5 @@ fn read_entry(stored: StoredEntry, whole: bool) -> Result<Kept<Entry>, Checkpoin
     let mut record = if whole { decode(&stored.record)? } else { Record::default() };
     record.standing = Standing::from_bytes(&stored.standing).ok_or(CheckpointError::Broken)?;
     let StoredEntry { key, looked_at, running, lifted_up_to, told, .. } = stored;
-    // Without its record nothing else says when it was last seen.
-    record.last_seen = record.last_seen.max(looked_at);
     Ok((key, looked_at, Entry { record, running, lifted_up_to, told }))
 }

@@ -54,10 +54,10 @@ pub(crate) fn class_of(entry: &Entry, seen: &Seen, around: &Surroundings<'_>) ->
 }
 
 /// Counts a refused attempt; says whether a sentence has grown by it.
-pub(crate) fn refused(entry: &mut Entry, mode: Mode, pair: u64, around: &Surroundings<'_>) -> bool {
+pub(crate) fn refused(entry: &mut Entry, mode: Mode, pair: u64, now: Millis) -> bool {
     let mut grown = false;
-    for running in entry.in_force(mode, around.now).filter(|_| around.policy.guards.attempts) {
-        grown |= running.attempt(pair, around.now);
+    for running in entry.in_force(mode, now) {
+        grown |= running.attempt(pair, now);
     }
     grown
 }
@@ -72,7 +72,7 @@ pub(crate) fn judge(
     around: &Surroundings<'_>,
     told: &mut Vec<What>,
 ) {
-    // What would have been refused would not have been judged.
+    // What a site that enforces would have refused, it would not have judged.
     if shadowed && around.mode == Mode::Shadow {
         return;
     }

@@ -146,6 +146,7 @@ mod tests {
         let mut rollup = Rollup::default();
         rollup.add(nth(0), Units::whole(9), NOW);
         (1..=5000).for_each(|n| rollup.add(nth(n), Units::ZERO, NOW));
+        (1..=5000).for_each(|n| rollup.add(nth(n), Units::ZERO, NOW));
         assert_eq!(rollup.iter().count(), NETWORKS_MAX);
         assert_eq!(rollup.by_weight.len(), NETWORKS_MAX);
         assert_eq!(rollup.iter().next().unwrap().0, network_of(nth(0)));

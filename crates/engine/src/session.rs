@@ -137,16 +137,16 @@ impl Session {
     /// The message came to its end.
     ///
     /// The MTA's count holds a recipient that was named twice; ours does not, as long as it
-    /// tells recipients apart (STD-72).
+    /// can tell recipients apart (STD-72).
     pub(crate) fn message(&mut self, message: &Message) {
-        if self.others.len() >= RECIPIENTS_MAX {
+        if self.recipient.is_none() || self.others.len() >= RECIPIENTS_MAX {
             self.recipients = self.recipients.max(message.recipients);
         }
     }
 
-    /// Takes a verdict once; one about a message that was refused everywhere means nothing.
+    /// Takes a verdict once.
     pub(crate) fn judge(&mut self, verdict: &Verdict, hash: u64) -> Option<(Prefix, Sight)> {
-        if self.verdict != Verdicts::Open || self.recipients == 0 {
+        if self.verdict != Verdicts::Open {
             return None;
         }
         self.verdict = Verdicts::Given;
@@ -173,7 +173,8 @@ impl Session {
         self.recipients = self.recipients.max(other.recipients);
         self.sensor = self.sensor.min(other.sensor);
         self.trap = self.trap.or(other.trap);
-        self.shadowed &= other.shadowed;
+        // Only the sensor that answered knows what it would have answered.
+        self.shadowed |= other.shadowed;
         if other.verdict == Verdicts::Given {
             self.verdict = Verdicts::Given;
         }

@@ -141,7 +141,7 @@ impl Shard {
             Work::Refused { at, pair } => {
                 let Some(entry) = self.book.get(hash, key) else { return };
                 entry.record.last_seen = entry.record.last_seen.max(at);
-                if refused(entry, Mode::Live, pair, around) {
+                if refused(entry, Mode::Live, pair, around.now) {
                     self.told.push(Told { index, key, what: What::Grown });
                 }
             }
@@ -158,7 +158,7 @@ impl Shard {
         let entry = self.book.at(place);
         entry.record.last_seen = entry.record.last_seen.max(at);
         let mut told = Vec::new();
-        if pair.is_some_and(|pair| refused(entry, Mode::Shadow, pair, around)) {
+        if pair.is_some_and(|pair| refused(entry, Mode::Shadow, pair, around.now)) {
             told.push(What::Grown);
         }
         let class = class_of(entry, &seen, around);
@@ -166,8 +166,8 @@ impl Shard {
             let fragment = recipient.map_or(0, |PersonHash(r)| r as u32);
             entry.record.standing.credit(at.min(around.standing), fragment, 1);
         }
-        // What a lift covered counts no more, except in its favour.
-        if at > entry.lifted_up_to || is_ham(&seen.act) {
+        // What a lift covered counts no more.
+        if at > entry.lifted_up_to {
             judge(entry, &seen, class, sample, shadowed, around, &mut told);
         }
         let credit = entry.has_credit(around.standing);
@@ -235,10 +235,6 @@ impl Shard {
     pub(crate) fn import(seeded: Seeded, queues: [Vec<Kept<Entry>>; 2]) -> Shard {
         Shard::from_book(Book::import(seeded, queues))
     }
-}
-
-fn is_ham(act: &Act) -> bool {
-    matches!(act, Act::Judged { judgement: Judgement::Ham, .. })
 }
 
 /// Units of a fact about a key that is not remembered.

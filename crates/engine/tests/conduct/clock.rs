@@ -39,6 +39,18 @@ fn a_year_ahead_needs_a_second_frame_to_end_all_blocks_and_rings() {
 }
 
 #[test]
+fn a_block_that_waits_to_be_ended_ends_before_the_next_begins() {
+    let mut world = blocked(60);
+    world.now = world.now.plus(Secs::DAY);
+    let host = nth_bot(7);
+    world.spam(&host, 1);
+    assert_eq!(world.cases_of(&host).len(), 2);
+    let own: Vec<_> = world.events.iter().filter(|e| e.key == Some(model::Key::Net(host.key()))).collect();
+    assert!(matches!(own[own.len() - 2].body, Body::CaseEnded(_)));
+    assert!(matches!(own[own.len() - 1].body, Body::CaseOpened(_)));
+}
+
+#[test]
 fn a_single_wrong_frame_ends_nothing() {
     let mut world = blocked(60);
     let truth = world.now;

@@ -217,6 +217,20 @@ fn busy_day() -> Vec<Frame> {
 }
 
 #[test]
+fn the_council_hears_in_the_order_of_the_inputs() {
+    let mut world = World::new();
+    let mut inputs = Vec::new();
+    for n in 0..200 {
+        let tag = world.tag();
+        inputs.push(world.observed(tag, mail(&nth_bot(n), PEOPLE).attempt(Answered::Passed)));
+        inputs.push(world.observed(tag, verdict(Judgement::Spam, None)));
+    }
+    world.frame(inputs);
+    let expected: Vec<_> = (0..200).map(|n| model::event::Cause::Input(1, 2 * n + 1)).collect();
+    assert_eq!(world.events.iter().map(|e| e.cause).collect::<Vec<_>>(), expected);
+}
+
+#[test]
 fn a_busy_day_is_the_same_on_two_threads_and_from_checkpoints() {
     let frames = busy_day();
     let start = || Engine::new(ORIGIN, [11, 12], Policy { keys_max: 1, ..policy() });

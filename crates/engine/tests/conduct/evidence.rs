@@ -84,6 +84,19 @@ fn what_a_trap_saw_is_marked_and_keeps_its_kind() {
 }
 
 #[test]
+fn a_case_in_shadow_leaves_the_evidence_for_one_that_is_enforced() {
+    use model::policy::{RuleMode, TrapKind::Pristine};
+    let traps = (1..=3).map(|n| (model::PersonHash(n), Pristine)).collect();
+    let modes = vec![(model::Offence::Trap, RuleMode::Shadow)];
+    let (mut world, host) = (World::under(model::Policy { traps, modes, ..policy() }), server(ADDR));
+    world.spam(&host, 9);
+    assert!((1..=3).all(|to| world.send(&mail(&host, to))));
+    assert_eq!((world.cases.len(), world.side_rows.len()), (1, 5));
+    world.spam(&host, 1);
+    assert_eq!((world.cases.len(), world.side_rows.len()), (2, 10));
+}
+
+#[test]
 fn the_best_sensor_is_named() {
     let (mut world, host) = (World::new(), bot(ADDR));
     let attempt = mail(&host, PEOPLE).attempt(Answered::Passed);

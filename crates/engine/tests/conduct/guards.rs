@@ -110,11 +110,13 @@ fn the_cap_puts_further_blocks_of_known_senders_into_shadow_and_rings() {
     assert_eq!(live, [true, true, true, false, false]);
     assert_eq!(shadow, [false, false, false, true, true]);
     assert_eq!(world.alarms, [Alarm::CapReached]);
+    world.send(&Mail { judged: Some(Judgement::Spam), ..mail(&hosts[4], PEOPLE + 50) });
+    assert_eq!(world.cases_of(&hosts[4]).len(), 1, "one case in shadow is enough");
     // The units of a capped case wait for a live one.
     world.wait(Secs::MINUTE);
     world.spam(&hosts[4], 1);
     assert!(world.is_blocked(&hosts[4]));
-    assert_eq!(world.cases[&world.newest(&hosts[4])].units(), model::Units::whole(451));
+    assert_eq!(world.cases[&world.newest(&hosts[4])].units(), model::Units::whole(452));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! One session seen by several sensors is one session; each fact counts once.
 
-use model::{Answered, Input, Judgement, Secs, Sensor, Units};
+use model::{Answered, Fact, Input, Judgement, Secs, Sensor, Units};
 
 use crate::world::{Host, Mail, PEOPLE, World, bot, end_of_message, mail, policy, server, verdict};
 
@@ -35,6 +35,71 @@ fn thirty_spams_seen_by_two_sensors_are_thirty_units() {
         }
         assert_eq!(world.case(&host).units(), Units::whole(30));
     }
+}
+
+#[test]
+fn of_two_sensors_the_one_that_saw_more_recipients_counts() {
+    for order in [[1, 2], [2, 1]] {
+        let (mut world, host) = (World::new(), bot(ADDR));
+        for tag in order {
+            // The sensor with tag 2 saw two recipients more.
+            for to in 0..tag * 2 - 1 {
+                let attempt = mail(&host, PEOPLE + to).attempt(Answered::Passed);
+                world.frame(vec![world.observed(tag, attempt)]);
+            }
+            world.frame(vec![world.observed(tag, end_of_message(900))]);
+        }
+        judge(&mut world, 0, Some(900));
+        assert_eq!(world.case(&host).units(), Units::whole(3));
+    }
+}
+
+#[test]
+fn a_verdict_under_either_name_of_a_message_counts_once() {
+    // The verdict names the second sensor's tag, before or after the two are known to be one.
+    for early in [true, false] {
+        let (mut world, host) = (World::new(), bot(ADDR));
+        let attempts = [1, 2].map(|tag| world.observed(tag, mail(&host, PEOPLE).attempt(Answered::Passed)));
+        world.frame(attempts.to_vec());
+        let judge_second = |world: &mut World| judge(world, 2, None);
+        if early {
+            judge_second(&mut world);
+        }
+        let ends = [1, 2].map(|tag| world.observed(tag, end_of_message(900)));
+        world.frame(ends.to_vec());
+        judge_second(&mut world);
+        judge(&mut world, 1, None);
+        judge(&mut world, 0, Some(900));
+        world.wait(Secs(61));
+        assert_eq!(world.case(&host).case.units(), [(model::Offence::SpamVolume, Units::whole(1))]);
+    }
+}
+
+#[test]
+fn where_no_recipient_is_seen_the_mta_s_count_is_taken() {
+    let (mut world, host) = (World::new(), bot(ADDR));
+    let Fact::Attempt(seen) = mail(&host, PEOPLE).attempt(Answered::Passed) else { unreachable!() };
+    let attempt = Fact::Attempt(model::Attempt { recipient: None, ..seen });
+    world.frame(vec![world.observed(1, attempt)]);
+    let ended = Fact::Message(model::Message { queue: None, recipients: 4, size: 0 });
+    world.frame(vec![world.observed(1, ended)]);
+    judge(&mut world, 1, None);
+    assert_eq!(world.case(&host).units(), Units::whole(4));
+}
+
+#[test]
+fn a_queue_id_outlives_the_message_that_had_it_before() {
+    let (mut world, one, other) = (World::new(), bot(ADDR), bot("192.0.2.26"));
+    let inputs = report(&world, Sensor::Policy, 1, &one, 1, 900);
+    world.frame(inputs.to_vec());
+    world.wait(Secs::HOUR.times(12));
+    let inputs = report(&world, Sensor::Policy, 2, &other, 1, 900);
+    world.frame(inputs.to_vec());
+    world.wait(Secs::HOUR.times(13));
+    // A new session has the first one forgotten.
+    world.send(&mail(&server("192.0.2.27"), 1));
+    judge(&mut world, 0, Some(900));
+    assert!(world.is_blocked(&other));
 }
 
 #[test]

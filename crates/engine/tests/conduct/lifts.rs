@@ -167,6 +167,31 @@ fn an_operator_blocks_what_no_rule_may() {
 }
 
 #[test]
+fn a_new_policy_protects_from_here_on() {
+    let mut world = World::new();
+    assert!(world.order(Order::Block(key(ADDR), BlockKind::Rbl, Secs::DAY)).is_ok());
+    let protected = vec![net("192.0.2.0/24")];
+    world.frame(vec![engine::policy_input(&Policy { protected, ..policy() })]);
+    let refused = world.order(Order::Block(key("192.0.2.26"), BlockKind::Rbl, Secs::DAY));
+    assert!(matches!(refused, Err(CommandError::Protected(Refused::Listed { .. }))));
+}
+
+#[test]
+fn what_a_person_gave_as_reason_is_bound_to_every_event_of_the_command() {
+    let (mut world, host) = (World::new(), bot(ADDR));
+    world.spam(&host, 1);
+    let before = world.events.len();
+    let note = Some([42; 32].into());
+    let order = Order::LiftKey(key(ADDR), true);
+    let (actor, at) = (Actor::Operator, world.now);
+    world.frame(vec![Input::Command(Command { id: 9, at, actor, note, order })]);
+    world.spam(&host, 1);
+    let bound: Vec<bool> =
+        world.events[before..].iter().map(|e| e.evidence.iter().any(|c| **c == [42; 32])).collect();
+    assert_eq!(bound, [true, true, false], "lifted, key lifted; and then a new case");
+}
+
+#[test]
 fn an_operator_may_block_longer_or_harder_but_not_the_same_again() {
     let (mut world, host) = (World::new(), bot(ADDR));
     world.spam(&host, 1);

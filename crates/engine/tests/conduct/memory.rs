@@ -67,12 +67,28 @@ fn keys_with_good_mail_leave_a_quarter_to_strangers() {
         world.ham(&nth_bot(n), 1);
     }
     assert!(world.engine.keys() <= KEYS as usize);
-    // Strangers are still counted: ten from each of a few hundred block.
-    flood(&mut world, 100_000, 1000);
-    for n in 0..300 {
-        world.spam(&nth_server(200_000 + n), 10);
-        assert!(world.is_blocked(&nth_server(200_000 + n)));
+    // Strangers are still counted: ten spams in turn from each of many block.
+    for to in 0..10 {
+        for n in 0..150 {
+            let host = nth_server(200_000 + n);
+            world.send(&Mail { judged: Some(Judgement::Spam), ..mail(&host, PEOPLE + to) });
+        }
     }
+    assert!((0..150).all(|n| world.is_blocked(&nth_server(200_000 + n))));
+}
+
+#[test]
+fn good_mail_keeps_its_quarter_even_when_all_others_are_blocked() {
+    let mut world = World::under(Policy { keys_max: 1024, ..policy() });
+    for n in 0..100 {
+        world.ham(&nth_bot(n), 1);
+    }
+    for n in 1000..4000 {
+        world.send(&Mail { judged: Some(Judgement::Spam), ..mail(&nth_bot(n), PEOPLE) });
+    }
+    assert!(world.engine.running() > 900);
+    let kept = (0..100).filter(|n| world.spam(&nth_bot(*n), 2) == 2).count();
+    assert_eq!(kept, 100);
 }
 
 #[test]

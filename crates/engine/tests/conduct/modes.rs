@@ -140,6 +140,49 @@ fn a_live_sentence_and_a_shadow_one_count_their_own_repeats() {
 }
 
 #[test]
+fn a_shadow_case_counts_what_rules_in_force_counted_beside_it() {
+    let (mut world, host) = (mixed(), server(ADDR));
+    world.spam(&host, 5);
+    assert!((1..=3).all(|to| world.send(&mail(&host, to))));
+    assert_eq!(world.case(&host).units(), Units::whole(20));
+}
+
+#[test]
+fn a_rule_in_shadow_does_not_see_what_its_case_would_have_refused() {
+    let traps = (1..=9).map(|n| (PersonHash(n), TrapKind::Recycled)).collect();
+    let modes = vec![(Offence::Trap, RuleMode::Shadow)];
+    let (mut world, host) = (World::under(Policy { traps, modes, ..policy() }), server(ADDR));
+    assert!((1..=8).all(|to| world.send(&mail(&host, to))));
+    world.wait(Secs::HOUR.times(3));
+    assert!(world.send(&mail(&host, 9)));
+    let distinct = |f: &crate::world::Filed| f.case.opened.as_ref().unwrap().facts[0].1;
+    assert_eq!(world.cases.values().map(distinct).collect::<Vec<_>>(), [3, 4]);
+}
+
+#[test]
+fn evidence_of_a_shadow_case_is_what_an_enforcing_site_would_have_had() {
+    let (mut world, host) = (learning(), bot(ADDR));
+    world.spam(&host, 20);
+    world.wait(Secs::HOUR.times(3));
+    world.spam(&host, 1);
+    assert_eq!((world.cases.len(), world.side_rows.len()), (2, 2));
+}
+
+#[test]
+fn a_message_to_an_open_recipient_counts_whoever_else_would_have_been_refused() {
+    let (mut world, host) = (learning(), bot(ADDR));
+    world.spam(&host, 1);
+    let case = world.newest(&host);
+    for answered in [Answered::Passed, Answered::WouldBlock(case)] {
+        let to = if answered == Answered::Passed { 1 } else { 2 };
+        world.frame(vec![world.observed(9, mail(&host, to).attempt(answered))]);
+    }
+    world.frame(vec![world.observed(9, verdict(Judgement::Spam, None))]);
+    world.wait(Secs(61));
+    assert!(world.case(&host).case.extended.as_ref().is_some_and(|e| !e.later.is_empty()));
+}
+
+#[test]
 fn each_shadow_case_sentences_a_unit_once() {
     let (mut world, host) = (mixed(), server(ADDR));
     assert!((1..=3).all(|to| world.send(&mail(&host, to))));

@@ -399,6 +399,44 @@ fn what_grew_in_the_last_minute_is_written_before_the_end() {
 }
 
 #[test]
+fn what_grew_in_the_last_minute_is_written_before_the_case_ends() {
+    // A quarter of a unit is one second here, so a case can grow and end within a minute.
+    let tariff = Tariff { per_unit: Secs(4), ..Tariff::SHIPPED };
+    let (mut world, host) = (World::under(Policy { tariff, ..policy() }), bot(ADDR));
+    world.spam(&host, 1);
+    world.now = world.case(&host).case.until().minus(Secs(30));
+    attempts(&mut world, &host, 4, 1);
+    world.wait(Secs(40));
+    let end = world.case(&host).case.until();
+    assert_eq!(world.case(&host).lasts(), Secs(7204));
+    assert_eq!(world.count(|e| e.body == Body::CaseEnded(end)), 1);
+}
+
+#[test]
+fn a_case_that_grew_runs_beyond_its_first_end() {
+    let (mut world, host) = (World::new(), bot(ADDR));
+    world.spam(&host, 1);
+    let first = world.case(&host).case.until();
+    attempts(&mut world, &host, 8, 1);
+    world.wait(first.since(world.now));
+    world.wait(Secs(600));
+    assert!(world.is_blocked(&host));
+    assert_eq!((world.engine.running(), world.count(|e| matches!(e.body, Body::CaseEnded(_)))), (1, 0));
+    world.wait(Secs(121));
+    assert_eq!(world.count(|e| e.body == Body::CaseEnded(first.plus(Secs(720)))), 1);
+}
+
+#[test]
+fn attempts_count_only_where_the_policy_says_so() {
+    let guards = model::policy::Guards { attempts: false, ..policy().guards };
+    let (mut world, host) = (World::under(Policy { guards, ..policy() }), bot(ADDR));
+    world.spam(&host, 1);
+    attempts(&mut world, &host, 8, 1);
+    world.wait(Secs(61));
+    assert_eq!(lasts(&world, &host), HOUR.times(2));
+}
+
+#[test]
 fn a_case_ends_once_and_says_so() {
     let (mut world, host) = (World::new(), bot(ADDR));
     world.spam(&host, 1);

@@ -27,6 +27,17 @@ fn credit_and_class_are_told_when_they_change() {
 }
 
 #[test]
+fn who_is_declared_is_told_as_what_he_is() {
+    let net = |text: &str| vec![text.parse().unwrap()];
+    let (protected, relays) = (net("192.0.2.0/24"), net("198.51.100.0/24"));
+    let mut world = World::under(Policy { protected, relays, ..policy() });
+    world.send(&mail(&server(ADDR), 1));
+    world.send(&mail(&server("198.51.100.7"), 1));
+    let classes: Vec<Class> = told(&world).into_iter().map(|(_, c)| c.class).collect();
+    assert_eq!(classes, [Class::Protected, Class::Forwarder]);
+}
+
+#[test]
 fn standing_is_told_at_most_hourly_for_one_key() {
     let relay = Policy { relays: vec!["192.0.2.0/24".parse().unwrap()], ..policy() };
     let (mut world, host) = (World::new(), server(ADDR));
