@@ -41,9 +41,12 @@ const FRAMES: usize = 128;
 const GROUP: usize = 256;
 /// A view is published at most this often.
 const PUBLISH: Duration = Duration::from_millis(1);
-/// Between two checkpoints, and frames after which one comes sooner.
+/// Between two checkpoints …
 const CHECKPOINT: Duration = Duration::from_secs(60);
-const CHECKPOINT_FRAMES: u64 = 50_000;
+/// … and sooner after so many inputs, which a start decides again in a fraction of a second …
+const CHECKPOINT_INPUTS: usize = 100_000;
+/// … but not sooner than this: a flood shall not make us write all day.
+const CHECKPOINT_MIN: Duration = Duration::from_secs(5);
 /// Between two attempts to write to a store that refused.
 const RETRY: Duration = Duration::from_secs(1);
 /// Exit code of a fault of our own (sysexits.h).
@@ -227,7 +230,7 @@ impl Framer {
 fn decide(mut engine: Engine, frames: &Receiver<(u64, Frame)>, out: &Sender<Decided>, common: &Common) {
     let spread = Threads(common.engine_threads);
     let (mut saved_at, mut saved) = (Instant::now(), None::<u64>);
-    let mut last = 0;
+    let (mut last, mut inputs) = (0, 0);
     for (position, frame) in frames {
         let step = engine.step(position, &frame, &spread);
         for alarm in &step.alarms {
@@ -238,9 +241,12 @@ fn decide(mut engine: Engine, frames: &Receiver<(u64, Frame)>, out: &Sender<Deci
             return;
         }
         thread::yield_now();
-        let due = saved.is_none_or(|s| position - s >= CHECKPOINT_FRAMES) || saved_at.elapsed() >= CHECKPOINT;
+        inputs += frame.inputs.len();
+        let since = saved_at.elapsed();
+        let many = inputs >= CHECKPOINT_INPUTS && since >= CHECKPOINT_MIN;
+        let due = saved.is_none() || since >= CHECKPOINT || many;
         if due {
-            (saved_at, saved) = (Instant::now(), Some(position));
+            (saved_at, saved, inputs) = (Instant::now(), Some(position), 0);
             if out.send(Decided::Checkpoint(position, engine.to_checkpoint())).is_err() {
                 return;
             }

@@ -58,9 +58,20 @@ pub(crate) fn recover(
         Some((_, bytes)) => read_checkpoint(&bytes, &mut notes)?,
         None => fresh(config, keys, ledger.life(), seeds),
     };
-    let last_stamp = replay(&mut engine, store, first_position, &mut ledger, spread)?;
+    let known = SqliteLedger::open_to_read(&store.ledger()).map_err(|e| e.to_string())?;
+    let mut projector = projector(config, site, seeds);
+    // What the ledger holds already is projected while the journal's end is decided again.
+    let (last_stamp, arrival) = std::thread::scope(|scope| {
+        let projected = scope.spawn({
+            let projector = &mut projector;
+            move || project(projector, &known, 0)
+        });
+        let stamp = replay(&mut engine, store, first_position, &mut ledger, spread);
+        let arrival = projected.join().map_err(|_| "the projector panicked".to_owned());
+        Ok::<_, String>((stamp?, arrival??))
+    })?;
     agree(&engine, &ledger)?;
-    let projector = project(config, &ledger, site, seeds)?;
+    project(&mut projector, &ledger, arrival)?;
     Ok(Recovered { engine, journal, ledger, projector, last_stamp, notes })
 }
 
@@ -158,18 +169,16 @@ fn disagreement(seq: u64) -> String {
     )
 }
 
-fn project(
-    config: &Config,
-    ledger: &SqliteLedger,
-    site: Arc<Site>,
-    seeds: [u64; 2],
-) -> Result<Projector, String> {
+fn projector(config: &Config, site: Arc<Site>, seeds: [u64; 2]) -> Projector {
     let policy = config.policy(&|_| model::PersonHash(0));
-    let mut projector = Projector::new(site, policy.protected.clone(), policy.documentation, seeds);
-    let mut arrival = 0;
+    Projector::new(site, policy.protected.clone(), policy.documentation, seeds)
+}
+
+/// Applies what arrived after `arrival`; returns the last arrival.
+fn project(projector: &mut Projector, ledger: &SqliteLedger, mut arrival: u64) -> Result<u64, String> {
     loop {
         let batch = ledger.tail(arrival, BATCH).map_err(|e| e.to_string())?;
-        let Some((last, _)) = batch.last() else { return Ok(projector) };
+        let Some((last, _)) = batch.last() else { return Ok(arrival) };
         arrival = *last;
         for (number, stored) in &batch {
             // A later program's event that can not be read is kept, not applied.
