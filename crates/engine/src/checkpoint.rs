@@ -22,6 +22,7 @@ use crate::seeded::Seeded;
 use crate::session::Session;
 use crate::sessions::Sessions;
 use crate::shard::Shard;
+use crate::upstream::Upstream;
 use crate::{Counters, Engine, SHARDS};
 
 /// Format of the whole.
@@ -44,10 +45,12 @@ struct Stored {
     council: Council,
     #[n(5)]
     rollup: StoredRollup,
-    /// Of each shard the keys without and with good mail, in the order of their queues.
     #[n(6)]
+    upstream: Upstream,
+    /// Of each shard the keys without and with good mail, in the order of their queues.
+    #[n(7)]
     shards: Vec<(Vec<StoredEntry>, Vec<StoredEntry>)>,
-    #[cbor(n(7), with = "minicbor::bytes")]
+    #[cbor(n(8), with = "minicbor::bytes")]
     sessions: Vec<u8>,
 }
 
@@ -108,8 +111,9 @@ impl Engine {
 
     fn write(&self, e: &mut Writer<'_>) -> Result<(), Never> {
         let Seeded([one, two]) = self.seeded;
-        e.array(8)?.u8(FORMAT)?.u8(WINDOWS)?.encode((one, two))?;
-        e.encode(&*self.policy)?.encode(&self.council)?.encode(self.rollup.store())?;
+        e.array(9)?.u8(FORMAT)?.u8(WINDOWS)?.encode((one, two))?;
+        e.encode(&*self.policy)?.encode(&self.council)?;
+        e.encode(self.rollup.store())?.encode(&self.upstream)?;
         e.array(SHARDS as u64)?;
         for shard in &self.shards {
             e.array(2)?;
@@ -138,6 +142,7 @@ impl Engine {
             sessions: Sessions::import(seeded, sessions),
             council: stored.council,
             rollup: Rollup::restore(stored.rollup),
+            upstream: stored.upstream,
             counters: Counters::default(),
         };
         Ok((engine, !whole))

@@ -20,6 +20,7 @@ use crate::guards::{self, Cap, Ruling, Trigger};
 use crate::running::{Running, adds_up};
 use crate::seeded::{Seeded, shard_of};
 use crate::shard::{Found, Shard, Told, What};
+use crate::upstream::Upstream;
 use crate::writer::{Draft, Origin, Writer};
 use crate::{Counters, SideRow, Step, VERSION};
 
@@ -85,6 +86,7 @@ pub(crate) struct Books<'a> {
     pub(crate) shards: &'a mut [Shard],
     pub(crate) seeded: Seeded,
     pub(crate) policy: &'a Policy,
+    pub(crate) upstream: &'a Upstream,
     pub(crate) counters: &'a mut Counters,
 }
 
@@ -172,12 +174,14 @@ impl Council {
 
     fn found(&mut self, index: u32, found: &Found, books: &mut Books<'_>) {
         let (now, standing, policy) = (self.now(), self.standing_now(), books.policy);
+        let upstream = books.upstream.holds(found.finding.key, now);
         let Some(entry) = books.entry(found.finding.key) else { return };
         let Found { finding, class, mode } = found;
         if entry.is_sentenced(*mode, now) {
             return;
         }
-        let trigger = Trigger { key: finding.key, entry, class: *class, mode: *mode, now, standing };
+        let trigger =
+            Trigger { key: finding.key, entry, upstream, class: *class, mode: *mode, now, standing };
         let (ruling, alarm) = guards::rule(&trigger, self.walls.stand(policy), policy, &mut self.cap);
         if let Some(alarm) = alarm {
             self.alarm(alarm);

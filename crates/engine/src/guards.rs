@@ -35,6 +35,8 @@ pub(crate) struct Cap {
 pub(crate) struct Trigger<'a> {
     pub(crate) key: Prefix,
     pub(crate) entry: &'a Entry,
+    /// It carries a large part of our mail.
+    pub(crate) upstream: bool,
     pub(crate) class: Class,
     pub(crate) mode: Mode,
     pub(crate) now: Millis,
@@ -50,7 +52,7 @@ pub(crate) fn rule(
     cap: &mut Cap,
 ) -> (Ruling, Option<Alarm>) {
     let floored = protected.clear(trigger.key, Hand::Automatic).is_err();
-    if floored || shielded(policy, trigger.class) || outweighed(policy, trigger) {
+    if floored || shielded(policy, trigger) || outweighed(policy, trigger) {
         (Ruling::Held, None)
     } else if !trigger.entry.record.has_samples() {
         (Ruling::NoEvidence, None)
@@ -61,9 +63,10 @@ pub(crate) fn rule(
     }
 }
 
-/// G-CLASS: forwarders, shared senders and protected keys are never blocked automatically.
-fn shielded(policy: &Policy, class: Class) -> bool {
-    policy.guards.classes && class.factor_quarters(false).is_none()
+/// G-CLASS and G-UPSTREAM: forwarders, shared senders and protected keys are never blocked
+/// automatically, nor is who behaves like a relay of ours.
+fn shielded(policy: &Policy, trigger: &Trigger<'_>) -> bool {
+    policy.guards.classes && (trigger.upstream || trigger.class.factor_quarters(false).is_none())
 }
 
 /// The ratio guard: good mail of 30 days that is at least as much as a week's spam, unless

@@ -25,13 +25,15 @@ mod session;
 mod sessions;
 pub mod shard;
 mod spread;
+mod upstream;
 mod writer;
 
 use std::sync::Arc;
 
+use detectors::Act;
 use model::event::cbor;
 use model::policy::RuleMode;
-use model::{CaseId, Command, EventId, Frame, Input, Millis, Mode, Order, Policy, Prefix, Sealed};
+use model::{CaseId, Command, EventId, Frame, Input, Judgement, Millis, Mode, Order, Policy, Prefix, Sealed};
 
 pub use alarm::Alarm;
 pub use commands::CommandError;
@@ -43,7 +45,8 @@ use judge::Surroundings;
 use rollup::{Rollup, Trace};
 use seeded::{Seeded, shard_of};
 use sessions::Sessions;
-use shard::{Gone, Shard, Task, Told, Work};
+use shard::{Gone, Shard, Sight, Task, Told, Work};
+use upstream::Upstream;
 
 /// Version of the engine's logic, stamped on every decision by a rule.
 pub const VERSION: u16 = 1;
@@ -109,6 +112,7 @@ pub struct Engine {
     sessions: Sessions,
     council: Council,
     rollup: Rollup,
+    upstream: Upstream,
     counters: Counters,
 }
 
@@ -123,6 +127,7 @@ impl Engine {
             shards: (0..SHARDS).map(|_| Shard::new(seeded)).collect(),
             sessions: Sessions::new(seeded),
             rollup: Rollup::default(),
+            upstream: Upstream::default(),
             counters: Counters::default(),
         }
     }
@@ -172,6 +177,12 @@ impl Engine {
         self.rollup.iter()
     }
 
+    /// Keys that carry a large part of our mail, good mail among it: relays and forwarders of
+    /// our own that ought to be declared. No rule blocks them.
+    pub fn upstream(&self) -> Vec<Prefix> {
+        self.upstream.all(self.council.now())
+    }
+
     /// Takes one frame, which stands in the journal at `position`.
     pub fn step(&mut self, position: u64, frame: &Frame, spread: &dyn Spread) -> Step {
         self.council.begin(position, frame);
@@ -195,12 +206,26 @@ impl Engine {
         match input {
             Input::Observed(seen) => {
                 self.counters.observations += 1;
-                self.sessions.join(seen, self.council.now(), &self.policy, &mut self.counters)
+                let now = self.council.now();
+                let joined = self.sessions.join(seen, now, &self.policy, &mut self.counters);
+                if let Some((key, Work::Seen(sight))) = &joined {
+                    self.carried(*key, sight, now);
+                }
+                joined
             }
             Input::Command(Command { order: Order::Credit(prefix, at, people), .. }) => {
                 Some((*prefix, Work::Credit(*at, people.clone())))
             }
             _ => None,
+        }
+    }
+
+    /// Notes who carries our mail.
+    fn carried(&mut self, key: Prefix, sight: &Sight, now: Millis) {
+        match sight.act {
+            Act::Attempt { opens_session: true, .. } => self.upstream.accepted(key, now),
+            Act::Judged { judgement: Judgement::Ham, .. } => self.upstream.good(key),
+            _ => {}
         }
     }
 
@@ -251,6 +276,7 @@ impl Engine {
             shards: &mut self.shards,
             seeded: self.seeded,
             policy: &self.policy,
+            upstream: &self.upstream,
             counters: &mut self.counters,
         };
         decide(&mut self.council, &mut books);

@@ -68,7 +68,7 @@ impl Rollup {
         }
         let trace = self.traces.entry(network).or_insert(Trace { first: now, ..Trace::default() });
         self.by_weight.remove(&(trace.weight(), network));
-        trace.keys += 1;
+        trace.keys = trace.keys.saturating_add(1);
         (trace.units, trace.last) = (trace.units.plus(units), now);
         self.by_weight.insert((trace.weight(), network));
     }

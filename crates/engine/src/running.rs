@@ -116,7 +116,7 @@ impl Running {
         if !self.counts_attempts || self.by_hand || !self.pairs.is_new(pair, now) {
             return false;
         }
-        self.attempts += 1;
+        self.attempts = self.attempts.saturating_add(1);
         self.dirty = true;
         let end = self.tariff.extend(self.until, now, Units::QUARTER, self.repeats);
         if now.day() != self.added.0 {
@@ -124,7 +124,7 @@ impl Running {
         }
         let left = ATTEMPTS_PER_DAY.0.saturating_sub(self.added.1);
         let more = end.since(self.until).0.min(left);
-        self.added.1 += more;
+        self.added.1 = self.added.1.saturating_add(more);
         self.until = self.until.plus(Secs(more));
         true
     }

@@ -301,7 +301,7 @@ fn a_checkpoint_of_a_later_program_is_refused_by_name() {
 #[test]
 fn what_is_no_checkpoint_is_refused() {
     let (_, checkpoint) = rich();
-    for bytes in [&b""[..], b"\x88", b"\x88\x01", b"hello", &checkpoint[..checkpoint.len() - 1]] {
+    for bytes in [&b""[..], b"\x89", b"\x89\x01", b"hello", &checkpoint[..checkpoint.len() - 1]] {
         assert_eq!(Engine::from_checkpoint(bytes).err(), Some(CheckpointError::Broken));
     }
     let cut =

@@ -41,6 +41,30 @@ fn adv_20_a_declared_relay_may_pass_on_ten_thousand_spams() {
 }
 
 #[test]
+fn adv_20_a_backup_mx_that_nobody_declared_is_known_after_three_days() {
+    let (mut world, backup) = (World::new(), bot(ADDR).helo("mx.example.org"));
+    let day = |world: &mut World| {
+        let before = world.now;
+        // A third of the site's mail comes through it; of that, most is spam.
+        for n in 0..80 {
+            world.ham(&nth_server(n), 1);
+        }
+        world.ham(&backup, 10);
+        world.spam(&backup, 40);
+        world.now = before;
+        world.wait(Secs::DAY);
+    };
+    // While the site learns, nothing is refused.
+    world.order(Order::SetMode(Mode::Shadow)).unwrap();
+    (0..3).for_each(|_| day(&mut world));
+    assert_eq!(world.engine.upstream(), [backup.key()]);
+    world.order(Order::SetMode(Mode::Live)).unwrap();
+    let before = world.cases.len();
+    assert_eq!(world.spam(&backup, 10_000), 10_000);
+    assert_eq!(world.cases.len(), before);
+}
+
+#[test]
 fn a_protected_key_and_the_hard_floor_are_never_blocked() {
     never_blocked(Policy { protected: vec![net("192.0.2.0/24")], ..policy() }, &bot(ADDR));
     never_blocked(policy(), &bot("10.1.2.3"));
