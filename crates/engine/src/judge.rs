@@ -1,7 +1,7 @@
 //! What the rules about one key make of one fact.
 
+use detectors::DETECTORS;
 use detectors::seen::{Context, Seen};
-use detectors::{DETECTORS, Detector};
 use model::policy::RuleMode;
 use model::{Class, Evidence, Finding, Millis, Mode, Offence, Policy};
 
@@ -62,7 +62,7 @@ pub(crate) fn refused(entry: &mut Entry, mode: Mode, pair: u64, now: Millis) -> 
     grown
 }
 
-/// Runs the rules; grows sentences in force; says which rules fired without one.
+/// Judges one fact: grows sentences in force, and says which rules fired without one.
 pub(crate) fn judge(
     entry: &mut Entry,
     seen: &Seen,
@@ -79,16 +79,7 @@ pub(crate) fn judge(
     if let Some((hash, sample)) = sample.map(|s| *s) {
         entry.record.keep_sample(hash, sample);
     }
-    let on_probation = entry.record.standing.probation_until > seen.at;
-    let good = entry.record.standing.good(around.standing).0;
-    let context = Context { policy: around.policy, class, on_probation, good };
-    // What a shadow case would have refused, rules in shadow would not have seen.
-    let runs = |d: &&&dyn Detector| match around.policy.mode(d.offence()) {
-        RuleMode::Off => false,
-        _ => !shadowed || around.mode_of(d.offence()) != Some(Mode::Shadow),
-    };
-    let running = DETECTORS.iter().filter(runs);
-    let found: Vec<Finding> = running.filter_map(|d| d.observe(seen, &mut entry.record, &context)).collect();
+    let found = run_rules(entry, seen, class, shadowed, around);
     if settle(entry, shadowed, around) {
         told.push(What::Grown);
     }
@@ -98,6 +89,25 @@ pub(crate) fn judge(
             told.push(What::Found(Found { finding, class, mode }));
         }
     }
+}
+
+fn run_rules(
+    entry: &mut Entry,
+    seen: &Seen,
+    class: Class,
+    shadowed: bool,
+    around: &Surroundings<'_>,
+) -> Vec<Finding> {
+    let on_probation = entry.record.standing.probation_until > seen.at;
+    let good = entry.record.standing.good(around.standing).0;
+    let context = Context { policy: around.policy, class, on_probation, good };
+    // What a shadow case would have refused, rules in shadow would not have seen.
+    let runs = |offence| match around.policy.mode(offence) {
+        RuleMode::Off => false,
+        _ => !shadowed || around.mode_of(offence) != Some(Mode::Shadow),
+    };
+    let running = DETECTORS.iter().filter(|d| runs(d.offence()));
+    running.filter_map(|d| d.observe(seen, &mut entry.record, &context)).collect()
 }
 
 /// Gives fresh units to the sentences in force, or lets them wait for one: each counts once

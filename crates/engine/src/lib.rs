@@ -94,7 +94,7 @@ pub struct Receipt {
 pub struct Counters {
     /// Observations taken in.
     pub observations: u64,
-    /// Verdicts about a message that no sensor had reported.
+    /// Verdicts about a message that no sensor had reported as taken.
     pub unmatched_verdicts: u64,
     /// Keys forgotten for lack of room, and those that found none.
     pub evicted: u64,

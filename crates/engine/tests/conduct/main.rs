@@ -7,6 +7,8 @@ mod determinism;
 #[cfg(test)]
 mod evidence;
 #[cfg(test)]
+mod growth;
+#[cfg(test)]
 mod guards;
 #[cfg(test)]
 mod hostile;

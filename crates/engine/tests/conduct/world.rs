@@ -97,6 +97,16 @@ pub(crate) fn mail(from: &Host, to: u64) -> Mail<'_> {
     Mail { from, sender: 7_000 + to, to, recipients: 1, exempt: false, judged: None }
 }
 
+/// Spam to a recipient who is not open to blocked hosts.
+pub(crate) fn spam_to(from: &Host, to: u64) -> Mail<'_> {
+    Mail { judged: Some(Judgement::Spam), ..mail(from, to) }
+}
+
+/// Spam that reaches postmaster, who is open to blocked hosts, and is judged.
+pub(crate) fn to_postmaster(from: &Host) -> Mail<'_> {
+    Mail { exempt: true, ..spam_to(from, 1) }
+}
+
 pub(crate) fn verdict(judgement: Judgement, queue: Option<u64>) -> Fact {
     Fact::Verdict(Verdict { queue, judgement, score: Some(700), source: Name::new(b"rspamd") })
 }
@@ -118,7 +128,7 @@ impl Filed {
         self.case.until().since(self.case.opened.as_ref().unwrap().from)
     }
 
-    /// What its units come to, in quarters, at the trigger.
+    /// Its units at the trigger.
     pub(crate) fn units(&self) -> Units {
         model::case::total(&self.case.opened.as_ref().unwrap().units)
     }
@@ -217,6 +227,11 @@ impl World {
         }
     }
 
+    /// How long the newest case of a key lasts.
+    pub(crate) fn lasts(&self, host: &Host) -> Secs {
+        self.cases[&self.newest(host)].lasts()
+    }
+
     /// What holds against a key now, in one mode.
     pub(crate) fn against(&self, key: Prefix, mode: Mode) -> Option<CaseId> {
         let own = self.cases.iter().filter(|(_, filed)| filed.key == key);
@@ -231,8 +246,9 @@ impl World {
     /// The one case of a key, in any mode.
     #[track_caller]
     pub(crate) fn case(&self, host: &Host) -> &Filed {
-        let [one] = self.cases_of(host)[..] else { panic!("expected one case of {}", host.key()) };
-        one
+        let own = self.cases_of(host);
+        assert_eq!(own.len(), 1, "cases of {}", host.key());
+        own[0]
     }
 
     pub(crate) fn cases_of(&self, host: &Host) -> Vec<&Filed> {
@@ -241,8 +257,7 @@ impl World {
 
     /// The newest case of a key.
     pub(crate) fn newest(&self, host: &Host) -> CaseId {
-        let own = self.cases.iter().rev().find(|(_, filed)| filed.key == host.key());
-        *own.unwrap().0
+        *self.cases.iter().rev().find(|(_, filed)| filed.key == host.key()).unwrap().0
     }
 
     /// Answers as the program would.
@@ -278,6 +293,14 @@ impl World {
     /// `n` good messages, one a second, each to another recipient.
     pub(crate) fn ham(&mut self, from: &Host, n: u64) -> u64 {
         self.stream(from, n, Judgement::Ham)
+    }
+
+    /// `n` attempts of distinct pairs, each `times` times, all refused.
+    #[track_caller]
+    pub(crate) fn attempts(&mut self, from: &Host, n: u64, times: u64) {
+        for _ in 0..times {
+            (0..n).for_each(|to| assert!(!self.send(&mail(from, PEOPLE + to)), "expected a refusal"));
+        }
     }
 
     fn stream(&mut self, from: &Host, n: u64, judgement: Judgement) -> u64 {
