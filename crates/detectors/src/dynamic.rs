@@ -58,13 +58,23 @@ pub fn is_generic(name: &[u8], client: IpAddr) -> bool {
     if tokens(name).any(|t| STATIC.contains(&t)) {
         return false;
     }
-    tokens(name).any(|t| STRONG.contains(&t)) || octets_in(name, client) >= 2
+    tokens(name).any(is_access_token) || octets_in(name, client) >= 2
 }
 
-/// Runs of letters: `adsl` and `example` in `adsl-12.example.net`. The top label is left out.
+/// Whether a word stands in the names of access lines only.
+pub fn is_access_token(word: &[u8]) -> bool {
+    STRONG.contains(&word)
+}
+
+/// Words of a name without its top label.
 fn tokens(name: &[u8]) -> impl Iterator<Item = &[u8]> {
     let end = name.iter().rposition(|b| *b == b'.').unwrap_or(name.len());
-    name[..end].split(|b| !b.is_ascii_alphabetic()).filter(|t| !t.is_empty())
+    words(&name[..end])
+}
+
+/// Runs of letters: `adsl` and `example` in `adsl-12.example`.
+pub fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|b| !b.is_ascii_alphabetic()).filter(|t| !t.is_empty())
 }
 
 /// How many octets of the address stand in the name.

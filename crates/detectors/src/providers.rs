@@ -5,7 +5,11 @@
 //! operator's catalogue; this is what a name alone tells. Compiled by hand from the
 //! providers' own documentation of their sending hosts.
 
+use std::net::IpAddr;
+
 use model::Name;
+
+use crate::dynamic::{is_access_token, octets_in, words};
 
 /// When the list was last read through.
 pub const REVIEWED: &str = "2026-11";
@@ -99,7 +103,7 @@ const SUFFIXES: &[&str] = &[
     "smtp2go.com",
     "emailsrvr.com",
     "secureserver.net",
-    "ovh.net",
+    "mail-out.ovh.net",
     "registrar-servers.com",
     "mxroute.com",
     "mailspamprotection.com",
@@ -113,35 +117,57 @@ const SUFFIXES: &[&str] = &[
     "sp-mta.net",
 ];
 
-/// Names under a provider's suffix that are an access line or a rented server, not its mail.
-const NOT_THEIRS: &[&str] = &[
-    "hsd1.",
-    "client.",
-    "vps.",
-    "dyn.",
-    "dsl.",
-    "cable.",
-    "res.",
-    "bc.googleusercontent.com",
-    "ip.secureserver.net",
-    "vps.ovh.net",
-];
+/// Labels of a provider's access lines and rented servers.
+const LINES: &[&[u8]] = &[b"hsd1", b"client", b"vps", b"res", b"ip"];
+/// A host label with so many digits is counted through: a line, not a mail server.
+const DIGITS: usize = 8;
+/// So many octets of the client's address in its name make it a line; two may stand in the
+/// name of a mail server that is one of hundreds.
+const OCTETS: usize = 3;
 
 /// Whether a confirmed name belongs to a shared sender; `own` are the operator's further suffixes.
+///
+/// Without the client's address some access lines are taken for mail servers.
 pub fn is_shared(name: &Name, own: &[Name]) -> bool {
+    is_listed(name, None, own)
+}
+
+/// Whether a client with this confirmed name is a shared sender.
+pub fn is_shared_sender(name: &Name, client: IpAddr, own: &[Name]) -> bool {
+    is_listed(name, Some(client), own)
+}
+
+fn is_listed(name: &Name, client: Option<IpAddr>, own: &[Name]) -> bool {
     let name = name.as_bytes();
-    let listed = SUFFIXES.iter().any(|s| under(name, s.as_bytes()));
-    (listed && !is_access_line(name)) || own.iter().any(|s| under(name, s.as_bytes()))
+    let host = SUFFIXES.iter().find_map(|suffix| host_under(name, suffix.as_bytes()));
+    own.iter().any(|suffix| host_under(name, suffix.as_bytes()).is_some())
+        || host.is_some_and(|host| is_mail_server(host) || !is_line(host, client))
 }
 
-fn is_access_line(name: &[u8]) -> bool {
-    let has = |part: &&str| name.windows(part.len()).any(|w| w == part.as_bytes());
-    let digits = name.iter().take_while(|b| **b != b'.').filter(|b| b.is_ascii_digit()).count();
-    NOT_THEIRS.iter().any(has) || (digits >= 8 && !has(&"smtp") && !has(&"mail") && !has(&"out"))
+/// Whether a word in the name says that it sends mail.
+fn is_mail_server(host: &[u8]) -> bool {
+    let has = |token: &[u8], part: &[u8]| token.windows(part.len()).any(|w| w == part);
+    words(host).any(|token| {
+        [&b"mail"[..], b"smtp", b"mta"].iter().any(|part| has(token, part))
+            || token.starts_with(b"out")
+            || token.ends_with(b"out")
+            || token == b"mx"
+    })
 }
 
-fn under(name: &[u8], suffix: &[u8]) -> bool {
-    name.strip_suffix(suffix).is_some_and(|rest| rest.is_empty() || rest.ends_with(b"."))
+fn is_line(host: &[u8], client: Option<IpAddr>) -> bool {
+    let labels = || host.split(|b| *b == b'.');
+    let digits = labels().next().unwrap_or_default().iter().filter(|b| b.is_ascii_digit()).count();
+    digits >= DIGITS
+        || labels().any(|label| LINES.contains(&label))
+        || words(host).any(is_access_token)
+        || client.is_some_and(|client| octets_in(host, client) >= OCTETS)
+}
+
+/// What stands before a suffix that begins at a label.
+fn host_under<'a>(name: &'a [u8], suffix: &[u8]) -> Option<&'a [u8]> {
+    let rest = name.strip_suffix(suffix)?;
+    if rest.is_empty() { Some(rest) } else { rest.strip_suffix(b".") }
 }
 
 #[cfg(test)]
@@ -167,10 +193,32 @@ mod tests {
         check("out3.pool.example.org", true);
     }
 
+    #[track_caller]
+    fn check_at(name: &str, client: &str, expect: bool) {
+        let name = Name::new(name.as_bytes());
+        assert_eq!(is_shared_sender(&name, client.parse().unwrap(), &[]), expect, "{name}");
+    }
+
     #[test]
     fn a_providers_access_lines_are_not_shared_senders() {
         check("c-203-0-113-7.hsd1.wa.comcast.net", false);
         check("203-0-113-7.client.bigpond.com", false);
+        check("pool-8-9-4-5.washdc.fios.verizon.net", false);
         check("resqmta-po-01v.sys.comcast.net", true);
+        check("ns3012345.ovh.net", false);
+        check("5.mo582.mail-out.ovh.net", true);
+    }
+
+    #[test]
+    fn a_name_made_from_the_address_is_a_line_unless_it_says_mail() {
+        check_at("ip98-51-100-7.ph.ph.cox.net", "98.51.100.7", false);
+        check_at("wsip-98-51-100-7.ri.ri.cox.net", "98.51.100.7", false);
+        check_at("static-98-51-100-7.south.verizon.net", "98.51.100.7", false);
+        check_at("mta-98-51-100-7.sparkpostmail.com", "98.51.100.7", true);
+        // Two octets are no line: one of hundreds of senders is called so.
+        check_at("m100-7.mailgun.net", "98.51.100.7", true);
+        check_at("a100-7.smtp-out.amazonses.com", "98.51.100.7", true);
+        check_at("mail-yb1-f171.google.com", "192.0.2.171", true);
+        check_at("sonic302-20.consmr.mail.ne1.yahoo.com", "192.0.2.20", true);
     }
 }

@@ -1,10 +1,11 @@
 //! What a detector is shown, and the shape of a detector.
 
 use minicbor::{Decode, Encode};
-use model::{Class, Finding, Judgement, Millis, Offence, PersonHash, Policy, Prefix};
+use model::{Class, Client, Finding, Judgement, Millis, Name, Offence, PersonHash, Policy, Prefix};
 
-use crate::helo::HeloClass;
-use crate::rdns::RdnsClass;
+use crate::helo::{self, HeloClass};
+use crate::providers::is_shared_sender;
+use crate::rdns::{self, RdnsClass};
 use crate::record::Record;
 
 /// One fact about one key, joined with what is known of its session.
@@ -35,6 +36,18 @@ pub struct Traits {
 }
 
 impl Traits {
+    /// What a connection looks like. `our_names` are the site's own, `shared` the operator's
+    /// further suffixes of shared senders.
+    pub fn of(client: &Client, our_names: &[Name], shared: &[Name]) -> Traits {
+        let greeting = client.helo.as_ref().map(Name::as_bytes);
+        let confirmed = client.rdns.confirmed();
+        Traits {
+            helo: helo::classify(greeting, client.addr, our_names),
+            rdns: rdns::classify(&client.rdns, client.addr),
+            shared: confirmed.is_some_and(|name| is_shared_sender(name, client.addr, shared)),
+        }
+    }
+
     /// Whether the connection looks like an end user's computer: no FCrDNS, a generic name,
     /// or a HELO of the classes b to f and i (the first-hit tier of DESIGN §8).
     pub fn suspicious(&self) -> bool {

@@ -2,13 +2,12 @@
 
 use detectors::helo::HeloClass;
 use detectors::seen::{Act, Traits};
-use detectors::{helo, providers, rdns};
 use minicbor::{Decode, Encode};
 use model::key::client_prefix;
 use model::policy::TrapKind;
 use model::{
-    Answered, Attempt, Client, Evidence, Judgement, Message, Millis, Name, Observation, PersonHash, Policy,
-    Prefix, Sensor, Verdict,
+    Answered, Attempt, Client, Evidence, Judgement, Message, Millis, Observation, PersonHash, Policy, Prefix,
+    Sensor, Verdict,
 };
 
 use crate::shard::Sight;
@@ -79,7 +78,7 @@ impl Session {
     ) -> Session {
         Session {
             client: attempt.client.clone(),
-            traits: traits_of(&attempt.client, policy),
+            traits: Traits::of(&attempt.client, &policy.our_names, &policy.shared),
             sender: attempt.sender,
             recipient: None,
             others: Vec::new(),
@@ -199,13 +198,4 @@ impl Session {
 fn trap_kind(who: PersonHash, policy: &Policy) -> Option<TrapKind> {
     let found = policy.traps.binary_search_by_key(&who, |(trap, _)| *trap).ok()?;
     Some(policy.traps[found].1)
-}
-
-fn traits_of(client: &Client, policy: &Policy) -> Traits {
-    let confirmed = client.rdns.confirmed();
-    Traits {
-        helo: helo::classify(client.helo.as_ref().map(Name::as_bytes), client.addr, &policy.our_names),
-        rdns: rdns::classify(&client.rdns, client.addr),
-        shared: confirmed.is_some_and(|name| providers::is_shared(name, &policy.shared)),
-    }
 }

@@ -1,9 +1,9 @@
 //! A clock that jumps: SEN-9 as far as the engine decides it, ADV-13, DESIGN §4 invariant 5.
 
 use engine::Alarm;
-use model::{Body, Input, Millis, Order, Secs};
+use model::{Answered, Body, Input, Judgement, Millis, Order, Policy, Secs};
 
-use crate::world::{START, World, bot, mail, nth_bot, server};
+use crate::world::{START, World, bot, mail, nth_bot, policy, server, verdict};
 
 const YEAR: Secs = Secs(365 * 86_400);
 
@@ -43,7 +43,8 @@ fn a_block_that_waits_to_be_ended_ends_before_the_next_begins() {
     let mut world = blocked(60);
     world.now = world.now.plus(Secs::DAY);
     let host = nth_bot(7);
-    world.spam(&host, 1);
+    let attempt = mail(&host, 1).attempt(Answered::Passed);
+    world.frame(vec![world.observed(1, attempt), world.observed(1, verdict(Judgement::Spam, None))]);
     assert_eq!(world.cases_of(&host).len(), 2);
     let own: Vec<_> = world.events.iter().filter(|e| e.key == Some(model::Key::Net(host.key()))).collect();
     assert!(matches!(own[own.len() - 2].body, Body::CaseEnded(_)));
@@ -110,10 +111,32 @@ fn after_a_jump_no_good_mail_is_forgotten_for_a_day() {
     let ahead = world.now.plus(YEAR);
     tick(&mut world, ahead);
     assert_eq!(world.spam(&host, 3), 3, "three good messages still outweigh three spams");
+    // New good mail is added to the old, and so is what an old log knows.
     world.ham(&host, 1);
+    world.order(Order::Credit(host.key(), world.now, vec![77])).unwrap();
+    assert_eq!(world.spam(&host, 2), 2);
     tick(&mut world, ahead.plus(Secs::DAY));
     (0..30).for_each(|_| world.wait(Secs::DAY));
     assert_eq!(world.spam(&host, 3), 1, "a day later the new time holds");
+}
+
+#[test]
+fn after_a_jump_a_known_server_is_known_for_a_day() {
+    let (mut world, host) = (World::new(), server("192.0.2.25"));
+    world.befriend(&host, 8, 2);
+    let ahead = world.now.plus(YEAR);
+    tick(&mut world, ahead);
+    assert_eq!(world.spam(&host, 100), 30);
+}
+
+#[test]
+fn after_a_jump_good_mail_keeps_a_host_out_of_the_first_hit_tier() {
+    let guards = model::policy::Guards { ratio: false, ..policy().guards };
+    let (mut world, host) = (World::under(Policy { guards, ..policy() }), bot("192.0.2.25"));
+    world.ham(&host, 3);
+    let ahead = world.now.plus(YEAR);
+    tick(&mut world, ahead);
+    assert!(world.spam(&host, 3) > 1);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! One session seen by several sensors is one session; each fact counts once.
 
-use model::{Answered, Fact, Input, Judgement, Secs, Sensor, Units};
+use model::{Answered, Fact, Input, Judgement, Policy, Secs, Sensor, Units};
 
 use crate::world::{Host, Mail, PEOPLE, World, bot, end_of_message, mail, policy, server, verdict};
 
@@ -51,6 +51,23 @@ fn of_two_sensors_the_one_that_saw_more_recipients_counts() {
         }
         judge(&mut world, 0, Some(900));
         assert_eq!(world.case(&host).units(), Units::whole(3));
+    }
+}
+
+#[test]
+fn only_the_sensor_that_answers_knows_what_a_shadow_case_would_have_refused() {
+    for tags in [[1, 2], [2, 1]] {
+        let (mut world, host) = (World::under(Policy { learn_first: true, ..policy() }), bot(ADDR));
+        world.spam(&host, 1);
+        let would = Answered::WouldBlock(world.newest(&host));
+        for (tag, answered) in tags.into_iter().zip([would, Answered::Passed]) {
+            world.frame(vec![world.observed(tag, mail(&host, PEOPLE).attempt(answered))]);
+        }
+        let ends = [1, 2].map(|tag| world.observed(tag, end_of_message(900)));
+        world.frame(ends.to_vec());
+        judge(&mut world, 0, Some(900));
+        world.wait(Secs(61));
+        assert_eq!(world.case(&host).case.units(), [(model::Offence::SpamVolume, Units::whole(1))]);
     }
 }
 

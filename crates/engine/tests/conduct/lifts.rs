@@ -74,6 +74,15 @@ fn a_lift_of_a_key_beats_blocks_that_are_not_known_yet() {
 }
 
 #[test]
+fn a_lift_of_a_key_wipes_what_was_counted_before_any_case() {
+    let (mut world, host) = (World::new(), server(ADDR));
+    world.spam(&host, 9);
+    world.order(Order::LiftKey(key(ADDR), true)).unwrap();
+    assert_eq!(world.spam(&host, 100), 10);
+    assert_eq!(world.case(&host).units(), model::Units::whole(10));
+}
+
+#[test]
 fn a_lift_of_a_key_ends_its_cases_of_both_modes() {
     let (mut world, host) = (World::new(), bot(ADDR));
     world.spam(&host, 1);

@@ -159,6 +159,8 @@ fn one_pristine_trap_blocks_a_host_without_name_that_greets_badly() {
     let host = bot(ADDR).helo("localhost");
     assert_eq!(traps_reached(&mut mined(TrapKind::Pristine), &host), 1);
     assert_eq!(traps_reached(&mut mined(TrapKind::Recycled), &host), 3);
+    let named = server(ADDR).helo("localhost");
+    assert_eq!(traps_reached(&mut mined(TrapKind::Pristine), &named), 3, "its name is confirmed");
 }
 
 #[test]

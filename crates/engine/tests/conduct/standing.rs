@@ -1,7 +1,7 @@
 //! What is told of a key's standing: rarely, and only what changes an answer.
 
 use model::event::StandingChange;
-use model::{Body, Class, Millis, Policy, Secs};
+use model::{Body, Class, Millis, Order, Policy, Secs};
 
 use crate::world::{World, bot, mail, nth_bot, policy, server};
 
@@ -24,6 +24,17 @@ fn credit_and_class_are_told_when_they_change() {
     world.befriend(&host, 16, 10);
     let steps: Vec<(Class, bool)> = told(&world).into_iter().map(|(_, c)| (c.class, c.credit)).collect();
     assert_eq!(steps, [(Class::Unknown, true), (Class::Known, true), (Class::Established, true)]);
+}
+
+#[test]
+fn learnt_mail_of_past_weeks_makes_a_known_server_at_once() {
+    let (mut world, host) = (World::new(), bot(ADDR));
+    for day in [9, 8, 7] {
+        let at = world.now.minus(Secs::DAY.times(day));
+        world.order(Order::Credit(host.key(), at, vec![1, 2, 3, 4])).unwrap();
+        world.wait(Secs::HOUR);
+    }
+    assert_eq!(told(&world).last().unwrap().1.class, Class::Known);
 }
 
 #[test]
