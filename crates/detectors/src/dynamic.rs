@@ -8,7 +8,7 @@
 use std::net::IpAddr;
 
 /// Tokens of access lines: one is enough.
-const STRONG: [&[u8]; 26] = [
+const STRONG: [&[u8]; 34] = [
     b"dyn",
     b"dynamic",
     b"dynamicip",
@@ -35,6 +35,14 @@ const STRONG: [&[u8]; 26] = [
     b"cgnat",
     b"fttx",
     b"wlan",
+    b"cpe",
+    b"catv",
+    b"bredband",
+    b"fios",
+    b"gprs",
+    b"umts",
+    b"wimax",
+    b"dip",
 ];
 
 /// Tokens of servers: one outweighs every pattern.
@@ -58,7 +66,15 @@ pub fn is_generic(name: &[u8], client: IpAddr) -> bool {
     if tokens(name).any(|t| STATIC.contains(&t)) {
         return false;
     }
-    tokens(name).any(is_access_token) || octets_in(name, client) >= 2
+    tokens(name).any(is_access_token) || names_dsl(name) || octets_in(name, client) >= 2
+}
+
+/// Whether a word before the registered domain ends in ‘dsl’, such as `internetdsl`: there
+/// the technique of a line is named, in the domain it may be a company's name.
+fn names_dsl(name: &[u8]) -> bool {
+    let labels = name.split(|b| *b == b'.').count();
+    let host = name.split(|b| *b == b'.').take(labels.saturating_sub(2));
+    host.flat_map(words).any(|word| word.ends_with(b"dsl"))
 }
 
 /// Whether a word stands in the names of access lines only.
@@ -94,10 +110,28 @@ pub fn octets_in(name: &[u8], client: IpAddr) -> usize {
 
 fn octets_v4(name: &[u8], octets: [u8; 4]) -> usize {
     let (forwards, backwards) = (u32::from_be_bytes(octets), u32::from_le_bytes(octets));
-    if contains(name, &hex::<8>(forwards)) || contains(name, &hex::<8>(backwards)) {
-        return 4;
+    let [a, b, c, d] = octets;
+    let written = contains(name, &hex::<8>(forwards))
+        || contains(name, &hex::<8>(backwards))
+        || runs_together(name, octets)
+        || runs_together(name, [d, c, b, a]);
+    if written { 4 } else { decimal_octets(name, octets) }
+}
+
+/// Whether all octets stand in the name without anything between them: `20158113240` for
+/// 201.58.113.240. Seven digits at least, for fewer stand in a name by chance.
+fn runs_together(name: &[u8], octets: [u8; 4]) -> bool {
+    let mut digits = [0; 12];
+    let mut len = 0;
+    for octet in octets {
+        for divisor in [100, 10, 1] {
+            if octet >= divisor || divisor == 1 {
+                digits[len] = b'0' + octet / divisor % 10;
+                len += 1;
+            }
+        }
     }
-    decimal_octets(name, octets)
+    len >= 7 && contains(name, &digits[..len])
 }
 
 /// The lowest `N` hexadecimal digits of a number, in lower case.
@@ -149,6 +183,9 @@ mod tests {
         check("h192000002025.example.net", "192.0.2.25", true);
         check("c0000219.example.net", "192.0.2.25", true);
         check("ip-2-25.example.net", "192.0.2.25", true);
+        check("20158113240.user.example.net", "201.58.113.240", true);
+        check("u24011358201.example.net", "201.58.113.240", true);
+        check("a1234.example.net", "1.2.3.4", false);
         check("2001-0db8-0000-00aa-beef-cafe.example.net", "2001:db8::beef:cafe", true);
     }
 
@@ -156,6 +193,9 @@ mod tests {
     fn access_tokens_are_generic_and_server_tokens_win() {
         check("x7.pool.example.net", "192.0.2.25", true);
         check("adsl77.example.net", "192.0.2.25", true);
+        check("p12.dip0.example.net", "192.0.2.25", true);
+        check("epp226.internetdsl.example.net", "192.0.2.25", true);
+        check("host1.mydsl.example", "192.0.2.25", false);
         check("mail.static-1-2-3-4.example", "1.2.3.4", false);
         check("smtp-192-0-2-25.example.net", "192.0.2.25", false);
     }
