@@ -214,6 +214,7 @@ mod tests {
             score: None,
             source: None,
             trap: None,
+            exhibit: None,
         }
     }
 

@@ -190,6 +190,7 @@ impl Session {
             score: None,
             source: None,
             trap: self.trap,
+            exhibit: None,
         }
     }
 }

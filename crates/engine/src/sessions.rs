@@ -65,6 +65,7 @@ impl Sessions {
                 self.message(seen.session, message);
                 None
             }
+            Fact::Rejected(_) | Fact::Reported(_) | Fact::Sent(_) => None,
             Fact::Verdict(verdict) => {
                 let judged = self.verdict(seen.session, verdict, now);
                 counters.unmatched_verdicts += u64::from(judged.is_none());

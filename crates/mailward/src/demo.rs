@@ -225,6 +225,7 @@ fn verdict(number: usize, line: &Line) -> Option<String> {
         Judgement::Spam => "spam",
         Judgement::Ham => "ham",
         Judgement::Virus => "virus",
+        Judgement::Heuristic => "heuristic",
     };
     Some(format!("{{\"queue_id\":\"D{number}\",\"verdict\":\"{word}\",\"source\":\"demo\"}}"))
 }

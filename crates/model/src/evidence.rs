@@ -1,10 +1,12 @@
-//! What is kept of one session that led to a block: the facts of its connection.
+//! What is kept of one session that led to a block: the facts of its connection, and the
+//! name of the exhibit that holds its headers.
 //!
 //! A row beside the ledger, with an expiry; the event holds only a salted commitment to
 //! it. `answers` decides which of it may be shown to whom (REQUIREMENTS D.6).
 
 use minicbor::{Decode, Encode};
 
+use crate::exhibit::ExhibitId;
 use crate::name::{Name, PersonHash};
 use crate::observation::{Client, Judgement, Sensor};
 use crate::policy::TrapKind;
@@ -46,4 +48,7 @@ pub struct Evidence {
     /// It went to a trap. Never shown.
     #[n(8)]
     pub trap: Option<TrapKind>,
+    /// Where the headers of its message are kept; `None` where no sensor saw them.
+    #[n(9)]
+    pub exhibit: Option<ExhibitId>,
 }

@@ -109,7 +109,7 @@ mod tests {
             salt: [5; 16],
             inputs: vec![
                 observed(Fact::Attempt(attempt)),
-                observed(Fact::Message(Message { queue: Some(3), recipients: 2, size: 2048 })),
+                observed(Fact::Message(Message { queue: Some(3), recipients: 2, size: 2048, content: None })),
                 observed(Fact::Verdict(verdict)),
                 command(Order::SetMode(Mode::Live)),
                 command(Order::Block("192.0.2.0/24".parse().unwrap(), BlockKind::Rbl, Secs(3600))),

@@ -10,11 +10,14 @@
 pub mod case;
 pub mod class;
 pub mod command;
+pub mod content;
 pub mod event;
 pub mod evidence;
+pub mod exhibit;
 pub mod finding;
 pub mod input;
 pub mod key;
+pub mod letter;
 pub mod name;
 pub mod observation;
 pub mod policy;
@@ -29,14 +32,18 @@ pub mod window;
 pub use case::{BlockKind, Case, CaseId, Force};
 pub use class::Class;
 pub use command::{Actor, Command, Order};
+pub use content::Content;
 pub use event::{Body, Envelope, EventId, Mode, Node, Sealed};
 pub use evidence::Evidence;
+pub use exhibit::{Exhibit, ExhibitId, Redacted};
 pub use finding::{Facts, Finding, Offence, Units};
 pub use input::{Frame, Input};
 pub use key::{Domain, Key, Prefix};
-pub use name::{Name, PersonHash};
+pub use letter::Letter;
+pub use name::{DomainHash, Name, PersonHash};
 pub use observation::{
-    Answered, Attempt, Client, Fact, Judgement, Message, Observation, Rdns, Sensor, Verdict,
+    Answered, Attempt, Client, Fact, Judgement, Message, Observation, Rdns, Rejected, Rejection, Reported,
+    Sensor, Sent, Verdict, Vote,
 };
 pub use policy::Policy;
 pub use protected::{Cleared, Protected};

@@ -72,6 +72,11 @@ impl<'b, C> Decode<'b, C> for Name {
 #[cbor(transparent)]
 pub struct PersonHash(#[n(0)] pub u64);
 
+/// A keyed hash of a mail domain, made at the edge like [`PersonHash`].
+#[derive(Clone, Copy, Debug, Decode, Encode, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[cbor(transparent)]
+pub struct DomainHash(#[n(0)] pub u64);
+
 #[cfg(test)]
 mod tests {
     use super::*;

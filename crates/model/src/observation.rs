@@ -8,7 +8,8 @@ use std::net::IpAddr;
 use minicbor::{Decode, Encode};
 
 use crate::case::CaseId;
-use crate::name::{Name, PersonHash};
+use crate::content::Content;
+use crate::name::{DomainHash, Name, PersonHash};
 use crate::time::Millis;
 
 /// What a sensor saw.
@@ -65,6 +66,15 @@ pub enum Fact {
     /// Somebody judged a message.
     #[n(2)]
     Verdict(#[n(0)] Verdict),
+    /// The MTA itself refused a recipient.
+    #[n(3)]
+    Rejected(#[n(0)] Rejected),
+    /// A user said that a delivered message was spam, or was none.
+    #[n(4)]
+    Reported(#[n(0)] Reported),
+    /// One of our own people sent a message outward.
+    #[n(5)]
+    Sent(#[n(0)] Sent),
 }
 
 /// One RCPT command and our answer to it.
@@ -169,6 +179,88 @@ pub struct Message {
     /// Size in octets, 0 where unknown.
     #[n(2)]
     pub size: u64,
+    /// What the message itself showed; `None` from a sensor that does not see it.
+    #[n(3)]
+    pub content: Option<Box<Content>>,
+}
+
+/// A recipient that the MTA refused before we could: the facts of a dictionary attack
+/// (OFF-5) and of relay probes.
+#[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
+pub struct Rejected {
+    /// Who connected.
+    #[n(0)]
+    pub client: Client,
+    /// The envelope sender; `None` is the null sender.
+    #[n(1)]
+    pub sender: Option<PersonHash>,
+    /// The recipient.
+    #[n(2)]
+    pub recipient: Option<PersonHash>,
+    /// The recipient's domain.
+    #[n(3)]
+    pub domain: Option<DomainHash>,
+    /// Why.
+    #[n(4)]
+    pub why: Rejection,
+}
+
+/// Why the MTA refused a recipient, by its enhanced status code (RFC 3463).
+#[derive(Clone, Copy, Debug, Decode, Encode, Eq, PartialEq)]
+#[cbor(index_only)]
+pub enum Rejection {
+    /// 5.1.1: no such mailbox.
+    #[n(0)]
+    UnknownUser,
+    /// 5.7.1 or 4.7.1 with the words of relaying: not our domain.
+    #[n(1)]
+    Relaying,
+    /// Anything else.
+    #[n(2)]
+    Other,
+}
+
+/// A user's report about a message that we delivered (OFF-4).
+#[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
+pub struct Reported {
+    /// Keyed hash of MX name and queue id, from our own topmost Received field.
+    #[n(0)]
+    pub queue: u64,
+    /// Who reports.
+    #[n(1)]
+    pub reporter: PersonHash,
+    /// The domain of the author.
+    #[n(2)]
+    pub sender_domain: Option<DomainHash>,
+    /// What they say.
+    #[n(3)]
+    pub vote: Vote,
+}
+
+/// Junk, or not.
+#[derive(Clone, Copy, Debug, Decode, Encode, Eq, PartialEq)]
+#[cbor(index_only)]
+pub enum Vote {
+    /// Unwanted.
+    #[n(0)]
+    Junk,
+    /// Wanted after all.
+    #[n(1)]
+    NotJunk,
+}
+
+/// A message that one of our own people sent (DESIGN §8, outbound).
+#[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
+pub struct Sent {
+    /// Who wrote it.
+    #[n(0)]
+    pub sender: Option<PersonHash>,
+    /// To whom.
+    #[n(1)]
+    pub recipient: PersonHash,
+    /// The recipient's domain.
+    #[n(2)]
+    pub domain: Option<DomainHash>,
 }
 
 /// What a content judge says of one message.
@@ -201,6 +293,9 @@ pub enum Judgement {
     /// Infected.
     #[n(2)]
     Virus,
+    /// A scanner's guess: a heuristic, or a program that many do not want.
+    #[n(3)]
+    Heuristic,
 }
 
 impl<C> Encode<C> for Client {

@@ -21,7 +21,7 @@ struct Room {
 
 /// The house. Quiet rooms first.
 const HOUSE: &[Room] = &[
-    Room { name: "wire", imports: &[], outside: Some(&["memchr"]) },
+    Room { name: "wire", imports: &[], outside: Some(&["mail-parser", "memchr"]) },
     Room { name: "model", imports: &[], outside: Some(&["minicbor", "sha2"]) },
     Room { name: "detectors", imports: &["model"], outside: Some(&["minicbor"]) },
     Room {
@@ -36,6 +36,7 @@ const HOUSE: &[Room] = &[
         outside: Some(&["hmac", "serde", "sha2"]),
     },
     Room { name: "ledger", imports: &["model"], outside: None },
+    Room { name: "judges", imports: &["wire", "model"], outside: None },
     Room { name: "edge", imports: &["wire", "model", "projections", "answers"], outside: None },
     Room { name: "portal", imports: &["model", "projections", "answers"], outside: None },
     Room {
@@ -48,6 +49,7 @@ const HOUSE: &[Room] = &[
             "projections",
             "answers",
             "ledger",
+            "judges",
             "edge",
             "portal",
         ],

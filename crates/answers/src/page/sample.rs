@@ -29,7 +29,7 @@ pub struct Sample {
     pub rdns_state: &'static str,
     /// Recipients of the message.
     pub recipients: Option<u16>,
-    /// `spam`, `virus` or `ham`.
+    /// `spam`, `virus`, `heuristic` or `ham`.
     pub judgement: Option<&'static str>,
     /// Who judged.
     pub judge: Option<String>,
@@ -90,6 +90,7 @@ fn judgement(judgement: Judgement) -> &'static str {
         Judgement::Spam => "spam",
         Judgement::Ham => "ham",
         Judgement::Virus => "virus",
+        Judgement::Heuristic => "heuristic",
     }
 }
 

@@ -234,6 +234,7 @@ fn evidence(trap: Option<TrapKind>, at: Millis) -> Evidence {
         score: Some(1250),
         source: Some(Name::new(b"rspamd")),
         trap,
+        exhibit: None,
     }
 }
 

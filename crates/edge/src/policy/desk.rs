@@ -92,6 +92,7 @@ impl Desk {
             queue: some(request.queue_id).map(queue),
             recipients: request.recipient_count.try_into().unwrap_or(u16::MAX),
             size: request.size,
+            content: None,
         });
         let message = self.join(request, at);
         said.seen.push(seen(message, at.now, fact));

@@ -56,8 +56,9 @@ fn fact() -> impl Strategy<Value = Fact> {
         attempt.prop_map(|(client, sender, recipient, recipients, answered)| {
             Fact::Attempt(model::Attempt { client, sender, recipient, recipients, answered })
         }),
-        (prop::option::of(number()), any::<u16>(), any::<u64>())
-            .prop_map(|(queue, recipients, size)| Fact::Message(Message { queue, recipients, size })),
+        (prop::option::of(number()), any::<u16>(), any::<u64>()).prop_map(|(queue, recipients, size)| {
+            Fact::Message(Message { queue, recipients, size, content: None })
+        }),
         (prop::option::of(number()), judgement, any::<Option<i32>>(), name()).prop_map(
             |(queue, judgement, score, source)| Fact::Verdict(Verdict { queue, judgement, score, source })
         ),
@@ -150,7 +151,7 @@ fn one_message_that_changes_its_queue_id_for_ever_keeps_one() {
     world.frame(vec![world.observed(1, mail(&host, PEOPLE).attempt(Answered::Passed))]);
     let before = world.engine.to_checkpoint().len();
     for queue in 0..5000 {
-        let ended = Fact::Message(Message { queue: Some(queue), recipients: 1, size: 0 });
+        let ended = Fact::Message(Message { queue: Some(queue), recipients: 1, size: 0, content: None });
         world.frame(vec![world.observed(1, ended)]);
     }
     world.frame(vec![world.observed(0, verdict(Judgement::Spam, Some(17)))]);

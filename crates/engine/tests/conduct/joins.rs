@@ -98,7 +98,7 @@ fn where_no_recipient_is_seen_the_mta_s_count_is_taken() {
     let Fact::Attempt(seen) = mail(&host, PEOPLE).attempt(Answered::Passed) else { unreachable!() };
     let attempt = Fact::Attempt(model::Attempt { recipient: None, ..seen });
     world.frame(vec![world.observed(1, attempt)]);
-    let ended = Fact::Message(model::Message { queue: None, recipients: 4, size: 0 });
+    let ended = Fact::Message(model::Message { queue: None, recipients: 4, size: 0, content: None });
     world.frame(vec![world.observed(1, ended)]);
     judge(&mut world, 1, None);
     assert_eq!(world.case(&host).units(), Units::whole(4));

@@ -112,7 +112,7 @@ pub(crate) fn verdict(judgement: Judgement, queue: Option<u64>) -> Fact {
 }
 
 pub(crate) fn end_of_message(queue: u64) -> Fact {
-    Fact::Message(Message { queue: Some(queue), recipients: 1, size: 2048 })
+    Fact::Message(Message { queue: Some(queue), recipients: 1, size: 2048, content: None })
 }
 
 /// A case with its key.

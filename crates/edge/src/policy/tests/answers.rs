@@ -101,8 +101,8 @@ fn the_end_of_a_message_is_reported_with_its_queue_id() {
     let queue = Some(persons().queue(b"mx.example.org", b"4cTn5y2Z3xz9"));
     let facts: Vec<_> = stage.heard(2).into_iter().map(|seen| seen.fact).collect();
     let expect = [
-        Message { queue, recipients: 3, size: 12345 },
-        Message { queue: None, recipients: u16::MAX, size: 0 },
+        Message { queue, recipients: 3, size: 12345, content: None },
+        Message { queue: None, recipients: u16::MAX, size: 0, content: None },
     ];
     assert_eq!(facts, expect.map(Fact::Message));
     let session = persons().instance(b"mx.example.org", b"7b.65.0");

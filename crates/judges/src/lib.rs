@@ -1,0 +1,5 @@
+//! What others say of a message's content: sender authentication, attachments, and the
+//! verdicts of rspamd, SpamAssassin, ClamAV and of an earlier filter.
+//!
+//! Loud: it asks over sockets. It reads a [`model::Letter`] and gives back opinions and
+//! facts; it decides nothing about servers.
