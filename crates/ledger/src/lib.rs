@@ -1,11 +1,12 @@
 //! Memory on disk: what a restart, a crash or a full disk must not take away.
 //!
-//! One data directory ([`store::DataDir`]) holds three memories, each in its own form:
+//! One data directory ([`store::DataDir`]) holds four memories, each in its own form:
 //!
 //! | memory | what | where | for how long |
 //! |---|---|---|---|
 //! | [`journal`] | every input, in total order | segment files | capped in size and age |
 //! | [`decisions`] | events, chained by hashes, with their evidence | one SQLite file | events for ever, evidence until it expires |
+//! | [`exhibits`] | headers behind decisions, in full and redacted | one SQLite file | a week in full; redacted as long as their case is shown |
 //! | [`checkpoint`] | the engine's state at a journal position | one file each | the newest three |
 //!
 //! Everything here works on bytes that others made: it neither reads an input nor knows what an
@@ -18,6 +19,7 @@
 pub mod checkpoint;
 pub mod decisions;
 mod error;
+pub mod exhibits;
 mod files;
 pub mod journal;
 pub mod store;
@@ -26,4 +28,5 @@ pub use decisions::{
     Admitted, EventId, EventStore, EvidenceRow, Head, LedgerError, Sealed, SideRow, SqliteLedger,
 };
 pub use error::StoreError;
+pub use exhibits::{ExhibitRow, Exhibits};
 pub use store::DataDir;

@@ -4,6 +4,7 @@
 //! LOCK          held by flock(2) as long as a daemon runs; holds its process number
 //! FORMAT        the version of this layout, one line
 //! ledger.db     decisions and evidence (SQLite; -wal and -shm beside it belong to it)
+//! exhibits.db   headers of messages that can become evidence (SQLite)
 //! journal/      inputs, in segments
 //! checkpoint/   the engine's state
 //! ```
@@ -71,6 +72,11 @@ impl DataDir {
     /// The database of decisions and evidence.
     pub fn ledger(&self) -> PathBuf {
         self.path.join("ledger.db")
+    }
+
+    /// The database of exhibits.
+    pub fn exhibits(&self) -> PathBuf {
+        self.path.join("exhibits.db")
     }
 }
 

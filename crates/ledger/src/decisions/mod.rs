@@ -13,7 +13,7 @@ mod backup;
 mod chain;
 mod error;
 mod evidence;
-mod schema;
+pub(crate) mod schema;
 mod sqlite;
 mod verify;
 

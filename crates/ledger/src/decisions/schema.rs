@@ -80,7 +80,7 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, LedgerError> {
 }
 
 /// Opens `path` and sets what every connection needs.
-pub(super) fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
+pub(crate) fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     let conn = Connection::open_with_flags(path, flags).map_err(StoreError::sqlite(path))?;
     conn.busy_timeout(BUSY_MAX).map_err(StoreError::sqlite(path))?;
     Ok(conn)
@@ -88,7 +88,7 @@ pub(super) fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, Store
 
 /// Every commit is synced; what is erased is overwritten; the log beside the file does not grow
 /// for ever.
-fn durable(conn: &Connection) -> rusqlite::Result<()> {
+pub(crate) fn durable(conn: &Connection) -> rusqlite::Result<()> {
     conn.pragma_update(None, "journal_mode", "WAL")?;
     conn.pragma_update(None, "synchronous", "FULL")?;
     conn.pragma_update(None, "secure_delete", "ON")?;

@@ -11,6 +11,7 @@ mod crash;
 #[cfg(test)]
 mod decisions;
 #[cfg(test)]
+mod exhibits;
 mod full;
 #[cfg(test)]
 mod journal;
