@@ -1,4 +1,4 @@
-//! The three memories on a real disk: what is kept, what is cut, and what is said of it.
+//! The memories on a real disk: what is kept, what is cut, and what is said of it.
 
 #[cfg(test)]
 mod backup;
@@ -12,6 +12,7 @@ mod crash;
 mod decisions;
 #[cfg(test)]
 mod exhibits;
+#[cfg(test)]
 mod full;
 #[cfg(test)]
 mod journal;
