@@ -1,8 +1,8 @@
 //! Why a key can be blocked: all that we say about a reason stands in its one row.
 //!
 //! The number is stored in events and stays for ever; texts may be improved. `answers`
-//! fills the placeholders `{ip}` `{url}` `{until}` and measures every row against its
-//! budget (REQUIREMENTS E.1) before the program serves.
+//! fills the placeholders `{ip}` `{url}` `{facts}` and measures every row against its two
+//! budgets (REQUIREMENTS E.1) before the program serves.
 
 use std::net::Ipv4Addr;
 
@@ -30,8 +30,11 @@ pub struct Reason {
     pub offence: Offence,
     /// The code in our DNS zone (REQUIREMENTS A.3).
     pub dns: Ipv4Addr,
-    /// What the client reads: code, enhanced code, text, at most 200 octets filled in.
+    /// What the client reads where room is short (a policy server's answer): code,
+    /// enhanced code, text, at most 200 octets filled in.
     pub smtp: &'static str,
+    /// The same where there is room (a milter's answer): at most 480 octets filled in.
+    pub smtp_long: &'static str,
     /// The end of the sentence “Your mail server … is blocked because …”.
     pub because: &'static str,
     /// What one counted event is called in the arithmetic, plural.
@@ -54,6 +57,7 @@ pub const REASONS: &[Reason] = &[
         offence: Offence::Operator,
         dns: code(2),
         smtp: "550 5.7.1 [{ip}] is blocked by decision of the operator. Contact: {url}",
+        smtp_long: "550 5.7.1 [{ip}] is blocked by decision of the operator. Contact: {url}",
         because: "the operator of this site decided so",
         counted: "entries by the operator",
         remedy: "Please write to us; a person decides.",
@@ -65,6 +69,7 @@ pub const REASONS: &[Reason] = &[
         offence: Offence::SpamVolume,
         dns: code(3),
         smtp: "550 5.7.1 [{ip}] blocked: spam received from it. Why and how to unblock: {url}",
+        smtp_long: "550 5.7.1 [{ip}] is blocked here: spam was received from it. Evidence, expiry, removal: {url}",
         because: "we received spam from it",
         counted: "unwanted messages",
         remedy: "The usual causes are a stolen password of one mail account, a web form or web site that was \
@@ -79,6 +84,8 @@ pub const REASONS: &[Reason] = &[
         offence: Offence::Trap,
         dns: code(7),
         smtp: "550 5.7.1 [{ip}] blocked: mail to addresses that never asked for any. See {url}",
+        smtp_long: "550 5.7.1 [{ip}] is blocked here: it sent mail to addresses that never asked for any. \
+                    Details and removal: {url}",
         because: "it sent mail to addresses that never asked for any",
         counted: "messages to addresses that never asked for any, weighted",
         remedy: "Mail only to people who asked for it. If you run mailing lists, look for imported or bought \
@@ -91,6 +98,7 @@ pub const REASONS: &[Reason] = &[
         offence: Offence::Helo,
         dns: code(19),
         smtp: "550 5.7.1 [{ip}] blocked: it greets us with our own name. How to repair: {url}",
+        smtp_long: "550 5.7.1 [{ip}] is blocked here: it greets us with our own name in HELO. How to repair: {url}",
         because: "it introduces itself with a name that is ours",
         counted: "sessions that used our name",
         remedy: "Set the host name that your mail server sends in HELO or EHLO to its own full name in DNS. \
@@ -103,12 +111,93 @@ pub const REASONS: &[Reason] = &[
         offence: Offence::ReverseDns,
         dns: code(19),
         smtp: "550 5.7.1 [{ip}] refused: {facts}. How to repair: {url}",
+        smtp_long: "550 5.7.1 [{ip}] is refused here: {facts}. How to repair: {url}",
         because: "its connection has several marks of an end user's computer",
         counted: "facts of the connection",
         remedy: "Give the server a reverse DNS name that points back to its address, and greet with that \
                  name in HELO or EHLO. From a home or office connection, send through your provider's \
                  outgoing mail server.",
         self_unblock: SelfUnblock::LiveCheck,
+    },
+    Reason {
+        number: 6,
+        id: "reports",
+        offence: Offence::Reports,
+        dns: code(16),
+        smtp: "550 5.7.1 [{ip}] blocked: our users report its mail as spam. Why and how to unblock: {url}",
+        smtp_long: "550 5.7.1 [{ip}] is blocked here: several of our users reported mail from it as spam. \
+                    Evidence, expiry, removal: {url}",
+        because: "several of our users reported mail from it as spam",
+        counted: "reports by our users, weighted",
+        remedy: "The usual causes are a stolen password of one mail account, a web form that was broken into, \
+                 or mail to people who did not ask for it or can not get off a list. Look in the mail log for \
+                 messages that you did not expect. If you run mailing lists, let every subscriber confirm, \
+                 and let everybody unsubscribe with one click.",
+        self_unblock: SelfUnblock::BySeverity,
+    },
+    Reason {
+        number: 7,
+        id: "virus",
+        offence: Offence::Virus,
+        dns: code(14),
+        smtp: "550 5.7.1 [{ip}] blocked: it sent messages with malware. Why and how to unblock: {url}",
+        smtp_long: "550 5.7.1 [{ip}] is blocked here: it sent messages that carry malware. A computer or an \
+                    account behind it may be abused. Evidence, expiry, removal: {url}",
+        because: "it sent messages that carry malware",
+        counted: "messages with malware, weighted",
+        remedy: "A computer behind this address is probably infected, or somebody sends through a mail account \
+                 whose password was stolen. Find out from the times below which computer or account it was, \
+                 take it off the network, clean or reinstall it, and change the passwords that were used on \
+                 it. Let the mail server scan what it sends.",
+        self_unblock: SelfUnblock::BySeverity,
+    },
+    Reason {
+        number: 8,
+        id: "attachment",
+        offence: Offence::Attachment,
+        dns: code(14),
+        smtp: "550 5.7.1 [{ip}] blocked: it sent programs as attachments. Why and how to unblock: {url}",
+        smtp_long: "550 5.7.1 [{ip}] is blocked here: it sent many messages with programs as attachments, as \
+                    malware does. Evidence, expiry, removal: {url}",
+        because: "it sent several messages with programs or scripts as attachments, as malware does",
+        counted: "messages with dangerous attachments, weighted",
+        remedy: "If nobody meant to send programs, a computer behind this address is probably infected, or a \
+                 mail account's password was stolen: look in the mail log for the messages below. If somebody \
+                 did mean to, let him put the files where they can be fetched, and send the link.",
+        self_unblock: SelfUnblock::BySeverity,
+    },
+    Reason {
+        number: 9,
+        id: "forged-sender",
+        offence: Offence::ForgedSender,
+        dns: code(3),
+        smtp: "550 5.7.1 [{ip}] blocked: it forges senders of many domains. Why and how to unblock: {url}",
+        smtp_long: "550 5.7.1 [{ip}] is blocked here: it sent mail in the name of many domains whose SPF \
+                    records do not permit it. Evidence, expiry, removal: {url}",
+        because: "it sent mail in the name of many domains that do not permit it (SPF)",
+        counted: "messages with a sender that SPF forbids",
+        remedy: "If the server forwards mail of others, let it rewrite the envelope sender (SRS) and leave \
+                 DKIM signatures whole, and tell us, so that we can enter it as a forwarder. If it does not, \
+                 look for a stolen account, a script in a web site or an infected computer that invents \
+                 senders.",
+        self_unblock: SelfUnblock::BySeverity,
+    },
+    Reason {
+        number: 10,
+        id: "backscatter",
+        offence: Offence::Backscatter,
+        dns: code(15),
+        smtp: "550 5.7.1 [{ip}] sends bounces to forged senders; other mail is welcome. Details: {url}",
+        smtp_long: "550 5.7.1 [{ip}] sends bounces or auto-replies to forged senders; such mail is refused, \
+                    other mail is welcome. Please refuse during SMTP instead of sending bounces. Details: \
+                    {url}",
+        because: "it sends bounces or automatic answers to people who never wrote to it",
+        counted: "bounces and automatic answers to people who wrote nothing",
+        remedy: "Let the server refuse unwanted mail and unknown recipients while the sender is still \
+                 connected, instead of taking it and sending a bounce afterwards: spam has forged senders, \
+                 and the bounces go to them. Turn off virus notices to senders and call-outs, and let \
+                 automatic answers go only to mail that was addressed to the user and is no spam.",
+        self_unblock: SelfUnblock::BySeverity,
     },
 ];
 
