@@ -8,4 +8,5 @@
 
 pub mod maillog;
 pub mod policy;
+pub mod received;
 pub mod text;

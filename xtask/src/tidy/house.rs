@@ -21,7 +21,8 @@ struct Room {
 
 /// The house. Quiet rooms first.
 const HOUSE: &[Room] = &[
-    Room { name: "wire", imports: &[], outside: Some(&["mail-parser", "memchr"]) },
+    // serde_json: XARF reports are JSON of strangers; only its `Value`, behind bounds of our own.
+    Room { name: "wire", imports: &[], outside: Some(&["mail-parser", "memchr", "serde_json"]) },
     Room { name: "model", imports: &[], outside: Some(&["minicbor", "sha2"]) },
     Room { name: "detectors", imports: &["model"], outside: Some(&["minicbor"]) },
     Room {
@@ -209,7 +210,7 @@ mod tests {
         expect(
             quiet,
             &[("crates/wire/Cargo.toml", text), ("crates/edge/Cargo.toml", text)],
-            &["crates/wire/Cargo.toml:2: depends on libc; expected only memchr; \
+            &["crates/wire/Cargo.toml:2: depends on libc; expected only mail-parser, memchr, serde_json; \
                move the work to a loud crate, or argue for it in xtask/src/tidy/house.rs"],
         );
     }
