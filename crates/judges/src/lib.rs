@@ -3,3 +3,15 @@
 //!
 //! Loud: it asks over sockets. It reads a [`model::Letter`] and gives back opinions and
 //! facts; it decides nothing about servers.
+
+pub mod breaker;
+pub mod clamd;
+pub mod header;
+pub mod judge;
+pub mod place;
+pub mod rspamd;
+pub mod seat;
+pub mod spamd;
+
+#[cfg(test)]
+mod testing;
