@@ -87,9 +87,18 @@ fn documentation(settings: &Settings) -> Vec<Vec<Side>> {
     if !settings.allow_documentation_prefixes {
         return Vec::new();
     }
-    let listeners = [("policy.tcp", settings.policy.tcp), ("portal.listen", settings.portal.listen)];
+    let listeners = listeners(settings);
     let public = listeners.into_iter().filter(|(_, listener)| !listener.is_loopback());
     public.map(|(name, listener)| vec![on_loopback(name, listener)]).collect()
+}
+
+/// Everything that listens on TCP.
+fn listeners(settings: &Settings) -> [(&'static str, Listener); 3] {
+    [
+        ("policy.tcp", settings.policy.tcp),
+        ("milter.tcp", settings.milter.tcp),
+        ("portal.listen", settings.portal.listen),
+    ]
 }
 
 fn on_loopback(name: &'static str, listener: Listener) -> Side {
@@ -123,26 +132,42 @@ fn journal(settings: &Settings) -> Vec<Vec<Side>> {
 }
 
 fn same_listener(settings: &Settings) -> Vec<Vec<Side>> {
-    let (policy, portal) = (settings.policy.tcp, settings.portal.listen);
     // Port 0 is any free one, and never the same twice.
-    if policy != portal || policy.0.is_none_or(|at| at.port() == 0) {
-        return Vec::new();
+    let fixed: Vec<_> = listeners(settings)
+        .into_iter()
+        .filter(|(_, listener)| listener.0.is_some_and(|at| at.port() != 0))
+        .collect();
+    let mut found = Vec::new();
+    for (at, (name, listener)) in fixed.iter().enumerate() {
+        for (other, _) in fixed[..at].iter().filter(|(_, other)| other == listener) {
+            found.push(vec![
+                Side::new(other, listener, format!("another address than {name}")),
+                Side::new(name, listener, format!("another address than {other}")),
+            ]);
+        }
     }
-    vec![vec![
-        Side::new("policy.tcp", &policy, "another address than portal.listen".to_owned()),
-        Side::new("portal.listen", &portal, "another address than policy.tcp".to_owned()),
-    ]]
+    found
 }
 
 fn sockets(settings: &Settings) -> Vec<Vec<Side>> {
     let control = settings.control();
+    let named = [
+        ("policy.unix", &settings.policy.unix),
+        ("milter.unix", &settings.milter.unix),
+        ("reports.lmtp", &settings.reports.lmtp),
+    ];
     let mut found = Vec::new();
-    if settings.policy.unix.as_ref() == Some(&control) {
-        let expected = "another path than the control socket's".to_owned();
-        found.push(vec![Side::new("policy.unix", &settings.policy.unix, expected)]);
-    }
-    if settings.policy.unix.as_deref().is_some_and(is_too_long) {
-        found.push(vec![Side::new("policy.unix", &settings.policy.unix, short_path(""))]);
+    for (at, (name, path)) in named.into_iter().enumerate().filter(|(_, (_, path))| path.is_some()) {
+        if path.as_ref() == Some(&control) {
+            let expected = "another path than the control socket's".to_owned();
+            found.push(vec![Side::new(name, path, expected)]);
+        }
+        for (other, _) in named[..at].iter().filter(|(_, other)| *other == path) {
+            found.push(vec![Side::new(name, path, format!("another path than {other}"))]);
+        }
+        if path.as_deref().is_some_and(is_too_long) {
+            found.push(vec![Side::new(name, path, short_path(""))]);
+        }
     }
     if is_too_long(&control) {
         found.push(vec![match &settings.control_socket {

@@ -10,6 +10,7 @@
 mod check;
 mod error;
 mod forms;
+mod judges;
 mod nearest;
 mod net;
 mod outward;
@@ -29,13 +30,18 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use model::policy::RuleMode;
 use model::{Node, Secs};
 
 pub(crate) use error::{ConfigError, ConfigErrors};
+pub(crate) use judges::{Endpoint, HeaderMark};
 pub(crate) use words::Level;
 
 use forms::Written;
+use judges::Macros;
+use net::Recipient;
 use settings::Settings;
 use source::Source;
 use traps::{Open, Traps};
@@ -66,6 +72,52 @@ pub(crate) struct Listeners {
     pub(crate) portal: Option<SocketAddr>,
     /// The operator's API.
     pub(crate) control: PathBuf,
+}
+
+/// Where whole messages are shown to us.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct MilterServer {
+    /// Over TCP.
+    pub(crate) tcp: Option<SocketAddr>,
+    /// Over a unix socket.
+    pub(crate) unix: Option<PathBuf>,
+    /// Whether what the TCP listener hears counts.
+    pub(crate) trust_local: bool,
+    /// Threads that answer; `None` is one per core.
+    pub(crate) threads: Option<usize>,
+    /// Octets of a body that are held.
+    pub(crate) body_max: usize,
+    /// How long a message may wait for its judges.
+    pub(crate) patience: Duration,
+    /// Whether messages get our fields.
+    pub(crate) header: bool,
+}
+
+/// Who is asked what a message is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Asked {
+    /// SPF, DKIM and DMARC.
+    pub(crate) authentication: bool,
+    /// Resolvers; empty means the system's.
+    pub(crate) resolvers: Vec<SocketAddr>,
+    /// The built-in look into attachments.
+    pub(crate) attachments: bool,
+    /// Office documents with macros that start by themselves are refused.
+    pub(crate) macros_refused: bool,
+    /// rspamd's normal worker.
+    pub(crate) rspamd: Option<Endpoint>,
+    /// SpamAssassin.
+    pub(crate) spamd: Option<Endpoint>,
+    /// ClamAV.
+    pub(crate) clamd: Option<Endpoint>,
+    /// A field of an earlier filter.
+    pub(crate) header: Option<HeaderMark>,
+    /// How long one of them may take.
+    pub(crate) deadline: Duration,
+    /// Messages that one of them looks at at once.
+    pub(crate) at_once: usize,
+    /// Octets of a message that the spam filters are shown.
+    pub(crate) size_max: usize,
 }
 
 /// How the journal rotates.
@@ -139,6 +191,69 @@ impl Config {
             portal: self.settings.portal.listen.0,
             control: self.settings.control(),
         }
+    }
+
+    /// Where whole messages are shown to us.
+    pub(crate) fn milter(&self) -> MilterServer {
+        let milter = &self.settings.milter;
+        MilterServer {
+            tcp: milter.tcp.0,
+            unix: milter.unix.clone(),
+            trust_local: milter.trust_local,
+            threads: usize::try_from(milter.threads.0).ok().filter(|n| *n > 0),
+            body_max: usize::try_from(milter.body.0).unwrap_or(usize::MAX),
+            patience: Duration::from_secs(milter.patience.0),
+            header: milter.header,
+        }
+    }
+
+    /// Who is asked what a message is.
+    pub(crate) fn judges(&self) -> Asked {
+        let judges = &self.settings.judges;
+        Asked {
+            authentication: judges.authentication,
+            resolvers: judges.resolvers.iter().map(|r| r.0).collect(),
+            attachments: judges.attachments,
+            macros_refused: judges.macros == Macros::Refuse,
+            rspamd: judges.rspamd.clone(),
+            spamd: judges.spamd.clone(),
+            clamd: judges.clamd.clone(),
+            header: judges.header.clone(),
+            deadline: Duration::from_secs(judges.deadline.0),
+            at_once: usize::try_from(judges.at_once.0).unwrap_or(usize::MAX),
+            size_max: usize::try_from(judges.size.0).unwrap_or(usize::MAX),
+        }
+    }
+
+    /// How far the message score goes.
+    pub(crate) fn message_mode(&self) -> RuleMode {
+        self.settings.rules.message.0
+    }
+
+    /// Our mail domains whose SPF record is complete.
+    pub(crate) fn own_senders(&self) -> Vec<String> {
+        self.settings.own.senders.iter().map(|domain| domain.as_str().to_owned()).collect()
+    }
+
+    /// Where mail for Mailward itself is handed in.
+    pub(crate) fn lmtp(&self) -> Option<&Path> {
+        self.settings.reports.lmtp.as_deref()
+    }
+
+    /// Whether users report to this address; letters in any case.
+    pub(crate) fn takes_reports(&self, address: &str) -> bool {
+        let address = address.to_ascii_lowercase();
+        let local = address.rsplit_once('@').map_or(address.as_str(), |(local, _)| local);
+        let bare = local.split_once('+').map_or(local, |(bare, _)| bare);
+        self.settings.reports.addresses.iter().any(|known| match known {
+            Recipient::Local(name) => name == bare,
+            Recipient::Address(whole) => whole.0 == address,
+        })
+    }
+
+    /// Octets of all exhibits together.
+    pub(crate) fn exhibits_max(&self) -> u64 {
+        self.settings.exhibits.0
     }
 
     /// How the journal rotates.

@@ -108,7 +108,8 @@ impl Config {
 
     /// Whether nobody outside this machine reaches a listener.
     fn is_local_only(&self) -> bool {
-        self.settings.policy.tcp.is_loopback() && self.settings.portal.listen.is_loopback()
+        let settings = &self.settings;
+        [settings.policy.tcp, settings.milter.tcp, settings.portal.listen].iter().all(|at| at.is_loopback())
     }
 
     fn is_real(&self, host: &str) -> bool {
@@ -143,6 +144,11 @@ fn modes(settings: &Settings) -> Vec<(Offence, RuleMode)> {
         // The connection score is one rule with two numbers: OFF-10 and OFF-11.
         (Offence::ReverseDns, rules.connection.0),
         (Offence::Dynamic, rules.connection.0),
+        (Offence::Reports, rules.reports.0),
+        (Offence::Virus, rules.virus.0),
+        (Offence::Attachment, rules.attachment.0),
+        (Offence::ForgedSender, rules.forged.0),
+        (Offence::Backscatter, rules.backscatter.0),
     ];
     let shipped = Policy::shipped();
     set.into_iter().filter(|(offence, mode)| shipped.mode(*offence) != *mode).collect()

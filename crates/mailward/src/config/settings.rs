@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use model::{Domain, Prefix, Secs};
 
 use super::forms::{Count, Limit, Title};
+use super::judges::{Endpoint, HeaderMark, Macros, Resolver};
 use super::net::{Listener, Mailbox, Recipient};
 use super::units::{Bytes, Percent};
 use super::url::Url;
@@ -23,6 +24,9 @@ pub(super) struct Settings {
     pub(super) allow_documentation_prefixes: bool,
     pub(super) portal: Portal,
     pub(super) policy: PolicyServer,
+    pub(super) milter: Milter,
+    pub(super) judges: Judges,
+    pub(super) reports: Reports,
     pub(super) control_socket: Option<PathBuf>,
     pub(super) own: Own,
     pub(super) traps: Traps,
@@ -31,6 +35,7 @@ pub(super) struct Settings {
     pub(super) guards: Guards,
     pub(super) shared_names: Vec<Domain>,
     pub(super) journal: Journal,
+    pub(super) exhibits: Bytes,
     pub(super) keys: Count<1_000, 100_000_000>,
     pub(super) level: Level,
 }
@@ -52,12 +57,48 @@ pub(super) struct PolicyServer {
     pub(super) threads: Count<0, 256>,
 }
 
+/// `[milter]`: the server of the milter protocol.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Milter {
+    pub(super) tcp: Listener,
+    pub(super) unix: Option<PathBuf>,
+    pub(super) trust_local: bool,
+    pub(super) threads: Count<0, 256>,
+    pub(super) body: Bytes,
+    pub(super) patience: Secs,
+    pub(super) header: bool,
+}
+
+/// `[judges]`: who is asked what a message is.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Judges {
+    pub(super) authentication: bool,
+    pub(super) resolvers: Vec<Resolver>,
+    pub(super) attachments: bool,
+    pub(super) macros: Macros,
+    pub(super) rspamd: Option<Endpoint>,
+    pub(super) spamd: Option<Endpoint>,
+    pub(super) clamd: Option<Endpoint>,
+    pub(super) header: Option<HeaderMark>,
+    pub(super) deadline: Secs,
+    pub(super) at_once: Count<1, 1_000>,
+    pub(super) size: Bytes,
+}
+
+/// `[reports]`: mail to Mailward itself.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Reports {
+    pub(super) lmtp: Option<PathBuf>,
+    pub(super) addresses: Vec<Recipient>,
+}
+
 /// `[own]`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Own {
     pub(super) networks: Vec<Prefix>,
     pub(super) relays: Vec<Prefix>,
     pub(super) names: Vec<Domain>,
+    pub(super) senders: Vec<Domain>,
     pub(super) exempt: Vec<Recipient>,
 }
 
@@ -86,6 +127,12 @@ pub(super) struct Rules {
     pub(super) trap: Strict,
     pub(super) helo: Strict,
     pub(super) connection: Scored,
+    pub(super) message: Scored,
+    pub(super) reports: Strict,
+    pub(super) virus: Strict,
+    pub(super) attachment: Strict,
+    pub(super) forged: Scored,
+    pub(super) backscatter: Strict,
 }
 
 /// `[rules.spam-volume]`.
