@@ -6,7 +6,12 @@
 //! and `engine` decide. All input is written by strangers, so every codec is
 //! bounded by named limits and never panics.
 
+pub mod arf;
+pub mod authres;
+pub mod fields;
 pub mod maillog;
+pub mod milter;
 pub mod policy;
 pub mod received;
+mod reply;
 pub mod text;

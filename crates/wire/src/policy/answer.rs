@@ -5,6 +5,7 @@
 //! one reply line. The words themselves are made in `answers`.
 
 use super::error::AnswerError;
+use crate::reply::class;
 use crate::text::quoted;
 
 /// The most octets of a reply text, its codes included.
@@ -158,26 +159,6 @@ fn one_line(text: &str, len_max: usize) -> Result<&str, AnswerError> {
         return Err(AnswerError::TooLong { len: text.len(), len_max });
     }
     Ok(text)
-}
-
-/// The class that both codes of a reply agree on.
-fn class(reply: &str) -> Option<u8> {
-    let mut words = reply.splitn(3, ' ');
-    let (code, enhanced, text) = (words.next()?, words.next()?, words.next()?);
-    let class = *code.as_bytes().first()?;
-    let whole = digits(code, 3..=3) && is_enhanced(enhanced) && !text.trim().is_empty();
-    (whole && enhanced.as_bytes().first() == Some(&class)).then_some(class)
-}
-
-/// RFC 3463 §2: ‘status-code = class "." subject "." detail’.
-fn is_enhanced(code: &str) -> bool {
-    let mut parts = code.split('.');
-    let mut next = |len| parts.next().is_some_and(|part| digits(part, len));
-    next(1..=1) && next(1..=3) && next(1..=3) && parts.next().is_none()
-}
-
-fn digits(text: &str, len: std::ops::RangeInclusive<usize>) -> bool {
-    len.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]
