@@ -7,10 +7,15 @@
 //! What is needed from the program is a trait here, and the program implements it.
 
 pub mod clock;
+mod deadline;
 pub mod intake;
 pub mod listen;
+mod meter;
 pub mod persons;
 pub mod policy;
+mod seats;
+mod service;
+mod trouble;
 pub mod views;
 
 pub use clock::{Clock, Jump, NotManual, Start};

@@ -11,37 +11,30 @@
 
 mod connection;
 mod counters;
-mod deadline;
 mod desk;
 mod host;
 mod inbox;
-mod meter;
 mod reply;
 #[cfg(test)]
 mod tests;
 mod trouble;
-mod worker;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver};
-use std::thread::JoinHandle;
 use std::time::Duration;
-use std::{io, thread};
 
 use model::{Client, Name, Prefix};
-use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::intake::Intake;
-use crate::listen::{self, Access, ListenError, UnixSocket};
+use crate::listen::ListenError;
 use crate::persons::Persons;
+use crate::service::{Place, Threads};
 use crate::views::Views;
 
 pub use counters::Counts;
-use host::Shared;
-use worker::{Listeners, Worker};
+use host::{Host, Shared};
 
 /// How the server listens and what it knows of the site.
 #[derive(Clone)]
@@ -113,28 +106,19 @@ pub struct Means {
 ///
 /// [`ListenError`]; nothing runs then.
 pub fn serve(config: Config, means: Means) -> Result<Running, ListenError> {
-    let count = config.threads.max(1);
-    let tcp = config.tcp.map_or(Ok(Vec::new()), |addr| listen::tcp_shared(addr, count))?;
-    let unix = config.unix.as_deref().map(|path| listen::unix(path, Access::Group)).transpose()?;
-    let tcp_addr = tcp.first().and_then(|l| l.local_addr().ok());
-    let (stop, stopped) = watch::channel(false);
-    let shared = Arc::new(Shared::new(config, means, count));
-    let mut running = Running { shared, tcp_addr, unix, threads: Vec::new(), stop };
-    let mut tcp = tcp.into_iter();
-    for index in 0..count {
-        running.start(index, tcp.next(), stopped.clone()).map_err(|source| ListenError::Thread { source })?;
-    }
-    Ok(running)
+    let threads = config.threads.max(1);
+    let (tcp, unix) = (config.tcp, config.unix.clone());
+    let shared = Arc::new(Shared::new(config, means, threads));
+    let made_from = shared.clone();
+    let make = move |index| Host::new(made_from.clone(), index);
+    let threads = Threads::start("policy", &Place { tcp, unix: unix.as_deref(), threads }, make)?;
+    Ok(Running { shared, threads })
 }
 
 /// A server that answers, until it is dropped.
 pub struct Running {
     shared: Arc<Shared>,
-    tcp_addr: Option<SocketAddr>,
-    /// Its file goes with it.
-    unix: Option<UnixSocket>,
-    threads: Vec<JoinHandle<()>>,
-    stop: watch::Sender<bool>,
+    threads: Threads,
 }
 
 impl Running {
@@ -145,42 +129,11 @@ impl Running {
 
     /// Where it listens on TCP; the real port where 0 was asked for.
     pub fn tcp_addr(&self) -> Option<SocketAddr> {
-        self.tcp_addr
+        self.threads.tcp_addr()
     }
 
     /// Stops listening, answers what has already been asked, closes all connections.
     pub fn stop(self) {
         drop(self);
-    }
-
-    fn start(
-        &mut self,
-        index: usize,
-        tcp: Option<std::net::TcpListener>,
-        stopped: watch::Receiver<bool>,
-    ) -> io::Result<()> {
-        let unix = self.unix.as_ref().map(|u| u.listener().try_clone()).transpose()?;
-        let worker = Worker::new(self.shared.clone(), index);
-        let (ready, is_ready) = mpsc::channel();
-        let run = move || worker.run(Listeners { tcp, unix }, stopped, &ready);
-        self.threads.push(thread::Builder::new().name(format!("policy-{index}")).spawn(run)?);
-        outcome(&is_ready)
-    }
-}
-
-/// What a thread says once it listens; one that died before says nothing.
-fn outcome(is_ready: &Receiver<io::Result<()>>) -> io::Result<()> {
-    is_ready.recv().unwrap_or_else(|_| Err(io::Error::other("the thread ended at once")))
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It fails if no thread listens any more, and then there is nothing to stop.
-        let _ = self.stop.send(true);
-        for thread in self.threads.drain(..) {
-            if thread.join().is_err() {
-                tracing::error!("policy thread panicked");
-            }
-        }
     }
 }

@@ -11,11 +11,12 @@ use tokio::time::timeout;
 use wire::policy::{Action, RequestError};
 
 use super::counters::count;
-use super::deadline::Deadline;
 use super::desk::{Desk, Moment};
-use super::host::{Host, Seat};
+use super::host::Host;
 use super::inbox::Inbox;
 use super::trouble::Trouble;
+use crate::deadline::{Deadline, Late};
+use crate::seats::Seat;
 
 /// Answers are sent when they have this many bytes, though more is waiting: a flood of
 /// tiny requests must not grow into a flood of memory.
@@ -32,6 +33,15 @@ pub(super) enum End {
     Slow,
     /// What came can not be told from the next request.
     Unreadable(RequestError),
+}
+
+impl From<Late> for End {
+    fn from(late: Late) -> End {
+        match late {
+            Late::Idle => End::Idle,
+            Late::Rest => End::Slow,
+        }
+    }
 }
 
 /// Talks with one peer until one of both has enough; what is heard counts if `heard`.
@@ -111,7 +121,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
             match Pin::new(&mut *stream).poll_read(context, &mut room) {
                 Poll::Ready(Ok(())) if !room.filled().is_empty() => Poll::Ready(Ok(room.filled().len())),
                 Poll::Ready(_) => Poll::Ready(Err(End::Left)),
-                Poll::Pending => deadline.poll(context).map(Err),
+                Poll::Pending => deadline.poll(context).map(|late| Err(late.into())),
             }
         })
         .await?;

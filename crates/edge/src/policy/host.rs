@@ -1,36 +1,40 @@
 //! What all connections of a server share.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::io;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use model::Millis;
 
+use super::connection::talk;
 use super::counters::{Counters, Counts, count};
-use super::meter::Meter;
-use super::trouble::{Trouble, Troubles};
+use super::trouble::Trouble;
 use super::{Config, Means};
+use crate::meter::Meter;
+use crate::seats::{Seat, Seats};
+use crate::service::{Service, Stream};
+use crate::trouble::Troubles;
 
 /// What all threads share.
 pub(super) struct Shared {
     pub(super) config: Config,
     pub(super) means: Means,
     counters: Vec<Arc<Counters>>,
-    troubles: Troubles,
+    troubles: Troubles<Trouble>,
     meter: Mutex<Meter>,
-    open: AtomicUsize,
+    seats: Arc<Seats>,
 }
 
 impl Shared {
     pub(super) fn new(config: Config, means: Means, threads: usize) -> Shared {
         let counters = (0..threads).map(|_| Arc::default()).collect();
+        let seats = Seats::new(config.connections_max);
         let (troubles, meter) = (Troubles::default(), Mutex::new(Meter::new()));
-        Shared { config, means, counters, troubles, meter, open: AtomicUsize::new(0) }
+        Shared { config, means, counters, troubles, meter, seats }
     }
 
     pub(super) fn counts(&self) -> Counts {
-        let connections = self.open.load(Relaxed) as u64;
-        let mut all = Counts { connections, ..Counts::default() };
+        let mut all = Counts { connections: self.seats.taken(), ..Counts::default() };
         self.per_thread().into_iter().for_each(|thread| all += thread);
         all
     }
@@ -73,25 +77,32 @@ impl Host {
         counter.into_iter().for_each(count);
         self.shared.troubles.log(trouble, self.now(), detail);
     }
-
-    /// A place for one more connection, unless all are taken.
-    pub(super) fn seat(&self) -> Option<Seat> {
-        let shared = self.shared.clone();
-        if shared.open.fetch_add(1, Relaxed) < shared.config.connections_max {
-            count(&self.counters.accepted);
-            return Some(Seat(shared));
-        }
-        shared.open.fetch_sub(1, Relaxed);
-        self.trouble(Trouble::TurnedAway, &shared.config.connections_max);
-        None
-    }
 }
 
-/// A connection's place; free again when it is dropped.
-pub(super) struct Seat(Arc<Shared>);
+impl Service for Host {
+    fn talk<S: Stream>(
+        self: Rc<Self>,
+        stream: S,
+        seat: Seat,
+        heard: bool,
+    ) -> impl Future<Output = ()> + 'static {
+        talk(stream, self, seat, heard)
+    }
 
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Relaxed);
+    fn seat(&self) -> Option<Seat> {
+        let seat = self.shared.seats.take();
+        match &seat {
+            Some(_) => count(&self.counters.accepted),
+            None => self.trouble(Trouble::TurnedAway, &self.shared.config.connections_max),
+        }
+        seat
+    }
+
+    fn trusts_tcp(&self) -> bool {
+        self.shared.config.trust_local
+    }
+
+    fn lost(&self, error: &io::Error) {
+        self.trouble(Trouble::Accept, error);
     }
 }

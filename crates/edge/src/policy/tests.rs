@@ -5,7 +5,7 @@ mod hostile;
 mod life;
 mod order;
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;

@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::super::connection::talk;
 use super::super::host::Host;
 use super::*;
+use crate::service::Service;
 
 /// What happened.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -1,4 +1,4 @@
-//! How long a connection may take.
+//! How long a connection may take, whatever it speaks.
 //!
 //! One timer a connection, armed anew only when it fires or when a request begins without
 //! ending: a peer who asks in whole requests, as Postfix does, never touches it.
@@ -10,10 +10,17 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::connection::End;
+/// What was waited for in vain.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Late {
+    /// Nothing came for a long time.
+    Idle,
+    /// A request was not finished in time.
+    Rest,
+}
 
 /// The timer of one connection.
-pub(super) struct Deadline {
+pub(crate) struct Deadline {
     timer: Pin<Box<Sleep>>,
     idle: Duration,
     rest: Duration,
@@ -24,23 +31,23 @@ pub(super) struct Deadline {
 }
 
 impl Deadline {
-    pub(super) fn new(idle: Duration, rest: Duration) -> Deadline {
+    pub(crate) fn new(idle: Duration, rest: Duration) -> Deadline {
         Deadline { timer: Box::pin(sleep(idle)), idle, rest, unfinished: false, active: false }
     }
 
     /// How long the peer may take to read an answer.
-    pub(super) fn rest(&self) -> Duration {
+    pub(crate) fn rest(&self) -> Duration {
         self.rest
     }
 
     /// All that arrived was answered.
-    pub(super) fn wait_for_request(&mut self) {
+    pub(crate) fn wait_for_request(&mut self) {
         self.active = true;
         self.unfinished = false;
     }
 
     /// A part of a request arrived; `fresh`, if it is another request than before.
-    pub(super) fn wait_for_rest(&mut self, fresh: bool) {
+    pub(crate) fn wait_for_rest(&mut self, fresh: bool) {
         if fresh || !self.unfinished {
             self.timer.as_mut().reset(Instant::now() + self.rest);
         }
@@ -48,13 +55,13 @@ impl Deadline {
     }
 
     /// Ready when the time is up.
-    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<End> {
+    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Late> {
         while self.timer.as_mut().poll(context).is_ready() {
             if self.unfinished {
-                return Poll::Ready(End::Slow);
+                return Poll::Ready(Late::Rest);
             }
             if !self.active {
-                return Poll::Ready(End::Idle);
+                return Poll::Ready(Late::Idle);
             }
             self.active = false;
             self.timer.as_mut().reset(Instant::now() + self.idle);
@@ -83,7 +90,7 @@ mod tests {
     /// How and after how many seconds a connection ends whose peer falls silent after these
     /// steps; time is tokio's own and stands still between them.
     #[track_caller]
-    fn check(steps: &[Step], expect: &(End, u64)) {
+    fn check(steps: &[Step], expect: &(Late, u64)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
         let got = runtime.unwrap().block_on(async {
             let (began, mut deadline) = (Instant::now(), Deadline::new(IDLE, REST));
@@ -105,31 +112,31 @@ mod tests {
 
     #[test]
     fn a_silent_peer_has_the_idle_time() {
-        check(&[], &(End::Idle, 300));
+        check(&[], &(Late::Idle, 300));
     }
 
     #[test]
     fn a_peer_that_asks_has_it_anew_at_the_latest_twice() {
-        check(&[Whole(1)], &(End::Idle, 600));
-        check(&[Whole(1), Whole(250), Whole(250), Whole(250)], &(End::Idle, 1200));
-        check(&[Whole(299), Whole(299), Whole(299)], &(End::Idle, 1200));
+        check(&[Whole(1)], &(Late::Idle, 600));
+        check(&[Whole(1), Whole(250), Whole(250), Whole(250)], &(Late::Idle, 1200));
+        check(&[Whole(299), Whole(299), Whole(299)], &(Late::Idle, 1200));
     }
 
     #[test]
     fn the_rest_of_a_request_has_its_time_from_its_first_part() {
-        check(&[Part(1, false)], &(End::Slow, 11));
-        check(&[Part(1, false), Part(4, false), Part(4, false)], &(End::Slow, 11));
-        check(&[Whole(50), Part(1, false)], &(End::Slow, 61));
+        check(&[Part(1, false)], &(Late::Rest, 11));
+        check(&[Part(1, false), Part(4, false), Part(4, false)], &(Late::Rest, 11));
+        check(&[Whole(50), Part(1, false)], &(Late::Rest, 61));
     }
 
     #[test]
     fn the_next_request_has_its_own_time() {
-        check(&[Part(1, false), Part(9, true)], &(End::Slow, 20));
-        check(&[Part(1, false), Whole(9), Part(5, false)], &(End::Slow, 25));
+        check(&[Part(1, false), Part(9, true)], &(Late::Rest, 20));
+        check(&[Part(1, false), Whole(9), Part(5, false)], &(Late::Rest, 25));
     }
 
     #[test]
     fn a_request_that_was_finished_in_time_leaves_the_idle_time() {
-        check(&[Part(1, false), Whole(9)], &(End::Idle, 311));
+        check(&[Part(1, false), Whole(9)], &(Late::Idle, 311));
     }
 }

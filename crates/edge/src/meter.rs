@@ -19,10 +19,10 @@ const PLACES: usize = 4096;
 
 /// A leaky bucket for each place: the time until which it is filled.
 #[derive(Debug)]
-pub(super) struct Meter(Box<[u64; PLACES]>);
+pub(crate) struct Meter(Box<[u64; PLACES]>);
 
 impl Meter {
-    pub(super) fn new() -> Meter {
+    pub(crate) fn new() -> Meter {
         Meter(Box::new([0; PLACES]))
     }
 
@@ -30,7 +30,7 @@ impl Meter {
     /// many.
     ///
     /// `place` is a keyed hash, so that nobody can choose whose rate he shares.
-    pub(super) fn take(&mut self, place: u64, now: Millis) -> bool {
+    pub(crate) fn take(&mut self, place: u64, now: Millis) -> bool {
         let slot = &mut self.0[(place % PLACES as u64) as usize];
         let filled = (*slot).max(now.0).saturating_add(COST);
         let fits = filled - now.0 <= PER_HOUR * COST;
