@@ -14,6 +14,7 @@ pub mod link;
 pub mod lint;
 pub mod page;
 pub mod public;
+pub mod redact;
 pub mod session;
 #[cfg(test)]
 mod testing;

@@ -124,7 +124,7 @@ pub const REASONS: &[Reason] = &[
         id: "reports",
         offence: Offence::Reports,
         dns: code(16),
-        smtp: "550 5.7.1 [{ip}] blocked: our users report its mail as spam. Why and how to unblock: {url}",
+        smtp: "550 5.7.1 [{ip}] blocked: users report its mail as spam. How to unblock: {url}",
         smtp_long: "550 5.7.1 [{ip}] is blocked here: several of our users reported mail from it as spam. \
                     Evidence, expiry, removal: {url}",
         because: "several of our users reported mail from it as spam",
@@ -140,7 +140,7 @@ pub const REASONS: &[Reason] = &[
         id: "virus",
         offence: Offence::Virus,
         dns: code(14),
-        smtp: "550 5.7.1 [{ip}] blocked: it sent messages with malware. Why and how to unblock: {url}",
+        smtp: "550 5.7.1 [{ip}] blocked: malware received from it. How to unblock: {url}",
         smtp_long: "550 5.7.1 [{ip}] is blocked here: it sent messages that carry malware. A computer or an \
                     account behind it may be abused. Evidence, expiry, removal: {url}",
         because: "it sent messages that carry malware",
@@ -156,7 +156,7 @@ pub const REASONS: &[Reason] = &[
         id: "attachment",
         offence: Offence::Attachment,
         dns: code(14),
-        smtp: "550 5.7.1 [{ip}] blocked: it sent programs as attachments. Why and how to unblock: {url}",
+        smtp: "550 5.7.1 [{ip}] blocked: it mails programs or scripts. How to unblock: {url}",
         smtp_long: "550 5.7.1 [{ip}] is blocked here: it sent many messages with programs as attachments, as \
                     malware does. Evidence, expiry, removal: {url}",
         because: "it sent several messages with programs or scripts as attachments, as malware does",
@@ -171,7 +171,7 @@ pub const REASONS: &[Reason] = &[
         id: "forged-sender",
         offence: Offence::ForgedSender,
         dns: code(3),
-        smtp: "550 5.7.1 [{ip}] blocked: it forges senders of many domains. Why and how to unblock: {url}",
+        smtp: "550 5.7.1 [{ip}] blocked: it forges senders. Why and how to unblock: {url}",
         smtp_long: "550 5.7.1 [{ip}] is blocked here: it sent mail in the name of many domains whose SPF \
                     records do not permit it. Evidence, expiry, removal: {url}",
         because: "it sent mail in the name of many domains that do not permit it (SPF)",
@@ -187,7 +187,7 @@ pub const REASONS: &[Reason] = &[
         id: "backscatter",
         offence: Offence::Backscatter,
         dns: code(15),
-        smtp: "550 5.7.1 [{ip}] sends bounces to forged senders; other mail is welcome. Details: {url}",
+        smtp: "550 5.7.1 [{ip}] bounces to forged senders; other mail is welcome. See {url}",
         smtp_long: "550 5.7.1 [{ip}] sends bounces or auto-replies to forged senders; such mail is refused, \
                     other mail is welcome. Please refuse during SMTP instead of sending bounces. Details: \
                     {url}",

@@ -40,6 +40,11 @@ impl Case<'_> {
         Secs(self.page.remaining_s)
     }
 
+    /// Whether the headers of a message are on the page.
+    fn has_headers(&self) -> bool {
+        self.page.samples.iter().any(|s| s.headers.is_some())
+    }
+
     fn percent(&self) -> u64 {
         self.page.served_permille / 10
     }

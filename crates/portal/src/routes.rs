@@ -133,8 +133,8 @@ async fn case(
     let view = portal.view();
     // A right link is never refused for the wrong ones of others behind the same network.
     let Some(id) = link::open(&view, &reference, secret) else { return missed(&portal, caller, form) };
-    let evidence = portal.evidence(id).await;
-    let Some(page) = case_page(&view, id, &evidence, portal.now()) else {
+    let (evidence, exhibits) = portal.evidence(id).await;
+    let Some(page) = case_page(&view, id, &evidence, &exhibits, portal.now()) else {
         return missed(&portal, caller, form);
     };
     match form {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use model::{CaseId, Evidence, Millis};
+use model::{CaseId, Evidence, ExhibitId, Millis, Redacted};
 use projections::View;
 
 use crate::meter::Meter;
@@ -21,6 +21,11 @@ pub trait Vault: Send + Sync + 'static {
     /// May read a disk: it is called outside the threads that serve. Its result goes
     /// through `answers`, which redacts it.
     fn evidence(&self, case: CaseId) -> Vec<Evidence>;
+
+    /// The redacted exhibits that evidence names, as far as they are kept.
+    ///
+    /// May read a disk, like [`Vault::evidence`].
+    fn exhibits(&self, ids: &[ExhibitId]) -> Vec<(ExhibitId, Redacted)>;
 }
 
 /// Tells the time.
@@ -66,10 +71,16 @@ impl Portal {
         &self.0.lookups
     }
 
-    /// The samples of a case, read on a thread that may wait; none if reading failed.
-    pub(crate) async fn evidence(&self, case: CaseId) -> Vec<Evidence> {
+    /// The samples of a case with the headers of their messages, read on a thread that may
+    /// wait; none if reading failed.
+    pub(crate) async fn evidence(&self, case: CaseId) -> (Vec<Evidence>, Vec<(ExhibitId, Redacted)>) {
         let parts = Arc::clone(&self.0);
-        let read = tokio::task::spawn_blocking(move || parts.vault.evidence(case));
+        let read = tokio::task::spawn_blocking(move || {
+            let evidence = parts.vault.evidence(case);
+            let ids: Vec<ExhibitId> = evidence.iter().filter_map(|e| e.exhibit).collect();
+            let exhibits = if ids.is_empty() { Vec::new() } else { parts.vault.exhibits(&ids) };
+            (evidence, exhibits)
+        });
         read.await.unwrap_or_default()
     }
 }

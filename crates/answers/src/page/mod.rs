@@ -6,6 +6,7 @@
 
 mod earlier;
 mod facts;
+mod headers;
 mod lookup;
 mod sample;
 mod sentence;
@@ -13,17 +14,19 @@ mod weights;
 mod words;
 
 use model::reasons::by_number;
-use model::{CaseId, Evidence, Millis, Mode};
+use model::{CaseId, Evidence, ExhibitId, Millis, Mode, Redacted};
 use projections::{CaseView, View};
 use serde::Serialize;
 
 pub use earlier::Earlier;
 pub use facts::Fact;
+pub use headers::{Attached, Headers, Line, Said};
 pub use lookup::{LookupPage, lookup_page, reference_page};
 pub use sample::Sample;
 pub use weights::{Amount, UnitLine};
 
 pub(crate) use facts::value as fact_value;
+pub(crate) use sample::{hundredths, judgement};
 pub(crate) use sentence::Sentence;
 
 /// The units of a case for an operator, from whom nothing is withheld.
@@ -150,7 +153,15 @@ pub struct CasePage {
 }
 
 /// The page of a case, or `None` while the decision that opened it is not known here.
-pub fn case_page(view: &View, id: CaseId, evidence: &[Evidence], now: Millis) -> Option<Public<CasePage>> {
+///
+/// `exhibits` are the redacted headers that `evidence` names, as far as they are kept.
+pub fn case_page(
+    view: &View,
+    id: CaseId,
+    evidence: &[Evidence],
+    exhibits: &[(ExhibitId, Redacted)],
+    now: Millis,
+) -> Option<Public<CasePage>> {
     let case = view.case(id)?;
     let opened = case.case.opened.as_ref()?;
     let (reason, site) = (by_number(opened.reason), &view.site);
@@ -186,7 +197,7 @@ pub fn case_page(view: &View, id: CaseId, evidence: &[Evidence], now: Millis) ->
         arithmetic: sentence.here,
         extensions: sentence.later,
         facts: facts::shown(&opened.facts, &weights),
-        samples: if state.is_over() { Vec::new() } else { sample::shown(evidence) },
+        samples: if state.is_over() { Vec::new() } else { sample::shown(evidence, exhibits, &case.key) },
         remedy: reason.remedy,
         help: words::help_topic(reason),
         contact: site.contact.clone(),

@@ -1,15 +1,21 @@
 //! Sessions behind a block, redacted for link holders (REQUIREMENTS D.6, level L1).
 //!
-//! Shown are the facts of the connection, which the sender's own log has as well. Never
-//! shown are sender, recipient, and that a recipient was a trap. A session that met a trap
-//! shows its day and its names and no more: port, second or number of recipients would
-//! find the message in the sender's log, and with it the trap. All such sessions of one
-//! name look the same, so one of them is shown, and their number is not.
+//! Shown are the facts of the connection, which the sender's own log has as well, and the
+//! headers where they were seen. Never shown are sender, recipient, and that a recipient
+//! was a trap.
+//!
+//! A session that met a trap shows its day and what is blocked, and nothing else. All that
+//! the sender chose (port, HELO name, which address of its network, the name in its DNS,
+//! every header field) may be another one for every recipient that it tries, so that one
+//! look at a page would name the trap (ADV-5). All such sessions look the same, so one of
+//! them is shown, and their number is not.
 
 use model::evidence::SAMPLES_MAX;
-use model::{Evidence, Judgement, Millis, Rdns};
+use model::{Evidence, ExhibitId, Judgement, Key, Name, Rdns, Redacted};
 use serde::Serialize;
 
+use super::headers::{self, Headers};
+use crate::redact;
 use crate::when::When;
 
 /// One session.
@@ -17,7 +23,7 @@ use crate::when::When;
 pub struct Sample {
     /// When, to the second; to the day where a trap was met.
     pub at: When,
-    /// The client's address.
+    /// The client's address; where a trap was met, what is blocked.
     pub address: String,
     /// Its port, if it may be told and is known.
     pub port: Option<u16>,
@@ -26,7 +32,7 @@ pub struct Sample {
     /// The reverse DNS name, escaped likewise.
     pub rdns: Option<String>,
     /// What reverse DNS said: `confirmed`, `mismatch`, `missing` or `unknown`.
-    pub rdns_state: &'static str,
+    pub rdns_state: Option<&'static str>,
     /// Recipients of the message.
     pub recipients: Option<u16>,
     /// `spam`, `virus`, `heuristic` or `ham`.
@@ -35,44 +41,55 @@ pub struct Sample {
     pub judge: Option<String>,
     /// The judge's score.
     pub score: Option<String>,
+    /// The headers of its message, where they were seen and may be shown.
+    pub headers: Option<Headers>,
 }
 
 /// At most five sessions, in the order of time, traps' last.
-pub(crate) fn shown(evidence: &[Evidence]) -> Vec<Sample> {
+pub(crate) fn shown(evidence: &[Evidence], exhibits: &[(ExhibitId, Redacted)], key: &Key) -> Vec<Sample> {
     let kept = &evidence[..evidence.len().min(SAMPLES_MAX)];
     let mut plain: Vec<&Evidence> = kept.iter().filter(|e| e.trap.is_none()).collect();
     plain.sort_by_key(|e| e.at);
-    let trapped = kept.iter().find(|e| e.trap.is_some());
-    plain.into_iter().map(open).chain(trapped.map(closed)).collect()
+    let trapped = kept.iter().filter(|e| e.trap.is_some()).max_by_key(|e| e.at);
+    let open = |e: &Evidence| open(e, exhibit(e, exhibits));
+    plain.into_iter().map(open).chain(trapped.map(|e| closed(e, key))).collect()
 }
 
-fn open(e: &Evidence) -> Sample {
+fn exhibit<'a>(e: &Evidence, exhibits: &'a [(ExhibitId, Redacted)]) -> Option<&'a Redacted> {
+    exhibits.iter().find(|(id, _)| Some(*id) == e.exhibit).map(|(_, exhibit)| exhibit)
+}
+
+fn open(e: &Evidence, exhibit: Option<&Redacted>) -> Sample {
+    let may = |fact: &str| exhibit.is_none_or(|x| !x.withheld.iter().any(|name| name == fact));
+    let name = |name: Option<&Name>, fact| name.filter(|_| may(fact)).map(ToString::to_string);
     Sample {
+        at: When::second(e.at),
+        address: e.client.addr.to_string(),
         port: Some(e.client.port).filter(|p| *p > 0),
+        helo: name(e.client.helo.as_ref(), redact::HELO),
+        rdns: name(e.client.rdns.name(), redact::PTR),
+        rdns_state: Some(rdns_state(&e.client.rdns)),
         recipients: Some(e.recipients),
         judgement: e.judgement.map(judgement),
         judge: e.source.as_ref().map(ToString::to_string),
         score: e.score.map(hundredths),
-        ..connection(e, When::second(e.at))
+        headers: exhibit.map(headers::shown),
     }
 }
 
-fn closed(e: &Evidence) -> Sample {
-    connection(e, When::day(Millis(e.at.0)))
-}
-
-fn connection(e: &Evidence, at: When) -> Sample {
+fn closed(e: &Evidence, key: &Key) -> Sample {
     Sample {
-        at,
-        address: e.client.addr.to_string(),
+        at: When::day(e.at),
+        address: key.to_string(),
         port: None,
-        helo: e.client.helo.as_ref().map(ToString::to_string),
-        rdns: e.client.rdns.name().map(ToString::to_string),
-        rdns_state: rdns_state(&e.client.rdns),
+        helo: None,
+        rdns: None,
+        rdns_state: None,
         recipients: None,
         judgement: None,
         judge: None,
         score: None,
+        headers: None,
     }
 }
 
@@ -85,7 +102,8 @@ fn rdns_state(rdns: &Rdns) -> &'static str {
     }
 }
 
-fn judgement(judgement: Judgement) -> &'static str {
+/// The word for a judgement.
+pub(crate) fn judgement(judgement: Judgement) -> &'static str {
     match judgement {
         Judgement::Spam => "spam",
         Judgement::Ham => "ham",
@@ -95,7 +113,7 @@ fn judgement(judgement: Judgement) -> &'static str {
 }
 
 /// `12.50` from 1250.
-fn hundredths(score: i32) -> String {
+pub(crate) fn hundredths(score: i32) -> String {
     let sign = if score < 0 { "-" } else { "" };
     let size = score.unsigned_abs();
     format!("{sign}{}.{:02}", size / 100, size % 100)

@@ -1,19 +1,22 @@
 //! What the page says, and what it must never say.
 
 use model::case::{BlockKind, Extended, Lifted};
+use model::exhibit::ShownField;
 use model::finding::Measure;
 use model::policy::TrapKind;
 use model::sentence::Tariff;
 use model::{
-    Actor, Client, Evidence, Judgement, Millis, Mode, Name, Offence, PersonHash, Rdns, Secs, Sensor, Units,
+    Actor, Client, Evidence, ExhibitId, Judgement, Millis, Mode, Name, Offence, PersonHash, Rdns, Secs,
+    Sensor, Units,
 };
 use projections::View;
 
 use super::*;
+use crate::redact;
 use crate::testing::{self, Block, NOW, case};
 
 fn page_of(view: &View, seq: u64, evidence: &[Evidence]) -> CasePage {
-    case_page(view, case(seq), evidence, NOW).unwrap().get().clone()
+    case_page(view, case(seq), evidence, &[], NOW).unwrap().get().clone()
 }
 
 fn page(block: Block) -> CasePage {
@@ -171,7 +174,7 @@ fn times_are_told_from_the_beginning_to_the_exact_end() {
 #[test]
 fn an_unknown_case_has_no_page() {
     let view = testing::view(&[Block::of("192.0.2.25")]);
-    assert!(case_page(&view, case(2), &[], NOW).is_none());
+    assert!(case_page(&view, case(2), &[], &[], NOW).is_none());
 }
 
 #[test]
@@ -248,17 +251,55 @@ fn a_sample_shows_what_the_sender_s_own_log_shows() {
     assert_eq!(sample.at.to_string(), "2026-11-21 22:40:07 UTC");
     assert_eq!((sample.address.as_str(), sample.port), ("192.0.2.25", Some(41_822)));
     assert_eq!(sample.helo.as_deref(), Some("mail.example.net"));
-    assert_eq!((sample.rdns.as_deref(), sample.rdns_state), (Some("host.example.net"), "mismatch"));
+    assert_eq!((sample.rdns.as_deref(), sample.rdns_state), (Some("host.example.net"), Some("mismatch")));
     assert_eq!((sample.recipients, sample.judgement), (Some(3), Some("spam")));
     assert_eq!((sample.judge.as_deref(), sample.score.as_deref()), (Some("rspamd"), Some("12.50")));
 }
 
 #[test]
-fn a_sample_of_a_trap_shows_its_day_and_names_only() {
-    let sample = &samples(&[evidence(Some(TrapKind::Pristine), NOW)])[0];
-    assert_eq!(sample.at.rfc3339(), "2026-11-21");
-    let rest = (sample.port, sample.recipients, sample.judgement, &sample.judge, &sample.score);
-    assert_eq!(rest, (None, None, None, &None, &None));
+fn a_sample_of_a_trap_shows_its_day_and_what_is_blocked() {
+    // ADV-5: a prober gives every recipient a HELO name, an address or a PTR of its own.
+    let id = ExhibitId([1; 16]);
+    let e = Evidence { exhibit: Some(id), ..evidence(Some(TrapKind::Pristine), NOW) };
+    let other = Client { addr: "192.0.2.26".parse().unwrap(), ..e.client.clone() };
+    let exhibit = Redacted { withheld: vec!["X-Canary".into()], ..Redacted::default() };
+    let view = testing::view(&[Block::of("192.0.2.25")]);
+    let of = |e: &Evidence| {
+        let page = case_page(&view, case(1), std::slice::from_ref(e), &[(id, exhibit.clone())], NOW).unwrap();
+        serde_json::to_value(&page.get().samples[0]).unwrap()
+    };
+    let sample = of(&e);
+    let told: Vec<_> = sample
+        .as_object()
+        .unwrap()
+        .iter()
+        .filter(|(_, v)| !v.is_null())
+        .map(|(name, value)| (name.as_str(), value))
+        .collect();
+    let expect: [(&str, serde_json::Value); 2] =
+        [("at", "2026-11-21".into()), ("address", "192.0.2.25".into())];
+    assert_eq!(told, expect.each_ref().map(|(name, value)| (*name, value)));
+    assert_eq!(sample, of(&Evidence { client: other, recipients: 9, at: NOW.minus(Secs::HOUR), ..e }));
+}
+
+#[test]
+fn a_sample_shows_the_headers_of_its_message() {
+    let id = |n| ExhibitId([n; 16]);
+    let exhibit = |withheld: &[&str]| Redacted {
+        fields: vec![ShownField { name: "Subject".into(), value: "hello".into(), proven_only: false }],
+        withheld: withheld.iter().map(ToString::to_string).collect(),
+        ..Redacted::default()
+    };
+    let exhibits = [(id(1), exhibit(&["X-Other"])), (id(2), exhibit(&[redact::HELO, redact::PTR]))];
+    let all: Vec<_> = [Some(id(1)), Some(id(2)), Some(id(3)), None]
+        .map(|exhibit| Evidence { exhibit, ..evidence(None, NOW) })
+        .into();
+    let view = testing::view(&[Block::of("192.0.2.25")]);
+    let samples = case_page(&view, case(1), &all, &exhibits, NOW).unwrap().get().samples.clone();
+    let told = |s: &Sample| (s.headers.is_some(), s.helo.is_some(), s.rdns.is_some());
+    // What the exhibit withholds because it holds a recipient, the facts withhold, too.
+    let expect = [(true, true, true), (true, false, false), (false, true, true), (false, true, true)];
+    assert_eq!(samples.iter().map(told).collect::<Vec<_>>(), expect);
 }
 
 #[test]
@@ -351,7 +392,7 @@ fn no_person_is_in_any_public_byte() {
     let traps = [Some(TrapKind::Pristine), Some(TrapKind::Recycled), None];
     let all: Vec<_> = traps.into_iter().map(|t| evidence(t, NOW)).collect();
     let view = testing::view(&[trapped(30, 2, true)]);
-    let page = case_page(&view, case(1), &all, NOW).unwrap();
+    let page = case_page(&view, case(1), &all, &[], NOW).unwrap();
     let bytes = format!("{} {:?}", serde_json::to_string(&page).unwrap(), page.get());
     for canary in [CANARY.to_string(), format!("{CANARY:x}"), "pristine".into(), "recycled".into()] {
         assert!(!bytes.to_lowercase().contains(&canary), "{canary}");

@@ -92,9 +92,12 @@ pub(crate) fn help_topic(reason: &Reason) -> &'static str {
 pub(crate) fn retention() -> String {
     format!(
         "Of the sessions behind a block we keep time, address, port, HELO name, reverse DNS name, number of \
-         recipients and the filter's judgement; sender and recipients only as keyed hashes. No text of any \
-         message is kept. Such a record is deleted after {} days; this page closes {} days after the block \
-         has ended. If it holds data about you that are wrong or should go, write to the address above.",
+         recipients and the filter's judgement; sender and recipients only as keyed hashes. Where we see the \
+         headers of such a message, we keep them, too: as they came for {} days and for the operator alone, \
+         then only in the form shown here. No text of any message is kept. Such a record is deleted after \
+         {} days; this page closes {} days after the block has ended. If it holds data about you that are \
+         wrong or should go, write to the address above.",
+        model::exhibit::FULL_KEPT.0 / Secs::DAY.0,
         model::evidence::KEPT.0 / Secs::DAY.0,
         KEPT_AFTER_END.0 / Secs::DAY.0
     )
