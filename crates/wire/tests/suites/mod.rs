@@ -27,7 +27,7 @@ pub(crate) fn read(path: &Path) -> Vec<u8> {
 #[allow(dead_code, reason = "not every test lists files")]
 pub(crate) fn files(folder: &Path, end: &str) -> Vec<PathBuf> {
     let entries = folder.read_dir().unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    let mut found: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    let mut found: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     found.retain(|path| path.to_string_lossy().ends_with(end));
     found.sort();
     found
