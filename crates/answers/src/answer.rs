@@ -10,11 +10,10 @@ use std::net::IpAddr;
 
 use model::key::fold;
 use model::reasons::by_number;
-use model::{Answered, BlockKind, CaseId, Class, Millis, Mode, Secs, Site};
+use model::{Answered, BlockKind, CaseId, Class, Millis, Mode, Offence, Secs, Site};
 use projections::{Threat, View};
 
 use crate::hold;
-use crate::link::{case_link, help_link};
 use crate::public::{Public, Reply};
 use crate::session::{ConnectionScore, Session};
 use crate::texts;
@@ -82,14 +81,15 @@ fn weigh(session: &Session<'_>, view: &View, score: Option<ConnectionScore>, now
         return Answer::PASS;
     }
     let enforced = enforced(view, addr);
-    let live = hold::against(view, addr, Mode::Live, session.began, now);
+    let applies = |reason| applies(reason, session);
+    let live = hold::against(view, addr, Mode::Live, session.began, now, &applies);
     let case = live.as_ref().filter(|_| enforced).map(|t| t.force.case);
     // 4, and before it 3: exempt recipients are open to every kind (DESIGN §8).
     if session.recipient.is_some_and(|r| is_exempt(&view.site, r)) {
         let exempt = enforced && (case.is_some() || score.is_some());
         return Answer { case, exempt, ..Answer::PASS };
     }
-    let shadow = hold::against(view, addr, Mode::Shadow, session.began, now).map(|t| t.force.case);
+    let shadow = hold::against(view, addr, Mode::Shadow, session.began, now, &applies).map(|t| t.force.case);
     let would = if enforced { shadow } else { live.as_ref().map(|t| t.force.case).or(shadow) };
     let tell = match (&live, &score) {
         _ if !enforced => Tell::Pass,
@@ -105,25 +105,29 @@ fn weigh(session: &Session<'_>, view: &View, score: Option<ConnectionScore>, now
 /// Whether a refusal may leave for this client (DESIGN §5, ‘First start’).
 ///
 /// Without portal and contact it may for loopback clients only, and never without a link.
-fn enforced(view: &View, addr: IpAddr) -> bool {
+pub(crate) fn enforced(view: &View, addr: IpAddr) -> bool {
     let may = view.site.may_refuse || addr.is_loopback();
     view.mode == Mode::Live && may && !view.site.portal.is_empty()
 }
 
+/// 9: whoever sends backscatter is refused its bounces only (TXT-11).
+fn applies(reason: u8, session: &Session<'_>) -> bool {
+    by_number(reason).offence != Offence::Backscatter || session.sender == Some(b"")
+}
+
 fn blocked(view: &View, addr: IpAddr, threat: &Threat, now: Millis) -> Tell {
     let (site, force) = (&view.site, threat.force);
-    let url = case_link(site, force.case);
     let standing = view.cases.key(&threat.key).and_then(|k| k.standing);
     let list_host = standing.is_some_and(|s| s.class == Class::ListHost);
     if list_host && force.kind == BlockKind::Rbl && force.until.since(now) < LIST_HOST_WAITS {
-        Tell::Defer(texts::list_host(site, addr, force.until, &url))
+        Tell::Defer(texts::list_host(site, addr, force.until, force.case))
     } else {
-        Tell::Refuse(texts::blocked(site, by_number(force.reason), addr, &url))
+        Tell::Refuse(texts::blocked(site, by_number(force.reason), addr, force.case))
     }
 }
 
 fn by_score(site: &Site, addr: IpAddr, score: &ConnectionScore) -> Tell {
-    Tell::Refuse(texts::connection(site, addr, score.heaviest, &help_link(site, "connection")))
+    Tell::Refuse(texts::connection(site, addr, score.heaviest))
 }
 
 /// Whether a recipient is open to blocked hosts: by its local part at any domain or none

@@ -18,13 +18,22 @@ pub(crate) fn is_marked(view: &View, addr: IpAddr, now: Millis) -> bool {
     view.live.get(addr, minute).is_some() || view.shadow.get(addr, minute).is_some()
 }
 
-/// The hardest case against `addr` in one mode that took effect before `began`.
-pub(crate) fn against(view: &View, addr: IpAddr, mode: Mode, began: Millis, now: Millis) -> Option<Threat> {
+/// The hardest case against `addr` in one mode that took effect before `began`, among those
+/// whose reason `applies`.
+pub(crate) fn against(
+    view: &View,
+    addr: IpAddr,
+    mode: Mode,
+    began: Millis,
+    now: Millis,
+    applies: &dyn Fn(u8) -> bool,
+) -> Option<Threat> {
     let threats = keys_around(view, addr).into_iter().filter_map(|key| {
         let known = view.cases.key(&key)?;
         let cases = known.cases.iter().filter_map(|id| Some((*id, &view.case(*id)?.case)));
         // A session that was there first does not learn in its midst what it did (TXT-R3).
-        let earlier = cases.filter(|(_, case)| case.opened.as_ref().is_some_and(|o| o.from < began));
+        let earlier = cases
+            .filter(|(_, case)| case.opened.as_ref().is_some_and(|o| o.from < began && applies(o.reason)));
         Some(Threat { force: model::case::force(earlier, mode, now, known.lifted_up_to)?, key })
     });
     threats.max_by_key(|threat| threat.force)

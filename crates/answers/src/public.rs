@@ -32,25 +32,27 @@ impl<T: fmt::Display> fmt::Display for Public<T> {
     }
 }
 
-/// One SMTP reply without its line end: `550 5.7.1 [192.0.2.25] blocked: …`.
+/// One SMTP reply without its line end, in two lengths: `550 5.7.1 [192.0.2.25] blocked: …`.
 ///
-/// Printable ASCII, no percent sign, at most [`crate::texts::REPLY_LEN_MAX`] octets.
+/// Printable ASCII, no percent sign. Equal refusals have equal texts (STD-31).
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Reply(String);
-
-impl Reply {
-    pub(crate) fn new(line: String) -> Reply {
-        Reply(line)
-    }
-
-    /// The line.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
+pub struct Reply {
+    short: String,
+    long: String,
 }
 
-impl fmt::Display for Reply {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+impl Reply {
+    pub(crate) fn new(short: String, long: String) -> Reply {
+        Reply { short, long }
+    }
+
+    /// For a policy server's answer: at most [`crate::texts::SHORT_LEN_MAX`] octets.
+    pub fn short(&self) -> &str {
+        &self.short
+    }
+
+    /// For a milter's answer: at most [`crate::texts::LONG_LEN_MAX`] octets.
+    pub fn long(&self) -> &str {
+        &self.long
     }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::testing::{self, Block, NOW};
-use crate::texts::{REPLY_LEN_MAX, is_reply};
+use crate::texts::{SHORT_LEN_MAX, is_reply};
 use model::{Millis, Offence};
 use proptest::prelude::*;
 
@@ -26,7 +26,7 @@ fn outcome(session: &Session<'_>, view: &View) -> String {
     let answer = answer(session, view, NOW);
     let told = match &answer.tell {
         Tell::Pass => "pass".to_owned(),
-        Tell::Refuse(reply) | Tell::Defer(reply) => reply.get().as_str()[..3].to_owned(),
+        Tell::Refuse(reply) | Tell::Defer(reply) => reply.get().short()[..3].to_owned(),
     };
     let case = |c: CaseId| format!(" {c}");
     let heard = match answer.answered() {
@@ -84,7 +84,7 @@ fn step_3_a_null_routed_client_that_reaches_us_gets_the_link() {
     let view = testing::view(&[null_routed("192.0.2.25")]);
     check(&session("192.0.2.25"), &view, "550 blocked n1-1");
     let Tell::Refuse(reply) = answer(&session("192.0.2.25"), &view, NOW).tell else { panic!("not refused") };
-    assert!(reply.get().as_str().contains("https://mw.example.org/c/n1-1/"));
+    assert!(reply.get().short().contains("https://mw.example.org/c/n1-1/"));
 }
 
 #[test]
@@ -119,6 +119,21 @@ fn an_exempt_recipient_says_which_case_it_kept_away() {
     assert_eq!(answer(&to("192.0.2.25"), &view, NOW).case, Some(testing::case(1)));
     // A shadow case would not have refused it either.
     check(&to("192.0.2.26"), &view, "pass passed");
+}
+
+#[test]
+fn step_9_who_sends_backscatter_is_refused_its_bounces_only() {
+    let bounces = Block::of("192.0.2.25").with(|o| o.reason = 10);
+    let view = testing::view(std::slice::from_ref(&bounces));
+    let null = Session { sender: Some(b""), ..session("192.0.2.25") };
+    check(&null, &view, "550 blocked n1-1");
+    check(&session("192.0.2.25"), &view, "pass passed");
+    check(&Session { sender: None, ..session("192.0.2.25") }, &view, "pass passed");
+    // It does not hide a case of another kind, however long it is.
+    let longer = bounces.with(|o| o.until = NOW.plus(model::Secs::DAY.times(20)));
+    let view = testing::view(&[longer, Block::of("192.0.2.25")]);
+    check(&session("192.0.2.25"), &view, "550 blocked n1-2");
+    check(&null, &view, "550 blocked n1-1");
 }
 
 #[test]
@@ -254,12 +269,12 @@ proptest! {
         match answer(&session, &view, NOW).tell {
             Tell::Pass => {}
             Tell::Refuse(reply) => {
-                let line = reply.get().as_str();
-                prop_assert!(line.starts_with('5') && is_reply(line) && line.len() <= REPLY_LEN_MAX, "{line}");
+                let line = reply.get().short();
+                prop_assert!(line.starts_with('5') && is_reply(line) && line.len() <= SHORT_LEN_MAX, "{line}");
             }
             Tell::Defer(reply) => {
-                let line = reply.get().as_str();
-                prop_assert!(line.starts_with('4') && is_reply(line) && line.len() <= REPLY_LEN_MAX, "{line}");
+                let line = reply.get().short();
+                prop_assert!(line.starts_with('4') && is_reply(line) && line.len() <= SHORT_LEN_MAX, "{line}");
             }
         }
     }

@@ -86,7 +86,8 @@ pub fn lookup_page(view: &View, addr: IpAddr, now: Millis) -> Public<LookupPage>
     let addr = fold(addr);
     let clear = LookupPage::clear(&view.site, addr.to_string());
     let open_to_all = view.mode == Mode::Shadow || view.protected.lists(addr);
-    let threat = hold::against(view, addr, Mode::Live, Millis(u64::MAX), now).filter(|_| !open_to_all);
+    let threat =
+        hold::against(view, addr, Mode::Live, Millis(u64::MAX), now, &|_| true).filter(|_| !open_to_all);
     let found = threat.and_then(|threat| {
         let case = view.case(threat.force.case)?;
         let (state, end) = life(view, case, now);

@@ -3,7 +3,7 @@
 use model::case::{BlockKind, Opened};
 use model::event::RuleStamp;
 use model::reasons::{Reason, by_number};
-use model::{Evidence, Key, Offence, Prefix, Secs, Site};
+use model::{Evidence, Key, Offence, Prefix, Secs, Sensor, Site};
 use projections::view::KEPT_AFTER_END;
 use projections::{CaseView, View};
 
@@ -46,6 +46,9 @@ pub(crate) fn because(key: &Key, kind: BlockKind, state: State, reason: &Reason)
         (State::Lifted | State::Ended, _) => {
             format!("It was blocked because {why}. That is over; its mail is accepted again.")
         }
+        (_, BlockKind::Rbl) if reason.offence == Offence::Backscatter => {
+            format!("Bounces from {} are refused here because {why}. Other mail is welcome.", of_it(key))
+        }
         (_, BlockKind::Rbl) => {
             format!("Mail from {} is refused here because {why}.", of_it(key))
         }
@@ -82,6 +85,11 @@ pub(crate) fn rule(stamp: &RuleStamp) -> String {
 pub(crate) fn help_topic(reason: &Reason) -> &'static str {
     match reason.offence {
         Offence::SpamVolume | Offence::Trap => "spam",
+        Offence::Reports => "reports",
+        Offence::Virus => "virus",
+        Offence::Attachment => "files",
+        Offence::ForgedSender => "spf",
+        Offence::Backscatter => "backscatter",
         Offence::Helo => "helo",
         Offence::ReverseDns | Offence::Dynamic => "connection",
         _ => "blocked",
@@ -122,7 +130,7 @@ pub(crate) fn forward(
         }
         BlockKind::NullRoute => format!("our server {} has not reached {}", case.key, site_name(site)),
     };
-    let error = error(site, case, opened, evidence, link);
+    let error = error(site, case, opened, evidence);
     format!(
         "Hello,\n\
          {what} since {since}. They say that {because}. The block ends by itself at {until}.\n\
@@ -137,13 +145,15 @@ pub(crate) fn forward(
 
 /// The exact error that a sender gets; nothing where packets are dropped, or where the
 /// client's one address is not known.
-fn error(site: &Site, case: &CaseView, opened: &Opened, evidence: &[Evidence], link: &str) -> String {
+fn error(site: &Site, case: &CaseView, opened: &Opened, evidence: &[Evidence]) -> String {
     let of_key = case.key.prefix().filter(|p| p.is_host()).map(Prefix::addr);
     let client = of_key.or(evidence.first().map(|e| e.client.addr));
     match client.filter(|_| opened.kind == BlockKind::Rbl) {
         Some(ip) => {
-            let reply = texts::blocked(site, by_number(opened.reason), ip, link);
-            format!("The error is:\n  {}\n", reply.get())
+            let reply = texts::blocked(site, by_number(opened.reason), ip, case.id);
+            let seen_by_milter = evidence.iter().any(|e| e.sensor == Sensor::Milter);
+            let line = if seen_by_milter { reply.get().long() } else { reply.get().short() };
+            format!("The error is:\n  {line}\n")
         }
         None => String::new(),
     }

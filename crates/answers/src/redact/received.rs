@@ -54,7 +54,7 @@ pub(crate) fn own_of_trap(exhibit: &Exhibit, day: &str) -> String {
 /// all that a client chose, so what follows one is ours.
 fn own_words(received: &[u8]) -> impl Iterator<Item = &[u8]> {
     let lines = received.split(|b| *b == b'\n').skip(1);
-    lines.map(|line| line.trim_ascii()).filter(|line| !line.is_empty())
+    lines.map(<[u8]>::trim_ascii).filter(|line| !line.is_empty())
 }
 
 fn or_cut(text: &str, withheld: bool) -> String {
