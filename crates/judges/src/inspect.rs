@@ -20,14 +20,14 @@ use model::{Letter, Name};
 use look::Look;
 
 pub mod budget;
-pub mod faults;
 mod cab;
+pub mod faults;
 mod fuzzy;
 mod kinds;
 mod look;
 mod lure;
 mod names;
-mod office;
+
 mod ole;
 pub mod parts;
 mod pdf;
@@ -37,6 +37,7 @@ mod shape;
 mod streams;
 mod text;
 mod unpack;
+mod vba;
 mod zips;
 
 pub use budget::Limit;

@@ -82,7 +82,8 @@ impl Budget {
     /// `packed` is the length of the archive it comes from, and `so_far` what that archive
     /// has expanded to already. Returns `None` where a limit was met.
     pub(super) fn read(&mut self, from: impl Read, packed: u64, so_far: &mut u64) -> Option<Vec<u8>> {
-        let allowed = self.expanded.min(RATIO_FROM.max(packed.saturating_mul(RATIO_MAX)).saturating_sub(*so_far));
+        let allowed =
+            self.expanded.min(RATIO_FROM.max(packed.saturating_mul(RATIO_MAX)).saturating_sub(*so_far));
         let mut bytes = Vec::new();
         // A fault in the stream ends it: what came before is still looked at.
         let _ = from.take(allowed + 1).read_to_end(&mut bytes);

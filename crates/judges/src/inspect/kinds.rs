@@ -209,7 +209,8 @@ mod tests {
 
     #[test]
     fn every_blocked_type_of_off_13_is_known_by_name() {
-        let all = "exe scr com pif bat cmd js jse vbs vbe wsf hta lnk iso img vhd one msi jar ps1 chm cpl reg";
+        let all =
+            "exe scr com pif bat cmd js jse vbs vbe wsf hta lnk iso img vhd one msi jar ps1 chm cpl reg";
         for word in all.split(' ') {
             let kind = by_extension(word).unwrap();
             assert!(matches!(kind.class, Blocked(_)), "{word}");
@@ -218,7 +219,8 @@ mod tests {
 
     #[test]
     fn no_extension_stands_twice() {
-        let mut all: Vec<&str> = TABLE.iter().flat_map(|k| k.extensions.iter().chain([&k.word])).copied().collect();
+        let mut all: Vec<&str> =
+            TABLE.iter().flat_map(|k| k.extensions.iter().chain([&k.word])).copied().collect();
         all.sort_unstable();
         let len = all.len();
         all.dedup();

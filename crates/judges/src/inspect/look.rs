@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use model::Name;
 use model::content::Danger;
 use model::exhibit::{ATTACHMENTS_MAX, Attachment};
-use model::Name;
 
 use super::budget::{Budget, Limit};
 use super::kinds::{self, Class, Kind};
@@ -106,10 +106,14 @@ impl<'r> Look<'r> {
         while !file.path.is_char_boundary(end) {
             end -= 1;
         }
-        let declared = || file.declared.rsplit('/').next().filter(|word| !word.is_empty()).unwrap_or("unknown");
+        let declared =
+            || file.declared.rsplit('/').next().filter(|word| !word.is_empty()).unwrap_or("unknown");
         let word = kind.map_or_else(declared, |kind| kind.word);
-        let attachment =
-            Attachment { name: file.path.as_bytes()[..end].to_vec(), kind: Name::new(word.as_bytes()), fault: None };
+        let attachment = Attachment {
+            name: file.path.as_bytes()[..end].to_vec(),
+            kind: Name::new(word.as_bytes()),
+            fault: None,
+        };
         if self.attachments.len() < ATTACHMENTS_MAX {
             self.attachments.push(attachment.clone());
         }

@@ -30,16 +30,18 @@ pub(super) fn judge(name: &str) -> Judged {
 fn judge_one(name: &str) -> Judged {
     let base = name.rsplit(['/', '\\']).find(|part| !part.trim().is_empty()).unwrap_or(name);
     let visible: String = base.chars().filter(|c| !is_hidden(*c)).collect();
-    let (file, stream) = match visible.split_once(':') {
-        // A drive letter, or a name that was nothing but a stream.
-        Some((file, rest)) if file.len() > 1 && !rest.trim().is_empty() => (file, true),
-        _ => (visible.as_str(), false),
-    };
-    let bare = file.trim_matches(|c| is_trimmed(c) || c == '"' || c == '\'');
-    let (stem, extension) = bare.rsplit_once('.').unwrap_or((bare, ""));
-    let kind = kinds::by_extension(&extension.trim_matches(is_trimmed).to_ascii_lowercase());
-    let stream = stream && (kind.is_some() || visible.to_ascii_lowercase().contains(":$data"));
+    // What stands behind a colon is a stream, if what stands before it is a file.
+    let file = visible.split_once(':').map(|(file, _)| file).filter(|file| of_extension(file).1.is_some());
+    let stream = file.is_some();
+    let (stem, kind) = of_extension(file.unwrap_or(&visible));
     Judged { kind, fault: fault(base, stem, kind, stream) }
+}
+
+/// What stands before the extension, and the kind that it stands for.
+fn of_extension(file: &str) -> (&str, Option<&'static Kind>) {
+    let bare = file.trim_end_matches(|c| is_trimmed(c) || c == '"' || c == '\'');
+    let (stem, extension) = bare.rsplit_once('.').unwrap_or((bare, ""));
+    (stem, kinds::by_extension(&extension.trim_matches(is_trimmed).to_ascii_lowercase()))
 }
 
 fn fault(base: &str, stem: &str, kind: Option<&Kind>, stream: bool) -> Option<Fault> {
@@ -105,7 +107,16 @@ mod tests {
 
     #[test]
     fn case_dots_blanks_and_quotes_hide_no_extension() {
-        for name in ["a.EXE", "a.exe.", "a.exe. . .", "a.exe \t", "\"a.exe\"", "a.exe\u{a0}", "a. exe", "a.e\u{200b}xe"] {
+        for name in [
+            "a.EXE",
+            "a.exe.",
+            "a.exe. . .",
+            "a.exe \t",
+            "\"a.exe\"",
+            "a.exe\u{a0}",
+            "a. exe",
+            "a.e\u{200b}xe",
+        ] {
             check(name, Some("exe"), Some(Fault::Executable));
         }
     }
@@ -138,6 +149,7 @@ mod tests {
         check("a.exe::$DATA", Some("exe"), Some(Fault::Executable));
         check("a.exe:x.txt", Some("exe"), Some(Fault::Executable));
         check("a.txt::$DATA", Some("txt"), Some(Fault::StreamName));
+        check("Re: a.exe", Some("exe"), Some(Fault::Executable));
     }
 
     #[test]

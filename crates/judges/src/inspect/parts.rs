@@ -10,7 +10,8 @@ use std::borrow::Cow;
 use mail_parser::decoders::base64::base64_decode;
 use mail_parser::decoders::quoted_printable::quoted_printable_decode;
 use mail_parser::{ContentType, HeaderName, HeaderValue, MessageParser, MimeHeaders};
-use model::{Field, Letter};
+use model::Letter;
+use model::letter::Field;
 
 use super::budget::Limit;
 
@@ -61,7 +62,10 @@ pub(super) fn walk(letter: &Letter, sink: &mut impl Sink) {
 /// The fields that say what the body is, as one block.
 fn block(fields: &[Field]) -> Vec<u8> {
     let mut block = Vec::new();
-    for field in fields.iter().filter(|f| f.is("Content-Type") || f.is("Content-Disposition") || f.is("Content-Transfer-Encoding")) {
+    for field in fields
+        .iter()
+        .filter(|f| f.is("Content-Type") || f.is("Content-Disposition") || f.is("Content-Transfer-Encoding"))
+    {
         block.extend_from_slice(&field.name);
         block.push(b':');
         block.extend_from_slice(&field.value);
@@ -118,7 +122,10 @@ impl Head {
     fn take_type(&mut self, kind: &ContentType<'_>) {
         let subtype = kind.subtype().unwrap_or_default();
         self.declared = format!("{}/{subtype}", kind.ctype()).to_ascii_lowercase();
-        self.boundary = kind.attribute("boundary").filter(|b| !b.is_empty() && b.len() <= BOUNDARY_LEN_MAX).map(Into::into);
+        self.boundary = kind
+            .attribute("boundary")
+            .filter(|b| !b.is_empty() && b.len() <= BOUNDARY_LEN_MAX)
+            .map(Into::into);
         self.report = kind.attribute("report-type").map(str::to_ascii_lowercase);
         self.charset = kind.attribute("charset").map(Into::into);
         self.names.extend(names(kind, "name"));
@@ -151,7 +158,8 @@ impl Encoding {
 
 /// RFC 2045 §6.8: ‘All line breaks or other characters not found in Table 1 must be ignored’.
 fn lenient_base64(body: &[u8]) -> Vec<u8> {
-    let kept: Vec<u8> = body.iter().copied().filter(|b| b.is_ascii_alphanumeric() || b"+/=".contains(b)).collect();
+    let kept: Vec<u8> =
+        body.iter().copied().filter(|b| b.is_ascii_alphanumeric() || b"+/=".contains(b)).collect();
     base64_decode(&kept).unwrap_or_default()
 }
 
@@ -160,7 +168,10 @@ fn lenient_quoted(body: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(body.len());
     let mut rest = body;
     while let Some((first, after)) = rest.split_first() {
-        let hex = after.get(..2).and_then(|two| std::str::from_utf8(two).ok()).and_then(|two| u8::from_str_radix(two, 16).ok());
+        let hex = after
+            .get(..2)
+            .and_then(|two| std::str::from_utf8(two).ok())
+            .and_then(|two| u8::from_str_radix(two, 16).ok());
         (rest, _) = match (first, hex) {
             (b'=', Some(byte)) => (&after[2..], bytes.push(byte)),
             (b'=', None) if after.starts_with(b"\r\n") => (&after[2..], ()),
@@ -213,7 +224,9 @@ impl<S: Sink> Walk<'_, S> {
     }
 
     fn hand_on(&mut self, head: &Head, body: &[u8]) {
-        let text = head.declared.is_empty() || head.declared.starts_with("text/") || head.declared.starts_with("multipart/");
+        let text = head.declared.is_empty()
+            || head.declared.starts_with("text/")
+            || head.declared.starts_with("multipart/");
         let leaf = Leaf {
             declared: head.declared.clone(),
             names: head.names.clone(),

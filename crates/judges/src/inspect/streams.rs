@@ -13,7 +13,10 @@ pub(super) fn gzip(look: &mut Look<'_>, file: &File<'_>) -> Vec<Fault> {
         return Vec::new();
     }
     let stream = MultiGzDecoder::new(file.bytes);
-    let inside = stream.header().and_then(|header| header.filename()).map(|name| String::from_utf8_lossy(name).into_owned());
+    let inside = stream
+        .header()
+        .and_then(|header| header.filename())
+        .map(|name| String::from_utf8_lossy(name).into_owned());
     let Some(bytes) = look.budget.read(stream, file.bytes.len() as u64, &mut 0) else { return Vec::new() };
     let outer = file.names.first().map_or(file.path, String::as_str);
     look.member(file, &inside.unwrap_or_else(|| inner_name(outer)), &bytes);

@@ -8,14 +8,21 @@ use super::{cab, ole, pdf, rar, sevenz, streams, zips};
 
 impl Look<'_> {
     /// Opens `file` by what its bytes are, or else by what its name says.
-    pub(super) fn open(&mut self, file: &File<'_>, by_bytes: Option<&Kind>, named: Option<&Kind>) -> Vec<Fault> {
+    pub(super) fn open(
+        &mut self,
+        file: &File<'_>,
+        by_bytes: Option<&Kind>,
+        named: Option<&Kind>,
+    ) -> Vec<Fault> {
         if !self.budget.is_open() {
             return Vec::new();
         }
         match by_bytes.or(named).map(|kind| kind.class) {
             Some(Class::Archive(archive)) => self.archive(file, archive),
             // Two forms in one file: a picture by its start, an archive by its end.
-            Some(Class::Harmless | Class::Other | Class::Document) | None if zips::ends_like_one(file.bytes) => {
+            Some(Class::Harmless | Class::Other | Class::Document) | None
+                if zips::ends_like_one(file.bytes) =>
+            {
                 self.archive(file, Archive::Zip)
             }
             Some(Class::Pdf) => pdf::acts(file.bytes).then_some(Fault::ActivePdf).into_iter().collect(),

@@ -100,7 +100,10 @@ fn local_names(look: &mut Look<'_>, file: &File<'_>) -> Vec<Fault> {
     let mut faults = Vec::new();
     for at in memchr::memmem::find_iter(file.bytes, LOCAL) {
         let header = &file.bytes[at..];
-        let Some(len) = header.get(26..28).map(|len| usize::from(u16::from_le_bytes([len[0], len[1]]))) else { break };
+        let Some(len) = header.get(26..28).map(|len| usize::from(u16::from_le_bytes([len[0], len[1]])))
+        else {
+            break;
+        };
         let Some(name) = header.get(30..30 + len) else { continue };
         if !look.budget.member() {
             break;

@@ -1,0 +1,150 @@
+//! PDFs that act when they are opened (ISO 32000-2 §12.6), by the names in them.
+//!
+//! The file is not parsed: names are read wherever they stand, and in object streams
+//! (§7.5.7), which hold them compressed. What an encrypted file holds in object streams
+//! stays unknown.
+
+use std::io::Read;
+
+use flate2::read::ZlibDecoder;
+
+/// Object streams that are unpacked.
+const STREAMS_MAX: usize = 500;
+/// Octets that the object streams of a file may unpack to. They hold dictionaries, no
+/// pictures.
+const UNPACKED_MAX: u64 = 16 * 1024 * 1024;
+/// How far before `stream` its dictionary is sought.
+const DICTIONARY_LEN_MAX: usize = 512;
+
+/// The names that matter.
+#[derive(Default)]
+struct Names {
+    script: bool,
+    launch: bool,
+    file: bool,
+    opens: bool,
+    link: bool,
+}
+
+/// Whether the file runs a script or program, holds a file, or opens a link by itself.
+pub(super) fn acts(bytes: &[u8]) -> bool {
+    let mut names = Names::default();
+    names.take_all(bytes);
+    let mut left = UNPACKED_MAX;
+    for at in memchr::memmem::find_iter(bytes, b"stream")
+        .filter(|at| is_object_stream(bytes, *at))
+        .take(STREAMS_MAX)
+    {
+        let data = &bytes[at + b"stream".len()..];
+        let data = data.strip_prefix(b"\r").unwrap_or(data);
+        let mut unpacked = Vec::new();
+        // A broken stream gives what came before the fault.
+        let _ =
+            ZlibDecoder::new(data.strip_prefix(b"\n").unwrap_or(data)).take(left).read_to_end(&mut unpacked);
+        left -= unpacked.len() as u64;
+        names.take_all(&unpacked);
+    }
+    names.script || names.launch || names.file || names.opens && names.link
+}
+
+/// Whether the dictionary before this `stream` says /ObjStm, in whatever spelling.
+fn is_object_stream(bytes: &[u8], at: usize) -> bool {
+    let before = &bytes[at.saturating_sub(DICTIONARY_LEN_MAX)..at];
+    let from = memchr::memmem::rfind(before, b"obj").unwrap_or(0);
+    before[from..].trim_ascii_end().ends_with(b">>")
+        && names_in(&before[from..]).any(|name| name == b"ObjStm")
+}
+
+impl Names {
+    fn take_all(&mut self, bytes: &[u8]) {
+        for name in names_in(bytes) {
+            match name.as_slice() {
+                b"JavaScript" => self.script = true,
+                b"Launch" => self.launch = true,
+                b"EmbeddedFile" => self.file = true,
+                b"OpenAction" | b"AA" => self.opens = true,
+                b"URI" => self.link = true,
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Every name in `bytes`, `#xx` undone (§7.3.5); of long ones the beginning.
+fn names_in(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    memchr::memchr_iter(b'/', bytes).map(|at| name_at(&bytes[at + 1..]))
+}
+
+fn name_at(bytes: &[u8]) -> Vec<u8> {
+    /// Three octets for each letter of the longest name that matters, and one more.
+    const LEN_MAX: usize = 40;
+    let end =
+        bytes.iter().take(LEN_MAX).take_while(|b| b.is_ascii_graphic() && !b"/<>[](){}%".contains(b)).count();
+    let mut name = Vec::new();
+    let mut rest = &bytes[..end];
+    while let Some((first, after)) = rest.split_first() {
+        let hex = after.get(..2).filter(|_| *first == b'#').and_then(|two| std::str::from_utf8(two).ok());
+        match hex.and_then(|two| u8::from_str_radix(two, 16).ok()) {
+            Some(byte) => (rest, _) = (&after[2..], name.push(byte)),
+            None => (rest, _) = (after, name.push(*first)),
+        }
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::ZlibEncoder;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(body: &str, expect: bool) {
+        assert_eq!(acts(format!("%PDF-1.4\n{body}").as_bytes()), expect, "{body}");
+    }
+
+    #[test]
+    fn what_acts_is_told_from_what_does_not() {
+        check("<< /Type /Catalog /Pages 2 0 R >>", false);
+        check("<< /S /JavaScript /JS (app.alert(1)) >>", true);
+        check("<< /S /Launch /F (cmd.exe) >>", true);
+        check("<< /Type /EmbeddedFile >>", true);
+        check("<< /OpenAction << /S /URI /URI (http://example.org/) >> >>", true);
+        check("<< /A << /S /URI /URI (http://example.org/) >> >>", false);
+        check("<< /OpenAction [3 0 R /Fit] >>", false);
+        check("(a text about /JavaScripts)", false);
+    }
+
+    #[test]
+    fn escaped_names_are_read() {
+        check("<< /S /J#61va#53cript >>", true);
+        check("<< /S /J#6>>", false);
+    }
+
+    fn object_stream(inside: &[u8]) -> Vec<u8> {
+        let mut packed = ZlibEncoder::new(Vec::new(), Compression::default());
+        packed.write_all(inside).unwrap();
+        [
+            b"%PDF-1.5\n5 0 obj\n<< /Type /Obj#53tm /Filter /FlateDecode >>\nstream\r\n",
+            packed.finish().unwrap().as_slice(),
+            b"\nendstream",
+        ]
+        .concat()
+    }
+
+    #[test]
+    fn object_streams_are_unpacked() {
+        assert!(acts(&object_stream(b"<< /S /JavaScript >>")));
+        assert!(!acts(&object_stream(b"<< /S /GoTo >>")));
+    }
+
+    #[test]
+    fn an_object_stream_that_grows_without_end_is_left() {
+        let mut big = vec![b' '; usize::try_from(UNPACKED_MAX).unwrap()];
+        big.extend_from_slice(b"/JavaScript");
+        assert!(!acts(&object_stream(&big)));
+    }
+}
