@@ -8,7 +8,9 @@
 
 pub mod arf;
 pub mod authres;
+pub mod automatic;
 pub mod fields;
+pub mod lmtp;
 pub mod maillog;
 pub mod milter;
 pub mod policy;
