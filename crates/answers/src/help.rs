@@ -65,6 +65,8 @@ pub const TOPICS: &[HelpPage] = &[
              infected computers in offices and homes.",
             "Some of our addresses never asked for any mail, because nobody reads them. Mail to them shows \
              that a list of recipients was bought, guessed or collected.",
+            "A single message may also be refused because our filter takes it for spam. Then nothing is \
+             held against the server. If it was none, please tell us; filters make mistakes.",
         ],
         steps: &[
             "Look into the mail log around the times on the evidence page, and into the queue, for messages \
@@ -75,6 +77,86 @@ pub const TOPICS: &[HelpPage] = &[
              by themselves. Close outgoing port 25 for everything but the mail server.",
             "Empty the queue of what is left, so that it does not go out when the block ends.",
             "If you run mailing lists, take out addresses that never confirmed, and imported or bought ones.",
+        ],
+    },
+    HelpPage {
+        topic: "reports",
+        title: "Recipients reported my mail as spam",
+        paragraphs: &[
+            "Several of our users, independently of each other, said that mail from the server was spam. One \
+             user alone can not cause a block, and the reports are weighed against the good mail that we \
+             received from the same server.",
+        ],
+        steps: &[
+            "Look in the mail log around the times on the evidence page for messages that you did not expect. \
+             If there are some, a mail account or a web form is abused: see the page about spam.",
+            "If it was a newsletter or a list: mail only to people who asked for it and confirmed it, and \
+             take out those who did not answer for a long time.",
+            "Let everybody unsubscribe with one click (List-Unsubscribe and List-Unsubscribe-Post, RFC 8058), \
+             and let it take effect at once.",
+        ],
+    },
+    HelpPage {
+        topic: "virus",
+        title: "A message carried malware",
+        paragraphs: &[
+            "Our scanner recognised malware in the message, so it was not taken. Hardly anybody sends malware \
+             on purpose: a program on an infected computer does, or somebody who knows the password of a mail \
+             account. If you only sent a mail and attached a file that you got from elsewhere, the file is \
+             infected.",
+        ],
+        steps: &[
+            "If you only sent a mail: do not send the file again, and do not open it. Let a virus scanner look \
+             at the computer.",
+            "If you run the server: find out which computer or account sent the message, take the computer off \
+             the network, clean or reinstall it, and change the passwords that were used on it.",
+            "Let the mail server scan what it sends.",
+            "If you must send a sample to our abuse desk, send it to the abuse address: that takes it.",
+        ],
+    },
+    HelpPage {
+        topic: "files",
+        title: "A type of file that we do not accept",
+        paragraphs: &[
+            "We do not take programs, scripts, installers and disk images as attachments, nor inside archives, \
+             nor files whose name hides what they are. Most malware comes that way, and no scanner knows all \
+             of it. An archive with a password can not be checked at all.",
+        ],
+        steps: &[
+            "Put the file where the recipient can fetch it, and send the link.",
+            "Send a document as PDF, or without macros.",
+            "If nobody meant to send such a file, look for an infected computer or a stolen mail account.",
+        ],
+    },
+    HelpPage {
+        topic: "spf",
+        title: "SPF: the sender's domain does not permit this server",
+        paragraphs: &[
+            "A domain says in DNS which servers send its mail (SPF, RFC 7208). The server that brought this \
+             message is not among them, and the record asks to fail such mail. So the sender may be forged. \
+             One such message is only refused; nothing is held against the server.",
+        ],
+        steps: &[
+            "If you only sent a mail: send it through the outgoing mail server of the domain that stands in \
+             your address, and log in there.",
+            "If you run the domain: list every server that sends for it in its SPF record.",
+            "If you forward mail of others: rewrite the envelope sender (SRS), leave DKIM signatures whole, \
+             and tell us about the forwarding server.",
+        ],
+    },
+    HelpPage {
+        topic: "backscatter",
+        title: "Bounces to people who never wrote",
+        paragraphs: &[
+            "Spam has forged senders. A server that takes a message first and sends a bounce, a virus notice \
+             or an automatic answer afterwards sends it to somebody who never wrote. We refuse such mail from \
+             the server for some days; all its other mail is welcome.",
+        ],
+        steps: &[
+            "Refuse unknown recipients and unwanted mail while the sender is still connected, with a reply of \
+             class 5, on every server that takes mail for the domain, backup servers too.",
+            "Turn off virus and spam notices to senders, and checks of senders by calling back.",
+            "Send automatic answers only to mail that names the user in To or Cc and is no spam (RFC 3834).",
         ],
     },
     HelpPage {
@@ -211,9 +293,22 @@ mod tests {
 
     #[test]
     fn every_topic_that_is_linked_has_a_page() {
-        for topic in
-            ["blocked", "spam", "connection", "helo", "rdns", "rate", "protocol", "sender", "personal"]
-        {
+        for topic in [
+            "blocked",
+            "spam",
+            "reports",
+            "virus",
+            "files",
+            "spf",
+            "backscatter",
+            "connection",
+            "helo",
+            "rdns",
+            "rate",
+            "protocol",
+            "sender",
+            "personal",
+        ] {
             assert_eq!(help_page(topic).map(|p| p.get().topic), Some(topic));
         }
         assert_eq!(help_page("../etc"), None);

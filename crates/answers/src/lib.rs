@@ -7,6 +7,7 @@
 //! portal lays out the plain data that it gets from here.
 
 pub mod answer;
+pub mod end;
 pub mod explain;
 pub mod help;
 mod hold;
@@ -22,10 +23,12 @@ pub mod texts;
 pub mod when;
 
 pub use answer::{Answer, Tell, answer};
+pub use end::{Act, EndRule, EndRules, Ended, Ending, Finish, Mark, at_end};
 pub use explain::explain;
 pub use help::{HelpPage, help_page};
 pub use lint::{OverBudget, lint};
 pub use page::{CasePage, LookupPage, case_page, lookup_page, reference_page};
 pub use public::{Public, Reply};
+pub use redact::redact;
 pub use session::{ConnectionScore, Session};
 pub use when::When;

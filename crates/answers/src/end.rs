@@ -1,0 +1,262 @@
+//! The decision at the end of a message: what its content alone says.
+//!
+//! The connection was judged at RCPT ([`crate::answer`]); a message that came this far is
+//! refused here for malware, for a dangerous attachment, for a sender of ours that SPF
+//! forbids (OFF-12, OFF-13, OFF-14), or because a filter takes it for spam, if the site
+//! wants that. A recipient that is open to blocked hosts is not open to malware (STD-33),
+//! but the desk where people report abuse takes whatever they report.
+//!
+//! Nothing of the message enters a text. While learning nothing is refused; the mark that
+//! the message gets says what would have been.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use model::content::{Danger, Dmarc, Shape, Spf};
+use model::key::{client_prefix, fold};
+use model::{CaseId, Class, Content, Judgement, Key, Verdict};
+use projections::View;
+
+use crate::answer::enforced;
+use crate::link::{case_link, help_link};
+use crate::page::{hundredths, judgement};
+use crate::public::{Public, Reply};
+use crate::texts::{ENCRYPTED, FILE_TYPE, FORGED, INFECTED, LIKE_SPAM, Text, Values};
+
+/// The longest word of a judge in a mark.
+const WORD_LEN_MAX: usize = 40;
+
+/// What is known of a message when its end was seen.
+#[derive(Clone, Debug)]
+pub struct Ending<'a> {
+    /// The client's address.
+    pub addr: IpAddr,
+    /// The client logged in, or is one of our own or a declared relay (C.4, steps 1 and 2).
+    pub trusted: bool,
+    /// What the message itself showed.
+    pub content: &'a Content,
+    /// What the judges say together; `None` is unknown.
+    pub verdict: Option<&'a Verdict>,
+    /// The envelope sender's domain is one of ours.
+    pub sender_is_ours: bool,
+    /// Every recipient is an address where people report abuse.
+    pub desk: bool,
+    /// The live case against the client, if all recipients were open to it.
+    pub case: Option<CaseId>,
+    /// The case that would have refused a recipient, were it enforced.
+    pub would: Option<CaseId>,
+}
+
+/// What is done with messages of one kind.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Act {
+    /// Delivered, with a mark.
+    #[default]
+    Pass,
+    /// Taken, and held for the operator.
+    Quarantine,
+    /// Refused with a text that says why.
+    Refuse,
+}
+
+/// What is done with which messages.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct EndRules {
+    /// Malware.
+    pub virus: Act,
+    /// A type of file that the site does not take.
+    pub attachment: Act,
+    /// An encrypted archive; together with the words of a lure it counts as `attachment`.
+    pub encrypted: Act,
+    /// A sender of ours that comes from where our SPF record forbids it.
+    pub forged: Act,
+    /// What a filter takes for spam.
+    pub spam: Act,
+    /// The lowest score that is acted on, in hundredths; `None` is every verdict ‘spam’.
+    pub spam_score: Option<i32>,
+}
+
+impl Default for EndRules {
+    /// As shipped: spam is counted, not refused (C.2).
+    fn default() -> EndRules {
+        EndRules {
+            virus: Act::Refuse,
+            attachment: Act::Refuse,
+            encrypted: Act::Pass,
+            forged: Act::Refuse,
+            spam: Act::Pass,
+            spam_score: None,
+        }
+    }
+}
+
+/// Why a message is not simply delivered.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(missing_docs, reason = "as in `EndRules`")]
+pub enum EndRule {
+    Virus,
+    Attachment,
+    Encrypted,
+    Forged,
+    Spam,
+}
+
+impl EndRule {
+    /// The word in output.
+    pub fn word(self) -> &'static str {
+        match self {
+            EndRule::Virus => "virus",
+            EndRule::Attachment => "attachment",
+            EndRule::Encrypted => "encrypted",
+            EndRule::Forged => "spf",
+            EndRule::Spam => "spam",
+        }
+    }
+
+    fn text(self) -> (Text<'static>, &'static str) {
+        match self {
+            EndRule::Virus => (INFECTED, "virus"),
+            EndRule::Attachment => (FILE_TYPE, "files"),
+            EndRule::Encrypted => (ENCRYPTED, "files"),
+            EndRule::Forged => (FORGED, "spf"),
+            EndRule::Spam => (LIKE_SPAM, "spam"),
+        }
+    }
+}
+
+/// What to do with a message, and what to write into its header.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Ended {
+    /// What the MTA shall do.
+    pub tell: Finish,
+    /// The rule behind it, or behind what would have been done.
+    pub rule: Option<EndRule>,
+    /// It passes only because nothing is refused yet.
+    pub would: bool,
+    /// The value of the header `X-Mailward`.
+    pub mark: Public<Mark>,
+}
+
+/// What the MTA shall do with a message.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Finish {
+    /// Deliver it.
+    Pass,
+    /// Refuse it.
+    Refuse(Public<Reply>),
+    /// Hold it, with this word as the reason.
+    Quarantine(&'static str),
+}
+
+/// The value of a header that says what was found: printable ASCII, no person, nothing that
+/// the sender wrote.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Mark(String);
+
+impl Mark {
+    /// The value, without a line end.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Decides on a whole message.
+pub fn at_end(ending: &Ending<'_>, rules: &EndRules, view: &View) -> Ended {
+    let addr = fold(ending.addr);
+    let open = ending.trusted || ending.desk || view.protected.lists(addr);
+    let found = if open { None } else { hardest(ending, rules, view) };
+    let enforced = enforced(view, addr);
+    let acts = found.filter(|(_, act)| *act > Act::Pass);
+    let tell = match acts.filter(|_| enforced) {
+        Some((rule, Act::Refuse)) => Finish::Refuse(refusal(rule, ending, view)),
+        Some((rule, _)) => Finish::Quarantine(rule.word()),
+        None => Finish::Pass,
+    };
+    let rule = acts.map(|(rule, _)| rule);
+    let would = acts.is_some() && !enforced;
+    let mark = Public::new(mark(ending, found, &tell));
+    Ended { tell, rule, would, mark }
+}
+
+/// The rule that does most, and among equals the first.
+fn hardest(ending: &Ending<'_>, rules: &EndRules, view: &View) -> Option<(EndRule, Act)> {
+    let Ending { content, verdict, .. } = ending;
+    let lured = content.shape.any(Shape::LURE);
+    let encrypted = if lured { rules.attachment.max(rules.encrypted) } else { rules.encrypted };
+    let all = [
+        (EndRule::Virus, rules.virus, verdict.is_some_and(|v| v.judgement == Judgement::Virus)),
+        (EndRule::Attachment, rules.attachment, content.attachment == Danger::Refused),
+        (EndRule::Encrypted, encrypted, content.attachment == Danger::Encrypted),
+        (EndRule::Forged, rules.forged, is_forged(ending, view)),
+        (EndRule::Spam, rules.spam, verdict.is_some_and(|v| is_spam(v, rules))),
+    ];
+    let found = all.into_iter().filter(|(_, _, found)| *found).map(|(rule, act, _)| (rule, act));
+    found.reduce(|first, next| if next.1 > first.1 { next } else { first })
+}
+
+/// A sender of ours that SPF forbids here. Somebody's forwarder sends our own mail back to
+/// us from a foreign address, and a list does: neither forges (G-FWD), and whose signature
+/// of ours is whole did not either.
+fn is_forged(ending: &Ending<'_>, view: &View) -> bool {
+    let content = ending.content;
+    let passed_on = content.shape.any(Shape::REWRITTEN | Shape::LIST | Shape::WAS_HERE);
+    let forwarder = || {
+        let standing = view.cases.key(&Key::Net(client_prefix(ending.addr))).and_then(|known| known.standing);
+        standing.is_some_and(|s| matches!(s.class, Class::Forwarder | Class::ListHost))
+    };
+    ending.sender_is_ours
+        && content.spf == Spf::Fail
+        && content.dmarc != Dmarc::Pass
+        && !passed_on
+        && !forwarder()
+}
+
+fn is_spam(verdict: &Verdict, rules: &EndRules) -> bool {
+    let enough = rules.spam_score.is_none_or(|least| verdict.score.is_some_and(|score| score >= least));
+    verdict.judgement == Judgement::Spam && enough
+}
+
+/// Without a case a help page explains.
+fn refusal(rule: EndRule, ending: &Ending<'_>, view: &View) -> Public<Reply> {
+    let (text, topic) = rule.text();
+    let (site, case) = (&view.site, ending.case);
+    let url = case.map_or_else(|| help_link(site, topic), |case| case_link(site, case));
+    text.reply(&Values::new(site, fold(ending.addr), &url, case))
+}
+
+/// `would refuse; rule=virus; verdict=virus; by=clamav`.
+fn mark(ending: &Ending<'_>, found: Option<(EndRule, Act)>, tell: &Finish) -> Mark {
+    let act = found.map_or(Act::Pass, |(_, act)| act);
+    let what = match (tell, act, ending.would) {
+        (Finish::Refuse(_), ..) => "refused",
+        (Finish::Quarantine(_), ..) => "quarantined",
+        (Finish::Pass, Act::Refuse, _) | (Finish::Pass, _, Some(_)) => "would refuse",
+        (Finish::Pass, Act::Quarantine, None) => "would quarantine",
+        (Finish::Pass, Act::Pass, None) => "pass",
+    };
+    let verdict = ending.verdict;
+    let parts = [
+        ("case", ending.would.map(|case| case.to_string())),
+        ("rule", found.map(|(rule, _)| rule.word().to_owned())),
+        ("verdict", Some(verdict.map_or("unknown", |v| judgement(v.judgement)).to_owned())),
+        ("score", verdict.and_then(|v| v.score).map(hundredths)),
+        ("by", verdict.map(|v| word(v.source.as_bytes()))),
+    ];
+    let told = parts.into_iter().filter_map(|(name, value)| Some(format!("; {name}={}", value?)));
+    Mark(what.to_owned() + &told.collect::<String>())
+}
+
+/// A configured word, made fit for a header.
+fn word(bytes: &[u8]) -> String {
+    let plain = |b: &u8| if b.is_ascii_alphanumeric() || b"._-".contains(b) { char::from(*b) } else { '_' };
+    bytes.iter().take(WORD_LEN_MAX).map(plain).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,201 @@
+//! What is refused at the end of a message, and what it is marked with.
+
+use model::{Name, Site};
+
+use super::*;
+use crate::testing::{self, Block};
+use crate::texts::{LONG_LEN_MAX, SHORT_LEN_MAX, is_reply};
+
+const ALL: EndRules = EndRules {
+    virus: Act::Refuse,
+    attachment: Act::Refuse,
+    encrypted: Act::Quarantine,
+    forged: Act::Refuse,
+    spam: Act::Refuse,
+    spam_score: None,
+};
+
+fn verdict(judgement: Judgement, score: i32) -> Verdict {
+    Verdict { queue: None, judgement, score: Some(score), source: Name::new(b"rspamd") }
+}
+
+fn ending<'a>(content: &'a Content, verdict: Option<&'a Verdict>) -> Ending<'a> {
+    Ending {
+        addr: "192.0.2.25".parse().unwrap(),
+        trusted: false,
+        content,
+        verdict,
+        sender_is_ours: true,
+        desk: false,
+        case: None,
+        would: None,
+    }
+}
+
+/// What was told and the mark, in one line.
+fn told(ended: &Ended) -> String {
+    let tell = match &ended.tell {
+        Finish::Pass => "pass".to_owned(),
+        Finish::Refuse(reply) => {
+            let (short, long) = (reply.get().short(), reply.get().long());
+            assert!(
+                is_reply(short)
+                    && is_reply(long)
+                    && short.len() <= SHORT_LEN_MAX
+                    && long.len() <= LONG_LEN_MAX
+            );
+            long[..long.find(' ').unwrap()].to_owned()
+        }
+        Finish::Quarantine(word) => format!("hold {word}"),
+    };
+    format!("{tell} | {}", ended.mark)
+}
+
+#[track_caller]
+fn check(content: &Content, verdict: Option<&Verdict>, rules: &EndRules, expect: &str) {
+    let view = testing::view(&[]);
+    assert_eq!(told(&at_end(&ending(content, verdict), rules, &view)), expect);
+}
+
+fn with(attachment: Danger, spf: Spf, shape: Shape) -> Content {
+    Content { attachment, spf, shape, ..Content::default() }
+}
+
+const PLAIN: Shape = Shape::BULK;
+
+#[test]
+fn each_kind_has_its_refusal() {
+    let clean = with(Danger::None, Spf::Pass, PLAIN);
+    let (virus, spam) = (verdict(Judgement::Virus, 0), verdict(Judgement::Spam, 1250));
+    check(&clean, None, &ALL, "pass | pass; verdict=unknown");
+    check(&clean, Some(&virus), &ALL, "554 | refused; rule=virus; verdict=virus; score=0.00; by=rspamd");
+    check(&clean, Some(&spam), &ALL, "550 | refused; rule=spam; verdict=spam; score=12.50; by=rspamd");
+    for danger in [Danger::None, Danger::Score] {
+        check(&with(danger, Spf::None, PLAIN), None, &ALL, "pass | pass; verdict=unknown");
+    }
+    check(
+        &with(Danger::Refused, Spf::None, PLAIN),
+        None,
+        &ALL,
+        "550 | refused; rule=attachment; verdict=unknown",
+    );
+    check(
+        &with(Danger::Encrypted, Spf::None, PLAIN),
+        None,
+        &ALL,
+        "hold encrypted | quarantined; rule=encrypted; verdict=unknown",
+    );
+    // An archive that asks for a password, with the words of a lure.
+    check(
+        &with(Danger::Encrypted, Spf::None, Shape::LURE),
+        None,
+        &ALL,
+        "550 | refused; rule=encrypted; verdict=unknown",
+    );
+    check(&with(Danger::None, Spf::Fail, PLAIN), None, &ALL, "550 | refused; rule=spf; verdict=unknown");
+    // The hardest wins, then the first.
+    let both = with(Danger::Refused, Spf::Fail, PLAIN);
+    check(&both, Some(&spam), &ALL, "550 | refused; rule=attachment; verdict=spam; score=12.50; by=rspamd");
+    let held = EndRules { attachment: Act::Quarantine, ..ALL };
+    check(&both, Some(&spam), &held, "550 | refused; rule=spf; verdict=spam; score=12.50; by=rspamd");
+}
+
+#[test]
+fn as_shipped_spam_is_not_refused() {
+    let (clean, spam) = (Content::default(), verdict(Judgement::Spam, 1250));
+    let shipped = EndRules::default();
+    check(&clean, Some(&spam), &shipped, "pass | pass; rule=spam; verdict=spam; score=12.50; by=rspamd");
+    let high = EndRules { spam: Act::Refuse, spam_score: Some(1500), ..shipped };
+    check(&clean, Some(&spam), &high, "pass | pass; verdict=spam; score=12.50; by=rspamd");
+    let low = EndRules { spam_score: Some(1250), ..high };
+    check(&clean, Some(&spam), &low, "550 | refused; rule=spam; verdict=spam; score=12.50; by=rspamd");
+    let heuristic = verdict(Judgement::Heuristic, 100);
+    check(&clean, Some(&heuristic), &ALL, "pass | pass; verdict=heuristic; score=1.00; by=rspamd");
+}
+
+#[test]
+fn only_our_own_senders_are_refused_for_spf_and_never_passed_on_mail() {
+    let fail = with(Danger::None, Spf::Fail, PLAIN);
+    let view = testing::view(&[]);
+    let refused = |of: &Ending<'_>, view: &View| matches!(at_end(of, &ALL, view).tell, Finish::Refuse(_));
+    assert!(refused(&ending(&fail, None), &view));
+    assert!(!refused(&Ending { sender_is_ours: false, ..ending(&fail, None) }, &view));
+    for shape in [Shape::REWRITTEN, Shape::LIST, Shape::WAS_HERE] {
+        assert!(!refused(&ending(&with(Danger::None, Spf::Fail, shape), None), &view), "{shape:?}");
+    }
+    for spf in [Spf::SoftFail, Spf::TempError, Spf::PermError, Spf::Neutral, Spf::None] {
+        assert!(!refused(&ending(&with(Danger::None, spf, PLAIN), None), &view), "{spf:?}");
+    }
+    let signed = Content { dmarc: Dmarc::Pass, ..fail.clone() };
+    assert!(!refused(&ending(&signed, None), &view));
+    let forwarder = testing::view_with_class(&[], "192.0.2.25", Class::Forwarder);
+    assert!(!refused(&ending(&fail, None), &forwarder));
+}
+
+#[test]
+fn open_recipients_take_no_malware_but_the_abuse_desk_does() {
+    let (bad, virus) = (with(Danger::Refused, Spf::Fail, PLAIN), verdict(Judgement::Virus, 0));
+    let view = testing::view(&[Block::of("192.0.2.25")]);
+    let of = Ending { case: Some(testing::case(1)), ..ending(&bad, Some(&virus)) };
+    let Finish::Refuse(reply) = at_end(&of, &ALL, &view).tell else { panic!("not refused") };
+    assert!(reply.get().long().contains("/c/n1-1/"), "{}", reply.get().long());
+    for of in [Ending { desk: true, ..of.clone() }, Ending { trusted: true, ..of.clone() }] {
+        assert_eq!(at_end(&of, &ALL, &view).tell, Finish::Pass);
+    }
+    let protected = Ending { addr: "198.51.100.7".parse().unwrap(), ..of };
+    assert_eq!(at_end(&protected, &ALL, &view).tell, Finish::Pass);
+}
+
+#[test]
+fn without_a_case_a_help_page_explains() {
+    let view = testing::view(&[]);
+    let text =
+        |content: &Content, verdict: Option<&Verdict>| match at_end(&ending(content, verdict), &ALL, &view)
+            .tell
+        {
+            Finish::Refuse(reply) => reply.get().long().to_owned(),
+            other => panic!("not refused: {other:?}"),
+        };
+    let clean = Content::default();
+    for (line, topic) in [
+        (text(&with(Danger::Refused, Spf::None, PLAIN), None), "files"),
+        (text(&with(Danger::None, Spf::Fail, PLAIN), None), "spf"),
+        (text(&clean, Some(&verdict(Judgement::Virus, 0))), "virus"),
+        (text(&clean, Some(&verdict(Judgement::Spam, 0))), "spam"),
+    ] {
+        assert!(line.contains(&format!("https://mw.example.org/h/{topic}")), "{line}");
+        assert!(crate::help_page(topic).is_some(), "{topic}");
+    }
+    assert_eq!(
+        text(&with(Danger::None, Spf::Fail, PLAIN), None),
+        "550 5.7.23 The sender domain's SPF record does not permit [192.0.2.25] to send this mail. Help: \
+         https://mw.example.org/h/spf or write to postmaster@example.org (open to blocked hosts)"
+    );
+}
+
+#[test]
+fn while_learning_a_mark_says_what_would_have_been() {
+    let learning = testing::learning(&[]);
+    let (bad, virus) = (with(Danger::Encrypted, Spf::None, PLAIN), verdict(Judgement::Virus, 0));
+    let ended = at_end(&ending(&bad, Some(&virus)), &ALL, &learning);
+    assert_eq!(told(&ended), "pass | would refuse; rule=virus; verdict=virus; score=0.00; by=rspamd");
+    assert!(ended.would && ended.rule == Some(EndRule::Virus));
+    assert_eq!(
+        told(&at_end(&ending(&bad, None), &ALL, &learning)),
+        "pass | would quarantine; rule=encrypted; verdict=unknown"
+    );
+    let clean = Content::default();
+    let of = Ending { would: Some(testing::case(7)), ..ending(&clean, None) };
+    assert_eq!(told(&at_end(&of, &ALL, &learning)), "pass | would refuse; case=n1-7; verdict=unknown");
+    // Without portal and contact nothing is refused either.
+    let site = Site { may_refuse: false, ..testing::site() };
+    let nobody = View { site: site.into(), ..testing::view(&[]) };
+    assert!(at_end(&ending(&bad, Some(&virus)), &ALL, &nobody).would);
+}
+
+#[test]
+fn a_mark_holds_nothing_but_words() {
+    let odd = Verdict { source: Name::new(b"a b;\r\nX: y\xff%"), ..verdict(Judgement::Ham, -120) };
+    let ended = at_end(&ending(&Content::default(), Some(&odd)), &ALL, &testing::view(&[]));
+    assert_eq!(ended.mark.get().as_str(), "pass; verdict=ham; score=-1.20; by=a_b___x__y__");
+}
