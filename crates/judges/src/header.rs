@@ -89,7 +89,7 @@ mod tests {
     #[track_caller]
     fn check(header: &str, mark: Option<i32>, expect: &str) {
         let field = header.split_once(':').unwrap().0;
-        let said = trusted(field, mark).read(&letter(&format!("{header}\r\n\r\n")));
+        let said = trusted(field, mark).read(&letter(format!("{header}\r\n\r\n")));
         assert_eq!(format!("{:?} {:?} {:?}", said.judgement, said.score, said.tests), expect, "{header}");
     }
 

@@ -4,9 +4,11 @@
 //! Loud: it asks over sockets. It reads a [`model::Letter`] and gives back opinions and
 //! facts; it decides nothing about servers.
 
+pub mod auth;
 pub mod breaker;
 pub mod clamd;
 pub mod header;
+pub mod inspect;
 pub mod judge;
 pub mod place;
 pub mod rspamd;
@@ -14,4 +16,5 @@ pub mod seat;
 pub mod spamd;
 
 #[cfg(test)]
+#[path = "../tests/letters/mod.rs"]
 mod testing;

@@ -1,0 +1,318 @@
+//! Sender authentication: SPF (RFC 7208), DKIM (RFC 6376, 8301, 8463) and DMARC (RFC 9989).
+//!
+//! mail-auth does the work over a resolver with our settings; here stand the bounds. One
+//! deadline covers every lookup of a message. What DNS does not answer in time is a
+//! temporary error, never a failure. The text of `exp=` is a stranger's: it is not kept.
+//!
+//! Each part can be off ([`Settings`]); DMARC needs at least one of the others. What a site
+//! that has no [`Auth`] at all loses: OFF-14, the credit of DKIM domains, and the
+//! `Authentication-Results` field; nothing else asks for them.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mail_auth::common::crypto::Algorithm;
+use mail_auth::dmarc::Policy;
+use mail_auth::dmarc::verify::DmarcParameters;
+use mail_auth::{AuthenticatedMessage, DkimOutput, DkimResult, DmarcOutput, DmarcResult, SpfOutput};
+use model::content::{Dmarc, Spf};
+use model::letter::Letter;
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
+
+use crate::auth::resolver::Resolver;
+
+mod raw;
+mod resolver;
+pub mod results;
+mod spf;
+pub mod upstream;
+
+pub use resolver::SettingsError;
+
+/// How many messages are checked at once.
+///
+/// Each holds a thread of the blocking pool while DNS answers; hashing large bodies must
+/// not hold up the sessions of others.
+const AT_ONCE_MAX: usize = 64;
+
+/// How sender authentication is done.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Name servers to ask; empty takes the system's.
+    pub servers: Vec<SocketAddr>,
+    /// How long one query may take.
+    pub timeout: Duration,
+    /// How often one query is sent.
+    pub attempts: usize,
+    /// How many responses are remembered.
+    pub cached_max: u64,
+    /// How long one message may take in all.
+    pub deadline: Duration,
+    /// Check SPF.
+    pub spf: bool,
+    /// Check DKIM.
+    pub dkim: bool,
+    /// Check DMARC.
+    pub dmarc: bool,
+    /// The name under which we vouch for results (RFC 8601 §2.5), and the `r` macro of SPF.
+    pub authserv_id: String,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            servers: Vec::new(),
+            timeout: Duration::from_secs(2),
+            attempts: 2,
+            cached_max: 8192,
+            deadline: Duration::from_secs(5),
+            spf: true,
+            dkim: true,
+            dmarc: true,
+            authserv_id: "localhost".into(),
+        }
+    }
+}
+
+/// Checks who a message comes from.
+#[derive(Clone)]
+pub struct Auth(Arc<Inner>);
+
+struct Inner {
+    resolver: Resolver,
+    settings: Settings,
+    places: Arc<Semaphore>,
+}
+
+/// What was found out about who a message comes from.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Found {
+    /// SPF's result.
+    pub spf: Spf,
+    /// For whom SPF was asked.
+    pub spf_for: Option<Identity>,
+    /// The DKIM signatures that were checked, good ones and the author's domain first.
+    pub dkim: Vec<Signature>,
+    /// The domain of the author (`From`), in lower case; `None` where there is none, or
+    /// several.
+    pub author: Option<String>,
+    /// What DMARC says of the author's domain.
+    pub dmarc: Dmarc,
+    /// SPF passed for a domain of the author's organisation.
+    pub spf_aligned: bool,
+    /// A DKIM signature of the author's organisation passed.
+    pub dkim_aligned: bool,
+}
+
+/// The identity that SPF was asked about (RFC 7208 §2.3, §2.4).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Identity {
+    /// The domain of the envelope sender.
+    MailFrom(String),
+    /// The HELO name, because the sender is null.
+    Helo(String),
+}
+
+/// One DKIM signature.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Signature {
+    /// What became of it.
+    pub result: Dkim,
+    /// The signing domain (`d=`), in lower case; empty where it could not be read.
+    pub domain: String,
+    /// The selector (`s=`).
+    pub selector: String,
+}
+
+/// The results of DKIM (RFC 8601 §2.7.1).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(missing_docs, reason = "RFC 8601 §2.7.1 explains each")]
+pub enum Dkim {
+    Pass,
+    Fail,
+    /// It may be good, and is not accepted here: SHA-1 (RFC 8301 §3.1).
+    Policy,
+    Neutral,
+    TempError,
+    PermError,
+}
+
+impl Found {
+    /// The domains whose signature passed, the author's first.
+    pub fn passed(&self) -> impl Iterator<Item = &str> {
+        let passed = self.dkim.iter().filter(|signature| signature.result == Dkim::Pass);
+        passed.map(|signature| signature.domain.as_str())
+    }
+}
+
+impl Auth {
+    /// Prepares the resolver.
+    pub fn new(settings: Settings) -> Result<Auth, SettingsError> {
+        let resolver = resolver::open(&settings)?;
+        let places = Arc::new(Semaphore::new(AT_ONCE_MAX));
+        Ok(Auth(Arc::new(Inner { resolver, settings, places })))
+    }
+
+    /// Checks a message, within the deadline. Must be called in a tokio runtime.
+    pub async fn check(&self, letter: Arc<Letter>) -> Found {
+        let until = Instant::now() + self.0.settings.deadline;
+        let Ok(place) = Arc::clone(&self.0.places).try_acquire_owned() else {
+            return self.0.nothing(&letter);
+        };
+        let (inner, runtime, asked) = (Arc::clone(&self.0), Handle::current(), Arc::clone(&letter));
+        let checked = tokio::task::spawn_blocking(move || {
+            let _place = place;
+            runtime.block_on(inner.examine(&asked, until))
+        });
+        // The deadline holds for a thread that is still waiting for its turn, too.
+        match timeout_at(until + SLACK, checked).await {
+            Ok(Ok(found)) => found,
+            Ok(Err(_)) | Err(_) => self.0.nothing(&letter),
+        }
+    }
+
+    /// The value of the `Authentication-Results` field for what was found.
+    pub fn results(&self, found: &Found) -> String {
+        results::write(&self.0.settings.authserv_id, found)
+    }
+}
+
+/// The thread looks at the deadline itself and still has to write down what it knows.
+const SLACK: Duration = Duration::from_millis(250);
+
+impl Inner {
+    /// What we know without looking.
+    fn nothing(&self, letter: &Letter) -> Found {
+        let (spf, spf_for) = match spf::identity(letter).filter(|_| self.settings.spf) {
+            Some(identity) => (Spf::TempError, Some(identity)),
+            None => (Spf::None, None),
+        };
+        Found { spf, spf_for, ..Found::default() }
+    }
+
+    async fn examine(&self, letter: &Letter, until: Instant) -> Found {
+        let (raw, left_out) = raw::examined(letter, self.settings.dkim);
+        let message = AuthenticatedMessage::parse(&raw);
+        let (spf, mut dkim) = tokio::join!(self.spf(letter, until), self.dkim(message.as_ref(), until));
+        let mut found = self.nothing(letter);
+        found.spf = spf.as_ref().map_or(Spf::None, |output| spf::word(output.result()));
+        // RFC 8301 §3.1: ‘rsa-sha1 MUST NOT be used’; nor does it count for DMARC.
+        let (good, weak): (Vec<_>, Vec<_>) = dkim.drain(..).partition(|output| !is_sha1(output));
+        if let Some(message) = &message {
+            let dmarc = self.dmarc(letter, message, &good, spf.as_ref(), until).await;
+            found.author = author(message);
+            found.weigh(&dmarc, left_out);
+        }
+        found.dkim = good.iter().map(signature).chain(weak.iter().map(refused)).collect();
+        found.author_first();
+        found
+    }
+
+    async fn dkim<'x>(
+        &self,
+        message: Option<&'x AuthenticatedMessage<'x>>,
+        until: Instant,
+    ) -> Vec<DkimOutput<'x>> {
+        let Some(message) = message.filter(|_| self.settings.dkim) else { return Vec::new() };
+        timeout_at(until, self.resolver.verify_dkim(message)).await.unwrap_or_else(|_| raw::late(message))
+    }
+
+    async fn dmarc(
+        &self,
+        letter: &Letter,
+        message: &AuthenticatedMessage<'_>,
+        dkim: &[DkimOutput<'_>],
+        spf: Option<&SpfOutput>,
+        until: Instant,
+    ) -> DmarcOutput {
+        if !self.settings.dmarc {
+            return DmarcOutput::default();
+        }
+        let none = SpfOutput::default();
+        // RFC 9989 §4.4.2: only the envelope sender's domain aligns; a null sender's is HELO's.
+        let domain = spf::identity(letter).map(Identity::into_domain).unwrap_or_default();
+        let asked = DmarcParameters {
+            message,
+            dkim_output: dkim,
+            dkim2_output: None,
+            rfc5321_mail_from_domain: &domain,
+            spf_output: spf.unwrap_or(&none),
+        };
+        timeout_at(until, self.resolver.verify_dmarc(asked)).await.unwrap_or_default()
+    }
+}
+
+impl Identity {
+    /// The domain, whichever it is.
+    pub fn into_domain(self) -> String {
+        match self {
+            Identity::MailFrom(domain) | Identity::Helo(domain) => domain,
+        }
+    }
+}
+
+impl Found {
+    /// Takes in what DMARC says. Where signatures could not be checked it must not say
+    /// ‘fail’: the one left out might have passed.
+    fn weigh(&mut self, dmarc: &DmarcOutput, left_out: bool) {
+        self.spf_aligned = *dmarc.spf_result() == DmarcResult::Pass;
+        self.dkim_aligned = *dmarc.dkim_result() == DmarcResult::Pass;
+        self.dmarc = match (dmarc.result(), dmarc.policy()) {
+            (DmarcResult::Pass, _) => Dmarc::Pass,
+            (DmarcResult::Fail(_), _) if left_out => Dmarc::None,
+            (DmarcResult::Fail(_), Policy::Reject) => Dmarc::FailReject,
+            (DmarcResult::Fail(_), Policy::Quarantine) => Dmarc::FailQuarantine,
+            (DmarcResult::Fail(_), Policy::None | Policy::Unspecified) => Dmarc::Fail,
+            (DmarcResult::TempError(_) | DmarcResult::PermError(_) | DmarcResult::None, _) => Dmarc::None,
+        };
+    }
+
+    /// Sorts the signatures: passed ones first, of these the author's own domain, then one
+    /// above or below it.
+    fn author_first(&mut self) {
+        let author = self.author.clone().unwrap_or_default();
+        let distance = |domain: &str| match domain == author {
+            true => 0,
+            false if is_below(domain, &author) || is_below(&author, domain) => 1,
+            false => 2,
+        };
+        self.dkim.sort_by_key(|signature| (signature.result != Dkim::Pass, distance(&signature.domain)));
+    }
+}
+
+fn is_below(name: &str, above: &str) -> bool {
+    !above.is_empty() && name.strip_suffix(above).is_some_and(|rest| rest.ends_with('.'))
+}
+
+fn author(message: &AuthenticatedMessage<'_>) -> Option<String> {
+    let mut domains =
+        message.froms().iter().filter_map(|from| from.rsplit_once('@')).map(|(_, domain)| domain);
+    let first = domains.next()?;
+    domains.all(|domain| domain == first).then(|| first.to_ascii_lowercase())
+}
+
+fn is_sha1(output: &DkimOutput<'_>) -> bool {
+    output.signature().is_some_and(|signature| signature.a == Algorithm::RsaSha1)
+}
+
+fn signature(output: &DkimOutput<'_>) -> Signature {
+    let result = match output.result() {
+        DkimResult::Pass => Dkim::Pass,
+        DkimResult::Fail(_) => Dkim::Fail,
+        DkimResult::Neutral(_) | DkimResult::None => Dkim::Neutral,
+        DkimResult::TempError(_) => Dkim::TempError,
+        DkimResult::PermError(_) => Dkim::PermError,
+    };
+    let (domain, selector) = output.signature().map_or((String::new(), String::new()), |signature| {
+        (signature.d.to_ascii_lowercase(), signature.s.clone())
+    });
+    Signature { result, domain, selector }
+}
+
+/// A signature by an algorithm that is not accepted.
+fn refused(output: &DkimOutput<'_>) -> Signature {
+    Signature { result: Dkim::Policy, ..signature(output) }
+}
