@@ -1,8 +1,8 @@
 //! Sender authentication: SPF (RFC 7208), DKIM (RFC 6376, 8301, 8463) and DMARC (RFC 9989).
 //!
-//! mail-auth does the work over a resolver with our settings; here stand the bounds. One
-//! deadline covers every lookup of a message. What DNS does not answer in time is a
-//! temporary error, never a failure. The text of `exp=` is a stranger's: it is not kept.
+//! DKIM and DMARC are mail-auth's work, SPF is ours ([`spf`]), all over one resolver with the
+//! site's settings; here stand the bounds. One deadline covers every lookup of a message.
+//! What DNS does not answer in time is a temporary error, never a failure.
 //!
 //! Each part can be off ([`Settings`]); DMARC needs at least one of the others. What a site
 //! that has no [`Auth`] at all loses: OFF-14, the credit of DKIM domains, and the
@@ -15,7 +15,9 @@ use std::time::Duration;
 use mail_auth::common::crypto::Algorithm;
 use mail_auth::dmarc::Policy;
 use mail_auth::dmarc::verify::DmarcParameters;
-use mail_auth::{AuthenticatedMessage, DkimOutput, DkimResult, DmarcOutput, DmarcResult, SpfOutput};
+use mail_auth::{
+    AuthenticatedMessage, DkimOutput, DkimResult, DmarcOutput, DmarcResult, SpfOutput, SpfResult,
+};
 use model::content::{Dmarc, Spf};
 use model::letter::Letter;
 use tokio::runtime::Handle;
@@ -198,11 +200,11 @@ impl Inner {
         let message = AuthenticatedMessage::parse(&raw);
         let (spf, mut dkim) = tokio::join!(self.spf(letter, until), self.dkim(message.as_ref(), until));
         let mut found = self.nothing(letter);
-        found.spf = spf.as_ref().map_or(Spf::None, |output| spf::word(output.result()));
+        found.spf = spf;
         // RFC 8301 §3.1: ‘rsa-sha1 MUST NOT be used’; nor does it count for DMARC.
         let (good, weak): (Vec<_>, Vec<_>) = dkim.drain(..).partition(|output| !is_sha1(output));
         if let Some(message) = &message {
-            let dmarc = self.dmarc(letter, message, &good, spf.as_ref(), until).await;
+            let dmarc = self.dmarc(letter, message, &good, spf, until).await;
             found.author = author(message);
             found.weigh(&dmarc, left_out);
         }
@@ -225,21 +227,26 @@ impl Inner {
         letter: &Letter,
         message: &AuthenticatedMessage<'_>,
         dkim: &[DkimOutput<'_>],
-        spf: Option<&SpfOutput>,
+        spf: Spf,
         until: Instant,
     ) -> DmarcOutput {
         if !self.settings.dmarc {
             return DmarcOutput::default();
         }
-        let none = SpfOutput::default();
-        // RFC 9989 §4.4.2: only the envelope sender's domain aligns; a null sender's is HELO's.
+        // RFC 9989 §5.3.2: the domain that SPF was asked about is the one that may align.
         let domain = spf::identity(letter).map(Identity::into_domain).unwrap_or_default();
+        let spf_output = SpfOutput::new(domain.clone()).with_result(match spf {
+            Spf::Pass => SpfResult::Pass,
+            Spf::TempError => SpfResult::TempError,
+            // DMARC asks for nothing else.
+            _ => SpfResult::None,
+        });
         let asked = DmarcParameters {
             message,
             dkim_output: dkim,
             dkim2_output: None,
             rfc5321_mail_from_domain: &domain,
-            spf_output: spf.unwrap_or(&none),
+            spf_output: &spf_output,
         };
         timeout_at(until, self.resolver.verify_dmarc(asked)).await.unwrap_or_default()
     }

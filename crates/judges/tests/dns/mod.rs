@@ -59,7 +59,8 @@ impl Zone {
 
 /// A TXT record of these strings, each cut at 255 octets.
 pub(crate) fn txt(strings: &[&[u8]]) -> RData {
-    let strings = strings.iter().flat_map(|text| text.chunks(255)).collect();
+    let strings =
+        strings.iter().flat_map(|text| text.chunks(255).chain(text.is_empty().then_some(*text))).collect();
     RData::TXT(TXT::from_bytes(strings))
 }
 
@@ -147,8 +148,9 @@ fn reply(zone: &Zone, question: &[u8], len_max: usize) -> Option<Vec<u8>> {
     let mut at = query.name().clone();
     // Follows at most so many aliases.
     for _ in 0..10 {
-        let text = at.to_ascii().to_ascii_lowercase();
-        match zone.answer(text.trim_end_matches('.'), query.query_type()) {
+        let labels: Vec<_> =
+            at.iter().map(|label| String::from_utf8_lossy(label).to_ascii_lowercase()).collect();
+        match zone.answer(&labels.join("."), query.query_type()) {
             Err(code) => {
                 reply.metadata.response_code = code;
                 break;
