@@ -167,6 +167,11 @@ impl Session {
         matches!(self.state, State::Idle) && self.line.is_empty() && !self.skipping
     }
 
+    /// How many lines could not be obeyed so far.
+    pub fn errors(&self) -> u32 {
+        self.errors
+    }
+
     fn pause(&self) -> Step {
         if matches!(self.state, State::Closed) { Step::Closed } else { Step::More }
     }
