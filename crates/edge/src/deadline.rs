@@ -10,14 +10,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep};
 
-/// What was waited for in vain.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Late {
-    /// Nothing came for a long time.
-    Idle,
-    /// A request was not finished in time.
-    Rest,
-}
+use crate::pipe::Lost;
 
 /// The timer of one connection.
 pub(crate) struct Deadline {
@@ -55,13 +48,13 @@ impl Deadline {
     }
 
     /// Ready when the time is up.
-    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Late> {
+    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Lost> {
         while self.timer.as_mut().poll(context).is_ready() {
             if self.unfinished {
-                return Poll::Ready(Late::Rest);
+                return Poll::Ready(Lost::Slow);
             }
             if !self.active {
-                return Poll::Ready(Late::Idle);
+                return Poll::Ready(Lost::Idle);
             }
             self.active = false;
             self.timer.as_mut().reset(Instant::now() + self.idle);
@@ -90,7 +83,7 @@ mod tests {
     /// How and after how many seconds a connection ends whose peer falls silent after these
     /// steps; time is tokio's own and stands still between them.
     #[track_caller]
-    fn check(steps: &[Step], expect: &(Late, u64)) {
+    fn check(steps: &[Step], expect: &(Lost, u64)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
         let got = runtime.unwrap().block_on(async {
             let (began, mut deadline) = (Instant::now(), Deadline::new(IDLE, REST));
@@ -112,31 +105,31 @@ mod tests {
 
     #[test]
     fn a_silent_peer_has_the_idle_time() {
-        check(&[], &(Late::Idle, 300));
+        check(&[], &(Lost::Idle, 300));
     }
 
     #[test]
     fn a_peer_that_asks_has_it_anew_at_the_latest_twice() {
-        check(&[Whole(1)], &(Late::Idle, 600));
-        check(&[Whole(1), Whole(250), Whole(250), Whole(250)], &(Late::Idle, 1200));
-        check(&[Whole(299), Whole(299), Whole(299)], &(Late::Idle, 1200));
+        check(&[Whole(1)], &(Lost::Idle, 600));
+        check(&[Whole(1), Whole(250), Whole(250), Whole(250)], &(Lost::Idle, 1200));
+        check(&[Whole(299), Whole(299), Whole(299)], &(Lost::Idle, 1200));
     }
 
     #[test]
     fn the_rest_of_a_request_has_its_time_from_its_first_part() {
-        check(&[Part(1, false)], &(Late::Rest, 11));
-        check(&[Part(1, false), Part(4, false), Part(4, false)], &(Late::Rest, 11));
-        check(&[Whole(50), Part(1, false)], &(Late::Rest, 61));
+        check(&[Part(1, false)], &(Lost::Slow, 11));
+        check(&[Part(1, false), Part(4, false), Part(4, false)], &(Lost::Slow, 11));
+        check(&[Whole(50), Part(1, false)], &(Lost::Slow, 61));
     }
 
     #[test]
     fn the_next_request_has_its_own_time() {
-        check(&[Part(1, false), Part(9, true)], &(Late::Rest, 20));
-        check(&[Part(1, false), Whole(9), Part(5, false)], &(Late::Rest, 25));
+        check(&[Part(1, false), Part(9, true)], &(Lost::Slow, 20));
+        check(&[Part(1, false), Whole(9), Part(5, false)], &(Lost::Slow, 25));
     }
 
     #[test]
     fn a_request_that_was_finished_in_time_leaves_the_idle_time() {
-        check(&[Part(1, false), Whole(9)], &(Late::Idle, 311));
+        check(&[Part(1, false), Whole(9)], &(Lost::Idle, 311));
     }
 }

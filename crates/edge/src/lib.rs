@@ -8,10 +8,14 @@
 
 pub mod clock;
 mod deadline;
+mod decided;
 pub mod intake;
 pub mod listen;
+pub mod lmtp;
 mod meter;
+pub mod milter;
 pub mod persons;
+mod pipe;
 pub mod policy;
 mod seats;
 mod service;

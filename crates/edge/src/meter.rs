@@ -5,7 +5,12 @@
 //! share a place share its rate; forgotten at a restart; never evidence (DESIGN §4,
 //! invariant 3).
 
+use std::net::IpAddr;
+
 use model::Millis;
+use model::key::client_prefix;
+
+use crate::persons::Persons;
 
 /// Messages to open recipients that one key may send at once, and in an hour (STD-30).
 const PER_HOUR: u64 = 20;
@@ -26,11 +31,16 @@ impl Meter {
         Meter(Box::new([0; PLACES]))
     }
 
+    /// Takes one message of a client at `now`; `false` if it is one too many of its key.
+    pub(crate) fn takes(&mut self, persons: &Persons, addr: IpAddr, now: Millis) -> bool {
+        self.take(persons.place(client_prefix(addr)), now)
+    }
+
     /// Takes one message at `now` of the key that has this place; `false` if it is one too
     /// many.
     ///
     /// `place` is a keyed hash, so that nobody can choose whose rate he shares.
-    pub(crate) fn take(&mut self, place: u64, now: Millis) -> bool {
+    fn take(&mut self, place: u64, now: Millis) -> bool {
         let slot = &mut self.0[(place % PLACES as u64) as usize];
         let filled = (*slot).max(now.0).saturating_add(COST);
         let fits = filled - now.0 <= PER_HOUR * COST;

@@ -8,12 +8,15 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use model::{PersonHash, Prefix};
+use model::{DomainHash, PersonHash, Prefix};
 use siphasher::sip::SipHasher24;
 
 /// The most octets of a mail address that are hashed: 64 of local part, the `@` and 255 of
 /// domain (RFC 5321 §4.5.3.1). Postfix takes longer ones; they are cut.
 pub const ADDRESS_LEN_MAX: usize = 320;
+
+/// The most octets of a domain that are hashed (RFC 1035 §2.3.4).
+const DOMAIN_LEN_MAX: usize = 255;
 
 /// Makes keyed hashes; prints nothing of its key.
 #[derive(Clone)]
@@ -29,6 +32,7 @@ enum Kind {
     Instance = 2,
     Queue = 3,
     Key = 4,
+    Domain = 5,
 }
 
 impl Persons {
@@ -52,6 +56,32 @@ impl Persons {
         let mut hasher = self.of(Kind::Person);
         hasher.write(folded);
         Some(PersonHash(hasher.finish()))
+    }
+
+    /// A mail domain, in any case, with or without a last dot; `None` where it is empty.
+    ///
+    /// International names are hashed as they are written: in one form, A-labels, by all who
+    /// are compared.
+    pub fn domain(&self, domain: &[u8]) -> Option<DomainHash> {
+        let bare = domain.strip_suffix(b".").unwrap_or(domain);
+        let cut = &bare[..bare.len().min(DOMAIN_LEN_MAX)];
+        if cut.is_empty() {
+            return None;
+        }
+        let mut folded = [0; DOMAIN_LEN_MAX];
+        let folded = &mut folded[..cut.len()];
+        folded.copy_from_slice(cut);
+        folded.make_ascii_lowercase();
+        let mut hasher = self.of(Kind::Domain);
+        hasher.write(folded);
+        Some(DomainHash(hasher.finish()))
+    }
+
+    /// The domain of a mail address, with or without `<>`; `None` where it has none.
+    pub fn domain_of(&self, address: &[u8]) -> Option<DomainHash> {
+        let inner = address.strip_prefix(b"<").and_then(|a| a.strip_suffix(b">")).unwrap_or(address);
+        let at = inner.iter().rposition(|byte| *byte == b'@')?;
+        self.domain(&inner[at + 1..])
     }
 
     /// One message of one session, as the MTA of host `mx` names it before it has a queue id.
@@ -121,6 +151,17 @@ mod tests {
             persons().person(&[b'a'; ADDRESS_LEN_MAX]),
             persons().person(&[b'a'; ADDRESS_LEN_MAX - 1])
         );
+    }
+
+    #[test]
+    fn one_domain_has_one_hash() {
+        let of = |domain: &[u8]| persons().domain(domain);
+        assert_eq!(of(b"Example.ORG."), of(b"example.org"));
+        assert_eq!(persons().domain_of(b"<\"a@b\"@Example.org>"), of(b"example.org"));
+        assert_ne!(of(b"example.org"), of(b"example.net"));
+        assert_eq!([of(b""), of(b"."), persons().domain_of(b"<>"), persons().domain_of(b"user")], [None; 4]);
+        assert_eq!(of(&[b'a'; 300]), of(&[b'a'; 255]));
+        assert_ne!(of(b"example.org").unwrap().0, persons().person(b"example.org").unwrap().0);
     }
 
     // Reckoned with another implementation of SipHash-2-4.

@@ -1,10 +1,21 @@
 //! What several tests need.
 
-use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use std::{fs, thread};
+
+use model::case::{BlockKind, Opened};
+use model::event::{Cause, EventId, FORMAT, Node, StandingChange};
+use model::sentence::{Severity, Tariff};
+use model::{Actor, Body, CaseId, Class, Envelope, Hybrid, LinkKey, Millis, Mode, Observation, Secs, Site};
+use projections::Projector;
+
+use crate::intake::{Full, Intake};
+use crate::persons::Persons;
+use crate::views::Published;
 
 /// A folder of one test's own, removed with it.
 pub(crate) struct Folder(PathBuf);
@@ -50,5 +61,124 @@ impl Write for Lines {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// 2026-11-21 22:40:07 UTC.
+pub(crate) const NOW: Millis = Millis::from_secs(1_795_300_807);
+
+/// For so long a test waits for what must come; it is never what a test asserts.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// An intake with so much room.
+#[derive(Default)]
+pub(crate) struct Heard {
+    pub(crate) seen: Mutex<Vec<Observation>>,
+    pub(crate) room: usize,
+}
+
+impl Intake for Heard {
+    fn offer(&self, seen: Observation) -> Result<(), Full> {
+        let mut all = self.seen.lock().unwrap();
+        if all.len() == self.room {
+            return Err(Full);
+        }
+        all.push(seen);
+        Ok(())
+    }
+}
+
+/// What is published, and what changes it.
+pub(crate) struct Books {
+    pub(crate) published: Arc<Published>,
+    projector: Projector,
+}
+
+impl Books {
+    /// Nothing stands in them yet, and it is enforced.
+    pub(crate) fn new() -> Books {
+        let mut projector = Projector::new(Arc::new(site()), Vec::new(), true, [1, 2]);
+        projector.apply(1, &event(1, None, NOW, Body::ModeChanged(Mode::Live)));
+        Books { published: Arc::new(Published::new(projector.view())), projector }
+    }
+
+    /// Publishes a block of `key` as case `n1-<seq>`, for an hour from `from` on.
+    pub(crate) fn block(&mut self, seq: u64, key: &str, from: Millis) {
+        let body = Body::CaseOpened(Opened {
+            kind: BlockKind::Rbl,
+            reason: 2,
+            from,
+            until: from.plus(Secs::HOUR),
+            caused_at: from,
+            units: Vec::new(),
+            repeats: 0,
+            severity: Severity::Minor,
+            class: Class::Unknown,
+            facts: Vec::new(),
+            tariff: Tariff::SHIPPED,
+        });
+        self.apply(seq, &event(seq, Some(key), from, body));
+    }
+
+    /// Publishes that a key has good mail.
+    pub(crate) fn credit(&mut self, seq: u64, key: &str) {
+        let change = StandingChange { class: Class::Known, credit: true, pass_until: None };
+        self.apply(seq, &event(seq, Some(key), NOW, Body::StandingChanged(change)));
+    }
+
+    pub(crate) fn apply(&mut self, seq: u64, event: &Envelope) {
+        self.projector.apply(seq, event);
+        self.published.publish(self.projector.view());
+    }
+}
+
+/// Waits until something holds that must come to hold.
+#[track_caller]
+pub(crate) fn wait_for(holds: impl Fn() -> bool) {
+    let began = std::time::Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < PATIENCE, "it does not come");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+pub(crate) fn persons() -> Persons {
+    Persons::new([7; 16])
+}
+
+pub(crate) fn site() -> Site {
+    Site {
+        name: "Example Networks".into(),
+        portal: "https://mw.example.org".into(),
+        contact: "postmaster@example.org".into(),
+        exempt_local: vec!["postmaster".into(), "abuse".into()],
+        exempt_address: Vec::new(),
+        may_refuse: true,
+        link_key: LinkKey { secret: [7; 32], epoch: 1 },
+    }
+}
+
+pub(crate) fn case(seq: u64) -> CaseId {
+    CaseId(EventId { node: Node(1), life: 1, seq })
+}
+
+pub(crate) fn event(seq: u64, key: Option<&str>, at: Millis, body: Body) -> Envelope {
+    Envelope {
+        format: FORMAT,
+        site: 1,
+        id: case(seq).0,
+        prev: [0; 32],
+        at: Hybrid { wall: at, count: 0 },
+        cause: Cause::Input(1, 0),
+        actor: Actor::Engine,
+        rule: None,
+        mode: Mode::Live,
+        case: key.map(|_| case(seq)),
+        key: key.map(|k| k.parse().unwrap()),
+        scope: None,
+        link_epoch: 1,
+        evidence: Vec::new(),
+        must_understand: false,
+        body,
     }
 }

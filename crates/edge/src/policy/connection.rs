@@ -1,13 +1,9 @@
 //! One connection: read, answer, write, and only then report what was seen.
 
-use std::future::poll_fn;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::Poll;
 
 use model::Observation;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::time::timeout;
+use tokio::io::{AsyncRead, AsyncWrite};
 use wire::policy::{Action, RequestError};
 
 use super::counters::count;
@@ -15,7 +11,7 @@ use super::desk::{Desk, Moment};
 use super::host::Host;
 use super::inbox::Inbox;
 use super::trouble::Trouble;
-use crate::deadline::{Deadline, Late};
+use crate::pipe::{Lost, Pipe};
 use crate::seats::Seat;
 
 /// Answers are sent when they have this many bytes, though more is waiting: a flood of
@@ -24,23 +20,16 @@ const OUT_LEN_MAX: usize = 16 * 1024;
 
 /// Why a connection ended.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum End {
-    /// The peer closed it, or it broke.
-    Left,
-    /// Nothing was asked for a long time.
-    Idle,
-    /// A request was not finished, or an answer not taken, in time.
-    Slow,
+enum End {
+    /// It is over.
+    Lost(Lost),
     /// What came can not be told from the next request.
     Unreadable(RequestError),
 }
 
-impl From<Late> for End {
-    fn from(late: Late) -> End {
-        match late {
-            Late::Idle => End::Idle,
-            Late::Rest => End::Slow,
-        }
+impl From<Lost> for End {
+    fn from(lost: Lost) -> End {
+        End::Lost(lost)
     }
 }
 
@@ -52,18 +41,11 @@ pub(super) async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
     heard: bool,
 ) {
     let config = &host.shared.config;
-    let deadline = Deadline::new(config.idle, config.rest);
-    let mut talk = Talk {
-        stream,
-        inbox: Inbox::new(),
-        said: Said::default(),
-        desk: Desk::new(heard),
-        deadline,
-        host: &host,
-    };
-    match talk.run().await {
-        End::Left | End::Idle => {}
-        End::Slow => host.trouble(Trouble::Slow, &"the rest did not come"),
+    let pipe = Pipe::new(stream, config.idle, config.rest);
+    let (inbox, said, desk) = (Inbox::new(), Said::default(), Desk::new(heard));
+    match (Talk { pipe, inbox, said, desk, host: &host }).run().await {
+        End::Lost(Lost::Left | Lost::Idle) => {}
+        End::Lost(Lost::Slow) => host.trouble(Trouble::Slow, &"the rest did not come"),
         End::Unreadable(error) => host.trouble(Trouble::Oversize, &error),
     }
     drop(seat);
@@ -77,11 +59,10 @@ pub(super) struct Said {
 }
 
 struct Talk<'h, S> {
-    stream: S,
+    pipe: Pipe<S>,
     inbox: Inbox,
     said: Said,
     desk: Desk,
-    deadline: Deadline,
     host: &'h Host,
 }
 
@@ -106,26 +87,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
                 }
             }
             if self.inbox.is_empty() {
-                self.deadline.wait_for_request();
+                self.pipe.deadline().wait_for_request();
             } else {
-                self.deadline.wait_for_rest(answered);
+                self.pipe.deadline().wait_for_rest(answered);
             }
         }
     }
 
     /// Waits for bytes.
     async fn receive(&mut self) -> Result<(), End> {
-        let Talk { stream, inbox, deadline, .. } = self;
-        let len = poll_fn(|context| {
-            let mut room = ReadBuf::new(inbox.room());
-            match Pin::new(&mut *stream).poll_read(context, &mut room) {
-                Poll::Ready(Ok(())) if !room.filled().is_empty() => Poll::Ready(Ok(room.filled().len())),
-                Poll::Ready(_) => Poll::Ready(Err(End::Left)),
-                Poll::Pending => deadline.poll(context).map(|late| Err(late.into())),
-            }
-        })
-        .await?;
-        inbox.arrived(len);
+        let len = self.pipe.read(self.inbox.room()).await?;
+        self.inbox.arrived(len);
         Ok(())
     }
 
@@ -155,23 +127,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
     }
 
     async fn send(&mut self) -> Result<(), End> {
-        let Talk { stream, said, deadline, .. } = self;
-        if said.out.is_empty() {
-            return Ok(());
-        }
-        // Nearly always all goes at once, and no timer is needed.
-        let first =
-            poll_fn(|context| Poll::Ready(Pin::new(&mut *stream).poll_write(context, &said.out))).await;
-        let sent = match first {
-            Poll::Ready(Ok(sent)) => sent,
-            Poll::Ready(Err(_)) => return Err(End::Left),
-            Poll::Pending => 0,
-        };
-        if sent < said.out.len() {
-            let rest = timeout(deadline.rest(), stream.write_all(&said.out[sent..])).await;
-            rest.map_err(|_| End::Slow)?.map_err(|_| End::Left)?;
-        }
-        said.out.clear();
+        self.pipe.write(&self.said.out).await?;
+        self.said.out.clear();
         Ok(())
     }
 

@@ -2,9 +2,8 @@
 
 use std::net::IpAddr;
 
-use answers::{ConnectionScore, Session};
-use model::key::client_prefix;
-use model::{Answered, Attempt, Client, Fact, Key, Message, Millis, Name, Observation, Prefix, Rdns, Sensor};
+use answers::Session;
+use model::{Answered, Attempt, Client, Fact, Message, Millis, Name, Observation, Prefix, Rdns, Sensor};
 use projections::View;
 use wire::policy::{Action, ClientAddress, Request, State};
 use wire::text::quoted;
@@ -13,6 +12,7 @@ use super::connection::Said;
 use super::host::Host;
 use super::reply::tell;
 use super::trouble::Trouble;
+use crate::decided::score;
 
 /// What all answers of one moment are made from.
 pub(super) struct Moment<'a> {
@@ -74,7 +74,7 @@ impl Desk {
             recipient: some(request.recipient),
             authenticated: !request.sasl_username.is_empty(),
             ours: config.ours.iter().any(|net| net.covers(Prefix::host(addr))),
-            score: client.as_ref().and_then(|client| score(client, at)),
+            score: client.as_ref().and_then(|client| score(config.scorer.as_ref(), client, at.view)),
             ..Session::new(addr, message.began)
         };
         let answer = answers::answer(&session, at.view, at.now);
@@ -169,19 +169,6 @@ fn rdns(request: &Request<'_>) -> Rdns {
         }
         (None, None) => Rdns::Missing,
     }
-}
-
-/// The connection score. Good mail only lowers it, so it is looked up only for those whom
-/// the score would refuse.
-fn score(client: &Client, at: &Moment<'_>) -> Option<ConnectionScore> {
-    let scorer = at.host.shared.config.scorer.as_ref()?;
-    let bare = scorer.score(client, false);
-    if !bare.refuses() {
-        return Some(bare);
-    }
-    let key = Key::Net(client_prefix(client.addr));
-    let standing = at.view.cases.key(&key).and_then(|known| known.standing);
-    Some(scorer.score(client, standing.is_some_and(|s| s.credit)))
 }
 
 fn some(value: &[u8]) -> Option<&[u8]> {

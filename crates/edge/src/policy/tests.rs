@@ -13,24 +13,13 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use model::case::{BlockKind, Opened};
-use model::event::{Cause, EventId, FORMAT, Node, StandingChange};
-use model::sentence::{Severity, Tariff};
-use model::{
-    Actor, Body, CaseId, Class, Envelope, Hybrid, LinkKey, Millis, Mode, Name, Observation, Secs, Site,
-};
+use model::{Millis, Name, Observation, Secs};
 use projections::Projector;
 
 use super::*;
 use crate::intake::Full;
-use crate::testing::Folder;
+use crate::testing::{Books, Folder, Heard, NOW, PATIENCE, case, persons, site, wait_for};
 use crate::views::Published;
-
-/// 2026-11-21 22:40:07 UTC.
-const NOW: Millis = Millis::from_secs(1_795_300_807);
-
-/// For so long a test waits for what must come; it is never what a test asserts.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The names of a usual request, as Postfix sends them.
 const USUAL: [(&str, &str); 10] = [
@@ -55,29 +44,10 @@ fn request(changes: &[(&str, &str)]) -> Vec<u8> {
     bytes
 }
 
-/// An intake with so much room.
-#[derive(Default)]
-struct Heard {
-    seen: Mutex<Vec<Observation>>,
-    room: usize,
-}
-
-impl Intake for Heard {
-    fn offer(&self, seen: Observation) -> Result<(), Full> {
-        let mut all = self.seen.lock().unwrap();
-        if all.len() == self.room {
-            return Err(Full);
-        }
-        all.push(seen);
-        Ok(())
-    }
-}
-
 /// A server with everything around it that a test moves.
 struct Stage {
     server: Option<Running>,
-    published: Arc<Published>,
-    projector: Projector,
+    books: Books,
     heard: Arc<Heard>,
     clock: Clock,
     path: PathBuf,
@@ -97,9 +67,7 @@ impl Stage {
     fn with_room(room: usize, change: impl FnOnce(&mut Config)) -> Stage {
         let folder = Folder::new();
         let path = folder.path("policy");
-        let mut projector = Projector::new(Arc::new(site()), Vec::new(), true, [1, 2]);
-        projector.apply(1, &event(1, None, NOW, Body::ModeChanged(Mode::Live)));
-        let published = Arc::new(Published::new(projector.view()));
+        let books = Books::new();
         let heard = Arc::new(Heard { room, ..Heard::default() });
         let clock = Clock::manual(NOW);
         let mut config = Config {
@@ -109,13 +77,13 @@ impl Stage {
         };
         change(&mut config);
         let means = Means {
-            views: published.clone(),
+            views: books.published.clone(),
             intake: heard.clone(),
             clock: clock.clone(),
             persons: persons(),
         };
         let server = Some(serve(config, means).unwrap());
-        Stage { server, published, projector, heard, clock, path, _folder: folder }
+        Stage { server, books, heard, clock, path, _folder: folder }
     }
 
     fn server(&self) -> &Running {
@@ -140,90 +108,14 @@ impl Stage {
         Peer { stream, unread: Vec::new() }
     }
 
-    /// Publishes a block of `key` as case `n1-<seq>`, for an hour from `from` on.
     fn block(&mut self, seq: u64, key: &str, from: Millis) {
-        let body = Body::CaseOpened(Opened {
-            kind: BlockKind::Rbl,
-            reason: 2,
-            from,
-            until: from.plus(Secs::HOUR),
-            caused_at: from,
-            units: Vec::new(),
-            repeats: 0,
-            severity: Severity::Minor,
-            class: Class::Unknown,
-            facts: Vec::new(),
-            tariff: Tariff::SHIPPED,
-        });
-        self.apply(seq, &event(seq, Some(key), from, body));
-    }
-
-    /// Publishes that a key has good mail.
-    fn credit(&mut self, seq: u64, key: &str) {
-        let change = StandingChange { class: Class::Known, credit: true, pass_until: None };
-        self.apply(seq, &event(seq, Some(key), NOW, Body::StandingChanged(change)));
-    }
-
-    fn apply(&mut self, seq: u64, event: &Envelope) {
-        self.projector.apply(seq, event);
-        self.published.publish(self.projector.view());
+        self.books.block(seq, key, from);
     }
 
     /// Waits for `count` observations: they are offered after the answer was sent.
     fn heard(&self, count: usize) -> Vec<Observation> {
         wait_for(|| self.heard.seen.lock().unwrap().len() >= count);
         self.heard.seen.lock().unwrap().clone()
-    }
-}
-
-/// Waits until something holds that must come to hold.
-#[track_caller]
-fn wait_for(holds: impl Fn() -> bool) {
-    let began = std::time::Instant::now();
-    while !holds() {
-        assert!(began.elapsed() < PATIENCE, "it does not come");
-        thread::sleep(Duration::from_millis(2));
-    }
-}
-
-fn persons() -> Persons {
-    Persons::new([7; 16])
-}
-
-fn site() -> Site {
-    Site {
-        name: "Example Networks".into(),
-        portal: "https://mw.example.org".into(),
-        contact: "postmaster@example.org".into(),
-        exempt_local: vec!["postmaster".into(), "abuse".into()],
-        exempt_address: Vec::new(),
-        may_refuse: true,
-        link_key: LinkKey { secret: [7; 32], epoch: 1 },
-    }
-}
-
-fn case(seq: u64) -> CaseId {
-    CaseId(EventId { node: Node(1), life: 1, seq })
-}
-
-fn event(seq: u64, key: Option<&str>, at: Millis, body: Body) -> Envelope {
-    Envelope {
-        format: FORMAT,
-        site: 1,
-        id: case(seq).0,
-        prev: [0; 32],
-        at: Hybrid { wall: at, count: 0 },
-        cause: Cause::Input(1, 0),
-        actor: Actor::Engine,
-        rule: None,
-        mode: Mode::Live,
-        case: key.map(|_| case(seq)),
-        key: key.map(|k| k.parse().unwrap()),
-        scope: None,
-        link_epoch: 1,
-        evidence: Vec::new(),
-        must_understand: false,
-        body,
     }
 }
 

@@ -33,11 +33,19 @@ impl<'a> MacroList<'a> {
         let Some((of, pairs)) = data.split_first() else {
             return Err(CommandError::TooShort { kind, len: 0 });
         };
-        let whole = pairs.iter().filter(|byte| **byte == 0).count() % 2 == 0;
-        if !whole || pairs.last().is_some_and(|byte| *byte != 0) {
-            return Err(CommandError::Unterminated { kind });
-        }
-        Ok(MacroList { of: *of, pairs })
+        MacroList::of_pairs(*of, pairs).ok_or(CommandError::Unterminated { kind })
+    }
+
+    /// Takes pairs that were kept, see [`pairs`](MacroList::pairs); `None`, if they are none.
+    pub fn of_pairs(of: u8, pairs: &'a [u8]) -> Option<MacroList<'a>> {
+        let even = pairs.iter().filter(|byte| **byte == 0).count() % 2 == 0;
+        let closed = pairs.last().is_none_or(|byte| *byte == 0);
+        (even && closed).then_some(MacroList { of, pairs })
+    }
+
+    /// All of it as sent, to be kept until the command comes.
+    pub fn pairs(&self) -> &'a [u8] {
+        self.pairs
     }
 
     /// Names without braces, and values, in the order sent.

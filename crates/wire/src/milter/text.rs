@@ -8,7 +8,8 @@ use super::error::TextError;
 use crate::reply::parts;
 use crate::text::quoted;
 
-/// The most octets of a whole reply, codes and line ends included (REQUIREMENTS B.12).
+/// The most octets of a whole reply, codes and line ends between its lines included
+/// (REQUIREMENTS B.12).
 ///
 /// An SMTP reply line ends at 512 octets (RFC 5321 §4.5.3.1.5), and Sendmail takes 980 for
 /// all lines together; half of that leaves room for what relays put around it in a bounce.
@@ -19,6 +20,10 @@ pub const REPLY_LEN_MAX: usize = 480;
 /// A link of 68 octets and its codes fit, and so does a line into a bounce on a screen.
 pub const LINE_LEN_MAX: usize = 100;
 
+/// How long lines may be, in the order tried: each line more costs twelve octets, and a text
+/// that just keeps to its budget gets fewer, longer ones.
+const LINE_LENS: [usize; 3] = [LINE_LEN_MAX, 2 * LINE_LEN_MAX, REPLY_LEN_MAX + 2];
+
 /// A reply of class 4 or 5: one or more lines of printable ASCII with equal codes, at most
 /// [`REPLY_LEN_MAX`] octets together.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -26,7 +31,8 @@ pub struct ReplyText(String);
 
 impl ReplyText {
     /// Takes a reply in one line, such as `550 5.7.1 [192.0.2.25] is blocked`, and breaks it
-    /// at blanks into lines of about [`LINE_LEN_MAX`]; a longer word has a line of its own.
+    /// at blanks into lines of [`LINE_LEN_MAX`], or longer ones where it would not fit
+    /// otherwise; a longer word has a line of its own.
     ///
     /// # Errors
     ///
@@ -40,10 +46,10 @@ impl ReplyText {
         if !code.starts_with(['4', '5']) {
             return Err(not_a_reply());
         }
-        let room = LINE_LEN_MAX - (code.len() + 1 + enhanced.len() + 1 + 2);
-        let lines = ReplyText(join(code, enhanced, &broken(text, room)));
-        let len = lines.0.len() + 2;
-        if len > REPLY_LEN_MAX { Err(TextError::TooLong { len }) } else { Ok(lines) }
+        let around = code.len() + 1 + enhanced.len() + 1 + 2;
+        let of_lines = |len: usize| join(code, enhanced, &broken(text, len - around));
+        let fitting = LINE_LENS.into_iter().map(of_lines).find(|lines| lines.len() <= REPLY_LEN_MAX);
+        fitting.map(ReplyText).ok_or(TextError::TooLong { len: reply.len() })
     }
 
     /// The lines with CRLF between them, as the client gets them.
@@ -122,10 +128,13 @@ mod tests {
     #[test]
     fn the_whole_reply_keeps_its_budget() {
         let of_words = |count: usize| format!("550 5.7.1{}", " 456789".repeat(count));
-        let longest = ReplyText::new(&of_words(58)).unwrap();
-        assert!(longest.as_str().len() + 2 <= REPLY_LEN_MAX, "{}", longest.as_str().len());
-        assert!(longest.as_str().split("\r\n").all(|line| line.len() + 2 <= LINE_LEN_MAX));
-        check(&of_words(70), "error: expected at most 480 octets of reply, but got 556");
+        for (count, lines, line_len_max) in [(58, 5, LINE_LEN_MAX), (62, 3, 200), (67, 1, 482)] {
+            let reply = ReplyText::new(&of_words(count)).unwrap();
+            assert!(reply.as_str().len() <= REPLY_LEN_MAX, "{}", reply.as_str().len());
+            assert!(reply.as_str().split("\r\n").all(|line| line.len() + 2 <= line_len_max));
+            assert_eq!(reply.as_str().split("\r\n").count(), lines, "of {count} words");
+        }
+        check(&of_words(68), "error: expected at most 480 octets of reply, but got 485");
     }
 
     #[test]

@@ -116,7 +116,7 @@ fn check_error(error: &CommandError, kind: u8) {
 fn check_text(input: &[u8]) {
     let text = format!("550 5.7.1 {}", String::from_utf8_lossy(&input[..input.len().min(600)]));
     let Ok(reply) = ReplyText::new(&text) else { return };
-    assert!(reply.as_str().len() + 2 <= 480);
+    assert!(reply.as_str().len() <= 480);
     let lines: Vec<&str> = reply.as_str().split("\r\n").collect();
     for (at, line) in lines.iter().enumerate() {
         let start = if at + 1 == lines.len() { "550 5.7.1 " } else { "550-5.7.1 " };

@@ -209,7 +209,7 @@ fn the_score_refuses_where_it_may_and_good_mail_speaks_against_it() {
     let answer = stage.unix().ask(&home);
     assert!(answer.starts_with("550 5.7.1 [192.0.2.25] refused: "), "{answer}");
     assert_eq!(stage.unix().ask(&[]), DUNNO);
-    stage.credit(7, "192.0.2.25");
+    stage.books.credit(7, "192.0.2.25");
     assert_eq!(stage.unix().ask(&home), DUNNO);
 }
 

@@ -1,0 +1,92 @@
+//! What a decision at RCPT becomes, whichever server tells it: the last word, the log line,
+//! and what the engine shall know.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use answers::texts::too_often;
+use answers::{Answer, ConnectionScore, Tell};
+use model::key::client_prefix;
+use model::{Answered, Client, Key, Site};
+use projections::View;
+use wire::text::quoted;
+
+use crate::policy::Scorer;
+
+/// Whether nothing speaks against it and nothing is worth a line.
+pub(crate) fn is_silent(answer: &Answer) -> bool {
+    matches!(answer.tell, Tell::Pass) && !answer.exempt && answer.would.is_none() && !answer.scored
+}
+
+/// What the client hears, once the rate of open recipients is looked at, and what the
+/// engine is told. `within_rate` is asked only where the rate matters.
+pub(crate) fn settle<'a>(
+    answer: &'a Answer,
+    addr: IpAddr,
+    site: &Site,
+    within_rate: impl FnOnce() -> bool,
+) -> (Cow<'a, Tell>, Answered) {
+    if answer.exempt && !within_rate() {
+        let tell = Tell::Defer(too_often(site, addr, answer.case));
+        return (Cow::Owned(tell), Answered::Refused);
+    }
+    (Cow::Borrowed(&answer.tell), answer.answered())
+}
+
+/// The connection score. Good mail only lowers it, so it is looked up only for those whom
+/// the score would refuse.
+pub(crate) fn score(
+    scorer: Option<&Arc<dyn Scorer>>,
+    client: &Client,
+    view: &View,
+) -> Option<ConnectionScore> {
+    let bare = scorer?.score(client, false);
+    if !bare.refuses() {
+        return Some(bare);
+    }
+    let key = Key::Net(client_prefix(client.addr));
+    let standing = view.cases.key(&key).and_then(|known| known.standing);
+    Some(scorer?.score(client, standing.is_some_and(|s| s.credit)))
+}
+
+/// One line for one decision; no person stands in it.
+pub(crate) fn log(answer: &Answer, answered: Answered, addr: IpAddr, queue_id: &[u8]) {
+    let case = answer.case.or(answer.would);
+    let case = case.map(tracing::field::display);
+    let queue = (!queue_id.is_empty()).then(|| tracing::field::display(quoted(queue_id)));
+    let action = match answered {
+        Answered::Passed | Answered::WouldBlock(_) => "would refuse",
+        Answered::Exempt => "passed to an open recipient",
+        Answered::Blocked(_) | Answered::Refused => "refused",
+    };
+    tracing::info!(client = %addr, case, queue, scored = answer.scored, action, "recipient decided");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::logged;
+    use model::CaseId;
+
+    #[track_caller]
+    fn check(answer: &Answer, expect: &str) {
+        let addr = "192.0.2.25".parse().unwrap();
+        let line = logged(|| log(answer, answer.answered(), addr, b"4cTn5y2Z3\x1b"));
+        assert!(line.trim_end().ends_with(expect), "{line}");
+    }
+
+    #[test]
+    fn a_decision_is_one_line() {
+        let case: CaseId = "n1-5".parse().unwrap();
+        let pass = Answer { tell: Tell::Pass, case: None, exempt: false, would: None, scored: false };
+        check(
+            &Answer { would: Some(case), ..pass.clone() },
+            r#"recipient decided client=192.0.2.25 case=n1-5 queue=4cTn5y2Z3\x1b scored=false action="would refuse""#,
+        );
+        check(
+            &Answer { case: Some(case), exempt: true, ..pass },
+            r#"case=n1-5 queue=4cTn5y2Z3\x1b scored=false action="passed to an open recipient""#,
+        );
+    }
+}
