@@ -4,7 +4,7 @@
 //! Charsets are UTF-8, US-ASCII and ISO-8859-1; bytes of others are shown as escapes where
 //! they are not ASCII. Malformed encoded words stay as they are.
 
-use super::search::from_base64;
+use super::views::from_base64;
 
 /// Stands where something was cut out.
 pub(crate) const CUT: &str = "…";

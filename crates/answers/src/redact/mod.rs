@@ -26,8 +26,7 @@ mod clean;
 mod decode;
 mod received;
 mod search;
-#[cfg(test)]
-mod tests;
+mod views;
 
 use std::collections::BTreeSet;
 

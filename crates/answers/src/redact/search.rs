@@ -5,7 +5,7 @@
 //! turned into plain views of itself: percent, quoted-printable and character escapes
 //! undone, runs of base64 and hexadecimal digits decoded at every alignment, letters folded
 //! to lower case, and everything between letters and digits left out. In each view we look
-//! for each recipient as it is, backwards and in rot13.
+//! for each recipient as it is, backwards, in rot13, and in base64 that lost its case.
 //!
 //! What is looked for: the local part, if it has four letters or digits and is no role
 //! (`info`, `sales`); two or three count only as a word of their own, one never, and they
@@ -16,6 +16,10 @@
 //! database, ciphers.
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use super::views::{
+    folded, from_base64, from_hex, joined, rot13, sextet, squeezed, to_base64, unescaped, without_0x,
+};
 
 /// Addresses that are looked for; with more, every text counts as a hit.
 ///
@@ -119,19 +123,41 @@ impl Search {
 
     fn add(&mut self, address: &[u8]) {
         let at = address.iter().rposition(|b| *b == b'@').unwrap_or(address.len());
-        let (local, domain) = (&address[..at], squeezed(&address[at..]));
+        let (local, domain) = address.split_at(at);
         let base = local.split(|b| *b == b'+').next().unwrap_or(local);
-        for bare in [squeezed(local), squeezed(base)] {
-            let role = ROLES.iter().any(|r| r.as_bytes() == bare);
-            match bare.len() {
-                0 => {}
-                BARE_LEN_MIN.. if !role => self.add_all_ways(bare),
-                length => {
-                    self.add_all_ways([bare.as_slice(), &domain].concat());
-                    self.add_all_ways([domain.as_slice(), &bare].concat());
-                    if (2..BARE_LEN_MIN).contains(&length) {
-                        self.words.insert(bare);
-                    }
+        for local in [local, base] {
+            self.add_form(squeezed(local), &squeezed(domain));
+            // As decoded bytes are looked into; `o'neil` differs.
+            self.add_form(joined(local), &joined(domain));
+        }
+        self.add_base64(if is_bare(&squeezed(base)) { base } else { address });
+    }
+
+    /// The digits of base64 that `secret` alone determines, in lower case: a host name has
+    /// no case, so nothing can be decoded from it, but who made it knows it again.
+    fn add_base64(&mut self, secret: &[u8]) {
+        let cases =
+            BTreeSet::from([secret.to_vec(), secret.to_ascii_lowercase(), secret.to_ascii_uppercase()]);
+        for (written, before) in cases.iter().flat_map(|c| (0..3).map(move |before| (c, before))) {
+            let whole = to_base64(&[&[0; 2][..before], written].concat());
+            let (from, to) = ((before * 8).div_ceil(6), (before + written.len()) * 8 / 6);
+            let core = whole.get(from..to).unwrap_or_default();
+            let folded = squeezed(core);
+            if folded.len() > BASE64_RUN_MIN {
+                self.add_needle(folded);
+            }
+        }
+    }
+
+    fn add_form(&mut self, local: Vec<u8>, domain: &[u8]) {
+        match local.len() {
+            0 => {}
+            _ if is_bare(&local) => self.add_all_ways(local),
+            length => {
+                self.add_all_ways([&local, domain].concat());
+                self.add_all_ways([domain, &local].concat());
+                if (2..BARE_LEN_MIN).contains(&length) {
+                    self.words.insert(local);
                 }
             }
         }
@@ -140,14 +166,16 @@ impl Search {
     fn add_all_ways(&mut self, needle: Vec<u8>) {
         let reversed = needle.iter().rev().copied().collect();
         let rotated = needle.iter().copied().map(rot13).collect();
-        for needle in [needle, reversed, rotated] {
-            let Some(head) = head(&needle) else { continue };
-            let hash = hash(head);
-            self.filter[hash / 64] |= 1 << (hash % 64);
-            let known = self.needles.entry(head).or_default();
-            if !known.contains(&needle) {
-                known.push(needle);
-            }
+        [needle, reversed, rotated].into_iter().for_each(|needle| self.add_needle(needle));
+    }
+
+    fn add_needle(&mut self, needle: Vec<u8>) {
+        let Some(head) = head(&needle) else { return };
+        let hash = hash(head);
+        self.filter[hash / 64] |= 1 << (hash % 64);
+        let known = self.needles.entry(head).or_default();
+        if !known.contains(&needle) {
+            known.push(needle);
         }
     }
 
@@ -193,17 +221,17 @@ impl Search {
     }
 
     fn hits_hex(&self, dense: &[u8]) -> bool {
-        let bare = without_0x(dense);
-        let runs = bare.split(|b| !b.is_ascii_hexdigit()).filter(|run| run.len() >= HEX_RUN_MIN);
-        runs.into_iter().any(|run| (0..2).any(|skip| self.finds_binary(&from_hex(&run[skip..]))))
+        // A nought before an x may be a digit as well.
+        [dense, &without_0x(dense)].into_iter().any(|text| self.hits_hex_runs(text))
     }
 
-    /// Looks into decoded bytes: what separates parts of an address is left out, and NULs of
-    /// UTF-16; other bytes end a word.
+    fn hits_hex_runs(&self, text: &[u8]) -> bool {
+        let mut runs = text.split(|b| !b.is_ascii_hexdigit()).filter(|run| run.len() >= HEX_RUN_MIN);
+        runs.any(|run| (0..2).any(|skip| self.finds_binary(&from_hex(&run[skip..]))))
+    }
+
     fn finds_binary(&self, bytes: &[u8]) -> bool {
-        let joined = bytes.iter().filter(|b| !matches!(b, 0 | b'.' | b'_' | b'-' | b'+' | b'=' | b'@'));
-        let view: Vec<u8> = joined.map(u8::to_ascii_lowercase).collect();
-        self.finds(&view, BARE_LEN_MIN)
+        self.finds(&joined(bytes), BARE_LEN_MIN)
     }
 
     fn finds(&self, view: &[u8], len_min: usize) -> bool {
@@ -218,6 +246,11 @@ impl Search {
     }
 }
 
+/// Whether a local part names a person without its domain.
+fn is_bare(local: &[u8]) -> bool {
+    local.len() >= BARE_LEN_MIN && !ROLES.iter().any(|r| r.as_bytes() == local)
+}
+
 fn head(bytes: &[u8]) -> Option<[u8; 4]> {
     bytes.first_chunk::<4>().copied()
 }
@@ -225,137 +258,6 @@ fn head(bytes: &[u8]) -> Option<[u8; 4]> {
 /// Sixteen bits of four bytes, spread by a multiplication (Knuth's constant).
 fn hash(head: [u8; 4]) -> usize {
     (u32::from_le_bytes(head).wrapping_mul(2_654_435_761) >> 16) as usize
-}
-
-fn rot13(byte: u8) -> u8 {
-    match byte {
-        b'a'..=b'm' => byte + 13,
-        b'n'..=b'z' => byte - 13,
-        other => other,
-    }
-}
-
-/// Letters and digits in lower case; white space as one space each, all else left out.
-fn folded(text: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
-    for chunk in text.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            match narrow(c) {
-                c if c.is_ascii_alphanumeric() => out.push(c.to_ascii_lowercase() as u8),
-                c if c.is_whitespace() => out.push(b' '),
-                c if c.is_alphanumeric() => {
-                    let lower = c.to_lowercase().next().unwrap_or(c);
-                    out.extend_from_slice(lower.encode_utf8(&mut [0; 4]).as_bytes());
-                }
-                _ => {}
-            }
-        }
-    }
-    out
-}
-
-/// Fullwidth forms read as the ASCII that they show (Unicode, block FF00).
-fn narrow(c: char) -> char {
-    match c {
-        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
-        other => other,
-    }
-}
-
-fn squeezed(text: &[u8]) -> Vec<u8> {
-    folded(text).into_iter().filter(|b| *b != b' ').collect()
-}
-
-/// Undoes one layer of `%6a`, `=6A` (and `=` at a line's end), `\x6a`, `\u006a`, `&#106;`
-/// and `&#x6a;`.
-fn unescaped(text: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((&first, after)) = rest.split_first() {
-        let (length, code) = match first {
-            b'%' | b'=' => hex_escape(after, 0, 2),
-            b'\\' if after.first() == Some(&b'x') => hex_escape(after, 1, 2),
-            b'\\' if after.first() == Some(&b'u') => hex_escape(after, 1, 4),
-            b'&' if after.first() == Some(&b'#') => entity(after),
-            _ => None,
-        }
-        .unwrap_or((0, u32::from(first)));
-        match u8::try_from(code) {
-            // A soft line break of quoted-printable.
-            _ if first == b'=' && after.starts_with(b"\r\n") => rest = &after[2..],
-            Ok(byte) => {
-                out.push(byte);
-                rest = &after[length..];
-            }
-            Err(_) => {
-                let c = char::from_u32(code).unwrap_or(' ');
-                out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
-                rest = &after[length..];
-            }
-        }
-    }
-    out
-}
-
-/// `digits` hexadecimal digits after `skip` bytes: length with what was skipped, and value.
-fn hex_escape(after: &[u8], skip: usize, digits: usize) -> Option<(usize, u32)> {
-    let text = std::str::from_utf8(after.get(skip..skip + digits)?).ok()?;
-    Some((skip + digits, number(text, 16)?))
-}
-
-/// `#106;` or `#x6a;`.
-fn entity(after: &[u8]) -> Option<(usize, u32)> {
-    let end = after.iter().take(9).position(|b| *b == b';')?;
-    let text = std::str::from_utf8(&after[1..end]).ok()?;
-    let code = match text.strip_prefix(['x', 'X']) {
-        Some(digits) => number(digits, 16),
-        None => number(text, 10),
-    };
-    Some((end + 1, code?))
-}
-
-/// `from_str_radix` takes a sign; an escape has none.
-fn number(digits: &str, radix: u32) -> Option<u32> {
-    u32::from_str_radix(digits, radix).ok().filter(|_| digits.bytes().all(|b| b.is_ascii_hexdigit()))
-}
-
-fn without_0x(text: &[u8]) -> Vec<u8> {
-    let mut out: Vec<u8> = Vec::with_capacity(text.len());
-    for byte in text {
-        match (byte, out.last()) {
-            (b'x', Some(b'0')) => drop(out.pop()),
-            (other, _) => out.push(*other),
-        }
-    }
-    out
-}
-
-fn from_hex(run: &[u8]) -> Vec<u8> {
-    let digit = |b: u8| char::from(b).to_digit(16).unwrap_or(0) as u8;
-    run.chunks_exact(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
-}
-
-/// Six bits of a digit of base64 or base64url (RFC 4648 §4, §5).
-fn sextet(byte: u8) -> Option<u8> {
-    Some(match byte {
-        b'A'..=b'Z' => byte - b'A',
-        b'a'..=b'z' => byte - b'a' + 26,
-        b'0'..=b'9' => byte - b'0' + 52,
-        b'+' | b'-' => 62,
-        b'/' | b'_' => 63,
-        _ => return None,
-    })
-}
-
-/// The bytes of a run of digits, those of the last, unfinished group included.
-pub(crate) fn from_base64(run: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(run.len() / 4 * 3 + 2);
-    for group in run.chunks(4) {
-        let bits = group.iter().fold(0u32, |bits, b| bits << 6 | u32::from(sextet(*b).unwrap_or(0)));
-        let bytes = (bits << (6 * (4 - group.len()))).to_be_bytes();
-        out.extend_from_slice(&bytes[1..group.len().max(1)]);
-    }
-    out
 }
 
 #[cfg(test)]
@@ -387,6 +289,7 @@ mod tests {
                 "wnar.ebr",
                 "amFuZS5yb2U=",
                 "xamFuZS5yb2U",
+                "amfuzs5yb2u.example.net",
                 "xxamFuZS5yb2U",
                 "SkFORS5ST0U",
                 "6a616e652e726f65",
@@ -418,6 +321,9 @@ mod tests {
             &["adjust", "jdx", "amQ="],
         );
         check("a@example.org", &["a=example.org"], &["a better life"]);
+        check("o'neil@example.org", &["oneil", "O'Neil", "byduZWlsIA", "6f276e65696c"], &["o", "neil"]);
+        check("zoop@example.org", &["7a6f6f70", "7a6f6f70x", "0x7a0x6f0x6f0x70"], &["7a6f6f"]);
+        check("j\u{fc}rgen@example.org", &["J\u{dc}RGEN", "asO8cmdlbg", "6AC3BC7267656E"], &["rgen"]);
     }
 
     #[test]
