@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mail_auth::common::crypto::Algorithm;
+use mail_auth::common::verify::VerifySignature;
 use mail_auth::dmarc::Policy;
 use mail_auth::dmarc::verify::DmarcParameters;
 use mail_auth::{
@@ -198,17 +199,16 @@ impl Inner {
     async fn examine(&self, letter: &Letter, until: Instant) -> Found {
         let (raw, left_out) = raw::examined(letter, self.settings.dkim);
         let message = AuthenticatedMessage::parse(&raw);
-        let (spf, mut dkim) = tokio::join!(self.spf(letter, until), self.dkim(message.as_ref(), until));
+        let (spf, dkim) = tokio::join!(self.spf(letter, until), self.dkim(message.as_ref(), until));
+        let (good, unfit) = self.fit(dkim, until).await;
         let mut found = self.nothing(letter);
         found.spf = spf;
-        // RFC 8301 §3.1: ‘rsa-sha1 MUST NOT be used’; nor does it count for DMARC.
-        let (good, weak): (Vec<_>, Vec<_>) = dkim.drain(..).partition(|output| !is_sha1(output));
         if let Some(message) = &message {
             let dmarc = self.dmarc(letter, message, &good, spf, until).await;
             found.author = author(message);
             found.weigh(&dmarc, left_out);
         }
-        found.dkim = good.iter().map(signature).chain(weak.iter().map(refused)).collect();
+        found.dkim = good.iter().map(signature).chain(unfit).collect();
         found.author_first();
         found
     }
@@ -220,6 +220,34 @@ impl Inner {
     ) -> Vec<DkimOutput<'x>> {
         let Some(message) = message.filter(|_| self.settings.dkim) else { return Vec::new() };
         timeout_at(until, self.resolver.verify_dkim(message)).await.unwrap_or_else(|_| raw::late(message))
+    }
+
+    /// Tells signatures that count from those that must not, whatever mail-auth says.
+    async fn fit<'x>(
+        &self,
+        all: Vec<DkimOutput<'x>>,
+        until: Instant,
+    ) -> (Vec<DkimOutput<'x>>, Vec<Signature>) {
+        let (mut good, mut unfit) = (Vec::new(), Vec::new());
+        for output in all {
+            if is_sha1(&output) {
+                // RFC 8301 §3.1: ‘rsa-sha1 MUST NOT be used’.
+                unfit.push(Signature { result: Dkim::Policy, ..signature(&output) });
+            } else if *output.result() == DkimResult::Pass && !self.is_for_mail(&output, until).await {
+                unfit.push(Signature { result: Dkim::PermError, ..signature(&output) });
+            } else {
+                good.push(output);
+            }
+        }
+        (good, unfit)
+    }
+
+    /// Whether the key of a signature is one for mail (RFC 6376 §3.6.1, `s=`). Its record was
+    /// just asked for, and is remembered.
+    async fn is_for_mail(&self, output: &DkimOutput<'_>, until: Instant) -> bool {
+        let Some(signature) = output.signature() else { return true };
+        let record = timeout_at(until, self.resolver.txt_raw_lookup(signature.domain_key())).await;
+        record.is_ok_and(|record| record.is_ok_and(|record| raw::serves_mail(&record)))
     }
 
     async fn dmarc(
@@ -317,9 +345,4 @@ fn signature(output: &DkimOutput<'_>) -> Signature {
         (signature.d.to_ascii_lowercase(), signature.s.clone())
     });
     Signature { result, domain, selector }
-}
-
-/// A signature by an algorithm that is not accepted.
-fn refused(output: &DkimOutput<'_>) -> Signature {
-    Signature { result: Dkim::Policy, ..signature(output) }
 }
