@@ -45,6 +45,23 @@ impl Account {
         self.fresh.push(Fresh { offence, at, units });
     }
 
+    /// Whether units of an offence that `counts` were written since the engine last looked.
+    pub fn has_fresh(&self, counts: impl Fn(Offence) -> bool) -> bool {
+        self.fresh.iter().any(|fresh| counts(fresh.offence))
+    }
+
+    /// Takes units back that were written under `at` and still wait for a sentence: what
+    /// they stood for was something else. A sentence that has used them keeps them.
+    pub fn withdraw(&mut self, offence: Offence, at: Millis, units: Units) {
+        let quarters = u32::try_from(units.quarters()).unwrap_or(u32::MAX);
+        for Book(windows) in [&mut self.live, &mut self.shadow] {
+            let window = windows.iter_mut().find(|(known, _)| *known == offence);
+            if let Some((_, window)) = window {
+                window.take(SPAN, at, quarters);
+            }
+        }
+    }
+
     /// What was written since the last call.
     pub fn take_fresh(&mut self) -> Vec<Fresh> {
         std::mem::take(&mut self.fresh)
@@ -140,6 +157,18 @@ mod tests {
         assert_eq!(account.units(Mode::Shadow, day(100)).len(), 1);
         account.clear();
         assert_eq!(account.units(Mode::Shadow, day(100)), []);
+    }
+
+    #[test]
+    fn units_that_still_wait_can_be_taken_back() {
+        let mut account = Account::default();
+        account.post(Mode::Live, &fresh(Offence::Trap, day(100), 7));
+        account.withdraw(Offence::Trap, day(100), Units::whole(5));
+        assert_eq!(account.units(Mode::Live, day(100)), [(Offence::Trap, Units::whole(2))]);
+        account.withdraw(Offence::Trap, day(101), Units::whole(5));
+        assert_eq!(account.units(Mode::Live, day(101)), [(Offence::Trap, Units::whole(2))], "another day's");
+        account.withdraw(Offence::Trap, day(100), Units::whole(9));
+        assert_eq!(account.units(Mode::Live, day(101)), []);
     }
 
     #[test]

@@ -208,11 +208,11 @@ mod tests {
     #[test]
     fn the_second_session_with_our_name_blocks() {
         let policy = Policy::shipped();
-        let around = Context { policy: &policy, class: model::Class::Unknown, on_probation: false, good: 0 };
+        let around = crate::seen::tests::around(&policy, model::Class::Unknown);
         let mut record = Record::default();
         let mut observe = |at: u64, opens_session: bool| {
             let traits = Traits { helo: HeloClass::OurName, ..Traits::default() };
-            let act = Act::Attempt { opens_session, trap: None };
+            let act = Act::Attempt { opens_session, trap: None, awaited: false };
             let seen = Seen { at: Millis::from_secs(at), key: "192.0.2.1".parse().unwrap(), traits, act };
             OurName.observe(&seen, &mut record, &around).is_some()
         };

@@ -7,19 +7,35 @@
 //! Quiet: no I/O, no clock, no threads, no randomness.
 
 pub mod account;
+pub mod attachment;
+pub mod backscatter;
+pub mod distinct;
 pub mod dynamic;
+pub mod facts;
+pub mod forged;
 pub mod helo;
 pub mod providers;
 pub mod rdns;
 pub mod record;
+pub mod reports;
 pub mod score;
 pub mod seen;
 pub mod traps;
+pub mod virus;
 pub mod volume;
 
 pub use record::Record;
 pub use score::ConnectionScore;
-pub use seen::{Act, Context, Detector, Seen, Traits};
+pub use seen::{Act, Context, Detector, Ended, Report, Seen, Traits};
 
 /// Every detector, in the order in which their findings are heard.
-pub const DETECTORS: &[&dyn Detector] = &[&volume::SpamVolume, &traps::Trap, &helo::OurName];
+pub const DETECTORS: &[&dyn Detector] = &[
+    &volume::SpamVolume,
+    &traps::Trap,
+    &helo::OurName,
+    &reports::Reports,
+    &virus::Virus,
+    &attachment::Attachment,
+    &forged::ForgedSender,
+    &backscatter::Backscatter,
+];

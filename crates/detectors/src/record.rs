@@ -6,7 +6,7 @@ use model::{Class, Evidence, Millis, Mode, Secs, Standing, evidence};
 
 use crate::account::Account;
 use crate::seen::Traits;
-use crate::{helo, traps, volume};
+use crate::{attachment, backscatter, facts, forged, helo, reports, traps, virus, volume};
 
 /// How long a session may serve as evidence before a block: as long as its unit counts.
 const SAMPLE_KEPT: Secs = Secs(7 * 86_400);
@@ -44,10 +44,83 @@ pub struct Record {
     /// Beginnings of shadow sentences: they never mix with live ones.
     #[n(6)]
     shadow_strikes: Vec<Millis>,
+    /// What most keys never need.
+    #[n(7)]
+    rare: Option<Box<Rare>>,
+}
+
+/// Slots that are made with the first fact for one of them, so that a key of which no
+/// message was seen pays eight bytes for all.
+#[derive(Clone, Debug, Decode, Default, Encode, PartialEq)]
+pub struct Rare {
+    /// OFF-4's slot.
+    #[n(0)]
+    pub reports: reports::Slot,
+    /// OFF-12's slot.
+    #[n(1)]
+    pub virus: virus::Slot,
+    /// OFF-13's slot.
+    #[n(2)]
+    pub attachment: attachment::Slot,
+    /// OFF-14's slot.
+    #[n(3)]
+    pub forged: forged::Slot,
+    /// OFF-15's slot.
+    #[n(4)]
+    pub backscatter: backscatter::Slot,
+    /// Facts without a rule of their own.
+    #[n(5)]
+    pub facts: facts::Facts,
 }
 
 impl Record {
-    /// Keeps a session as evidence if its hash is among the five smallest.
+    /// The rare slots, made if need be.
+    pub fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    /// The rare slots, if there are any.
+    pub fn rare_if_any(&mut self) -> Option<&mut Rare> {
+        self.rare.as_deref_mut()
+    }
+
+    /// Distinct recipients of the last 24 hours that do not exist (OFF-5).
+    pub fn unknown_recipients(&self, now: Millis) -> u64 {
+        self.rare.as_ref().map_or(0, |rare| rare.facts.unknown_recipients(now))
+    }
+
+    /// Whether the key passes other people's mail on, by what its messages showed.
+    pub fn passes_on(&self, now: Millis) -> Option<facts::PassesOn> {
+        self.rare.as_ref()?.facts.passes_on(now)
+    }
+
+    /// What forged senders of the last hour weigh against good mail, where that is judged.
+    pub fn forged(&self, now: Millis) -> u64 {
+        self.rare.as_ref().map_or(0, |rare| rare.forged.weight(now))
+    }
+
+    /// Whether its mail passed DKIM or SPF on earlier days, with no spam since.
+    pub fn has_history(&self, now: Millis) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.facts.has_history(now))
+    }
+
+    /// Fragments of those who reported it lately.
+    pub fn reporters(&self) -> Vec<u32> {
+        self.rare.as_ref().map_or_else(Vec::new, |rare| rare.reports.reporters())
+    }
+
+    /// Whether a session is kept as evidence.
+    pub fn has_sample(&self, hash: u64) -> bool {
+        self.samples.iter().any(|(kept, _)| *kept == hash)
+    }
+
+    /// Drops a session from the evidence: it can not be shown.
+    pub fn drop_sample(&mut self, hash: u64) {
+        self.samples.retain(|(kept, _)| *kept != hash);
+    }
+
+    /// Keeps a session as evidence if its hash is among the five smallest. One that is kept
+    /// already learns what is new and forgets nothing.
     ///
     /// Chosen by hash and never ‘all’: a full set would let a sender wash its list (D.6).
     pub fn keep_sample(&mut self, hash: u64, mut sample: Evidence) {
@@ -57,7 +130,7 @@ impl Record {
         }
         let place = self.samples.partition_point(|(h, _)| *h < hash);
         if self.samples.get(place).is_some_and(|(h, _)| *h == hash) {
-            self.samples[place].1 = sample;
+            learn(&mut self.samples[place].1, sample);
         } else {
             // A sample is large, and most keys end with one.
             self.samples.reserve_exact(1);
@@ -91,12 +164,21 @@ impl Record {
         self.account.clear();
         self.samples.retain(|(_, sample)| sample.at > at);
         (self.volume, self.traps, self.helo) = Default::default();
+        if let Some(rare) = self.rare.take() {
+            let facts = rare.facts.forgotten();
+            self.rare =
+                (facts != facts::Facts::default()).then(|| Box::new(Rare { facts, ..Rare::default() }));
+        }
     }
 
-    /// What speaks against the key, as much as good mail speaks for it: a week's spam and
-    /// the traps it wrote to.
+    /// What speaks against the key, as much as good mail speaks for it: a week's spam, the
+    /// traps it wrote to, and the units of what its messages held and people said of them.
+    /// Forged senders are not among it: a forwarder has them, too.
     pub fn bad(&self, now: Millis) -> u64 {
-        self.volume.spam_week(now) + self.traps.weight(now)
+        let rare = self.rare.as_ref().map_or(0, |rare| {
+            rare.virus.weight(now) + rare.attachment.weight(now) + rare.reports.weight(now)
+        });
+        self.volume.spam_week(now) + self.traps.weight(now) + rare
     }
 
     /// Remembers a sentence of this mode that began at `at`.
@@ -156,6 +238,17 @@ impl Record {
             Class::Unknown
         }
     }
+}
+
+/// Takes over what a later look at the same session shows.
+fn learn(known: &mut Evidence, later: Evidence) {
+    let before = std::mem::replace(known, later);
+    known.judgement = known.judgement.or(before.judgement);
+    known.score = known.score.or(before.score);
+    known.source = known.source.take().or(before.source);
+    known.trap = known.trap.or(before.trap);
+    known.exhibit = known.exhibit.or(before.exhibit);
+    known.recipients = known.recipients.max(before.recipients);
 }
 
 /// Lets two sessions of one client hold one copy of a name that both have.
@@ -258,9 +351,9 @@ mod tests {
         let mut record = Record::default();
         assert_eq!(record.bad(day(100)), 0);
         let policy = model::Policy::shipped();
-        let around = crate::Context { policy: &policy, class: Class::Unknown, on_probation: false, good: 0 };
+        let around = crate::seen::tests::around(&policy, Class::Unknown);
         let trap = Some((model::PersonHash(1), model::policy::TrapKind::Recycled));
-        let act = crate::Act::Attempt { opens_session: true, trap };
+        let act = crate::Act::Attempt { opens_session: true, trap, awaited: false };
         let key = "192.0.2.1".parse().unwrap();
         let seen = crate::Seen { at: day(100), key, traits: Traits::default(), act };
         crate::Detector::observe(&traps::Trap, &seen, &mut record, &around);

@@ -1,7 +1,11 @@
 //! What a detector is shown, and the shape of a detector.
 
 use minicbor::{Decode, Encode};
-use model::{Class, Client, Finding, Judgement, Millis, Name, Offence, PersonHash, Policy, Prefix};
+use model::content::Shape;
+use model::policy::TrapKind;
+use model::{
+    Class, Client, Content, Finding, Judgement, Millis, Name, Offence, PersonHash, Policy, Prefix, Vote,
+};
 
 use crate::helo::{self, HeloClass};
 use crate::providers::is_shared_sender;
@@ -63,7 +67,9 @@ pub enum Act {
         /// The first one of its session.
         opens_session: bool,
         /// The recipient is a trap, with its keyed hash.
-        trap: Option<(PersonHash, model::policy::TrapKind)>,
+        trap: Option<(PersonHash, TrapKind)>,
+        /// Whoever reports it will see the message's headers, too, if it comes to its end.
+        awaited: bool,
     },
     /// A message was judged.
     Judged {
@@ -73,7 +79,56 @@ pub enum Act {
         recipients: u16,
         /// One of the recipients.
         recipient: Option<PersonHash>,
+        /// What kind of mail it looks like, where that was seen.
+        shape: Shape,
+        /// Somebody vouches for it: DKIM, or SPF.
+        signed: bool,
     },
+    /// A message came to its end, and its headers were seen.
+    Ended(Box<Ended>),
+    /// The MTA refused a recipient.
+    Rejected {
+        /// The recipient.
+        recipient: Option<PersonHash>,
+        /// It does not exist (5.1.1).
+        unknown: bool,
+        /// The envelope sender was null.
+        null_sender: bool,
+    },
+    /// A user said what a message was that we had taken.
+    Reported(Report),
+}
+
+/// A message that came to its end.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Ended {
+    /// What it showed.
+    pub content: Content,
+    /// To how many recipients it went.
+    pub recipients: u16,
+    /// One of them.
+    pub recipient: Option<PersonHash>,
+    /// The traps among them.
+    pub traps: Vec<(PersonHash, TrapKind)>,
+    /// By the record of our own people's mail nobody of ours wrote to where it comes from.
+    pub unasked: bool,
+}
+
+/// A user's report, weighed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Report {
+    /// When it was made; the message itself is older.
+    pub when: Millis,
+    /// Fragment of the reporter's hash.
+    pub reporter: u32,
+    /// How much the reporter's word is worth, in percent.
+    pub weight: u8,
+    /// The message is one of a list, or can be unsubscribed from.
+    pub bulk: bool,
+    /// Junk, or not.
+    pub vote: Vote,
+    /// The filter had doubts about the message.
+    pub near: bool,
 }
 
 /// What surrounds an observation and is the same for all detectors.
@@ -87,6 +142,8 @@ pub struct Context<'a> {
     pub on_probation: bool,
     /// Good messages in 30 days.
     pub good: u32,
+    /// The time by which standing is read: behind the clock for a day after a jump.
+    pub standing: Millis,
 }
 
 impl Context<'_> {
@@ -115,4 +172,27 @@ pub trait Detector: Sync {
     /// `of` is the key's one record, found once per observation; a detector owns a slot in
     /// it, not a map. Units are written to the record's account, whatever the answer.
     fn observe(&self, seen: &Seen, of: &mut Record, around: &Context<'_>) -> Option<Finding>;
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    const START: Millis = Millis::from_secs(1_000_000_000);
+
+    /// A key of this class, without good mail.
+    pub(crate) fn around(policy: &Policy, class: Class) -> Context<'_> {
+        Context { policy, class, on_probation: false, good: 0, standing: START }
+    }
+
+    /// A message of a stranger that ended so many seconds after the start.
+    pub(crate) fn ended(secs: u64, content: Content) -> Seen {
+        let ended = Ended { content, recipients: 1, recipient: None, traps: Vec::new(), unasked: false };
+        Seen {
+            at: START.plus(model::Secs(secs)),
+            key: "192.0.2.1".parse().unwrap(),
+            traits: Traits::default(),
+            act: Act::Ended(Box::new(ended)),
+        }
+    }
 }

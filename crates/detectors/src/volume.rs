@@ -3,7 +3,9 @@
 //! Needs: a verdict for each message. Two tiers. The first hit blocks a key without any
 //! good mail whose connection looks like an end user's computer. All others need the
 //! thresholds of REQUIREMENTS C.3 under their class factor, a share of spam, and two
-//! recipients, because a filter errs now and then.
+//! recipients, because a filter errs now and then. Mail that passed DKIM or SPF on earlier
+//! days, with no spam since, speaks for a key like a good message: its first spam does not
+//! block.
 //!
 //! False positives come from: a filter's own errors (hence share and recipients), list
 //! hosts (class), mailbox providers (class), forwarders (declared, or by guard).
@@ -52,6 +54,11 @@ impl Slot {
     /// Messages judged spam in the last seven days.
     pub fn spam_week(&self, now: Millis) -> u64 {
         self.0.as_ref().map_or(0, |c| c.spam_week.sum(WEEK, now))
+    }
+
+    /// Messages judged in the last 24 hours.
+    pub fn messages_day(&self, now: Millis) -> u64 {
+        self.0.as_ref().map_or(0, |c| c.messages_day.sum(Secs::DAY, now))
     }
 
     /// Share of spam among the messages judged in 24 hours, in percent.
@@ -117,7 +124,7 @@ impl Detector for SpamVolume {
     }
 
     fn observe(&self, seen: &Seen, of: &mut Record, around: &Context<'_>) -> Option<Finding> {
-        let Act::Judged { judgement, recipients, recipient } = seen.act else { return None };
+        let Act::Judged { judgement, recipients, recipient, .. } = seen.act else { return None };
         let counts = of.volume.0.get_or_insert_default();
         counts.count(seen.at, judgement, recipients);
         if judgement != Judgement::Spam {
@@ -125,15 +132,16 @@ impl Detector for SpamVolume {
         }
         counts.meet(recipient);
         of.account.add(Offence::SpamVolume, seen.at, Units::whole(u64::from(units_of(recipients))));
-        let facts = first_hit(seen, around).or_else(|| by_volume(seen, &of.volume, around))?;
+        let stranger = around.good == 0 && !of.has_history(seen.at);
+        let facts = first_hit(seen, stranger, around).or_else(|| by_volume(seen, &of.volume, around))?;
         Some(Finding { offence: Offence::SpamVolume, key: seen.key, at: seen.at, facts })
     }
 }
 
-fn first_hit(seen: &Seen, around: &Context<'_>) -> Option<model::Facts> {
+fn first_hit(seen: &Seen, stranger: bool, around: &Context<'_>) -> Option<model::Facts> {
     let fires = match around.policy.volume.first_hit {
         FirstHit::Off => false,
-        FirstHit::Suspicious => around.good == 0 && seen.traits.suspicious(),
+        FirstHit::Suspicious => stranger && seen.traits.suspicious(),
         FirstHit::Everybody => true,
     };
     fires.then(|| {
@@ -174,20 +182,30 @@ mod tests {
     use super::*;
     use crate::helo::HeloClass;
     use crate::rdns::RdnsClass;
-    use crate::seen::Traits;
+    use crate::seen::{Traits, tests::around};
     use model::Policy;
+    use model::content::Shape;
 
     const GOOD_LOOK: Traits = Traits { helo: HeloClass::Fine, rdns: RdnsClass::Fine, shared: false };
 
     fn judged(at: u64, judgement: Judgement, recipient: u64, traits: Traits) -> Seen {
-        let act = Act::Judged { judgement, recipients: 1, recipient: Some(PersonHash(recipient)) };
+        let recipient = Some(PersonHash(recipient));
+        let act = Act::Judged { judgement, recipients: 1, recipient, shape: Shape::default(), signed: false };
         Seen { at: Millis::from_secs(1_000_000_000 + at), key: "192.0.2.1".parse().unwrap(), traits, act }
+    }
+
+    /// The same message to so many recipients.
+    fn to(many: u16, mut seen: Seen) -> Seen {
+        if let Act::Judged { recipients, recipient, .. } = &mut seen.act {
+            (*recipients, *recipient) = (many, None);
+        }
+        seen
     }
 
     /// Runs `spam` messages, one a minute, after `ham` good ones; says at which spam it fires.
     fn fires_at(ham: u64, spam: u64, class: Class, good: u32, traits: Traits, people: u64) -> Option<u64> {
         let policy = Policy::shipped();
-        let around = Context { policy: &policy, class, on_probation: false, good };
+        let around = Context { good, ..around(&policy, class) };
         let mut record = Record::default();
         for n in 0..ham {
             assert!(
@@ -235,10 +253,9 @@ mod tests {
     #[test]
     fn a_dump_blocks_whatever_the_share() {
         let policy = Policy::shipped();
-        let around = Context { policy: &policy, class: Class::Unknown, on_probation: false, good: 0 };
+        let around = around(&policy, Class::Unknown);
         let mut record = Record::default();
-        let act = |recipients| Act::Judged { judgement: Judgement::Spam, recipients, recipient: None };
-        let seen = |n: u64| Seen { act: act(60), ..judged(n, Judgement::Spam, 0, GOOD_LOOK) };
+        let seen = |n: u64| to(60, judged(n, Judgement::Spam, 0, GOOD_LOOK));
         // 60 recipients count 50 units: ten messages make 500.
         let fired = (1..=20).find(|n| SpamVolume.observe(&seen(*n), &mut record, &around).is_some());
         assert_eq!(fired, Some(10));
@@ -266,11 +283,9 @@ mod tests {
     #[test]
     fn a_message_counts_a_unit_for_each_recipient() {
         let policy = Policy::shipped();
-        let around = Context { policy: &policy, class: Class::Unknown, on_probation: false, good: 0 };
+        let around = around(&policy, Class::Unknown);
         let mut record = Record::default();
-        let act = Act::Judged { judgement: Judgement::Spam, recipients: 2, recipient: None };
-        let seen = Seen { act, ..judged(1, Judgement::Spam, 0, GOOD_LOOK) };
-        SpamVolume.observe(&seen, &mut record, &around);
+        SpamVolume.observe(&to(2, judged(1, Judgement::Spam, 0, GOOD_LOOK)), &mut record, &around);
         let units: Vec<Units> = record.account.take_fresh().iter().map(|f| f.units).collect();
         assert_eq!(units, [Units::whole(2)]);
     }

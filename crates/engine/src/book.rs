@@ -71,6 +71,11 @@ impl Book {
         self.find(hash, key).map(|place| self.at(place))
     }
 
+    /// The entry of a key, only to be looked at.
+    pub(crate) fn look(&self, hash: u64, key: Prefix) -> Option<&Entry> {
+        self.places[self.find(hash, key)?].entry.as_deref()
+    }
+
     /// Enters a key that is not there yet; says where.
     pub(crate) fn insert(&mut self, hash: u64, key: Prefix, at: Millis) -> usize {
         let place = self.put(hash, key, at, Entry::new(at));

@@ -13,6 +13,7 @@ use model::{Actor, Body, CaseId, Millis, Mode, Prefix, Secs};
 use crate::alarm::Alarm;
 use crate::council::{Books, Council};
 use crate::entry::Entry;
+use crate::reporters::Outcome;
 use crate::running::Running;
 
 /// Extensions of one case are written at most once a minute (DESIGN §8).
@@ -145,6 +146,7 @@ impl Council {
         while let Some(place) = entry.running.iter().position(&which) {
             let mut running = entry.running.remove(place);
             self.cases.remove(&running.case);
+            self.outcome(&running, Outcome::Stood);
             self.write_growth(key, &mut running);
             let body = Body::CaseEnded(running.until);
             self.write_for(key, &running, Cause::Event(running.case.0), Actor::Engine, body);

@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use detectors::Record;
+use minicbor::bytes::ByteVec;
 use minicbor::encode::Error as EncodeError;
 use minicbor::{Decode, Decoder, Encoder};
 use model::event::cbor;
@@ -16,19 +17,22 @@ use model::{Millis, Policy, Prefix, Standing};
 use crate::book::Kept;
 use crate::council::Council;
 use crate::entry::{Entry, LastTold};
+use crate::mail::Mail;
 use crate::rollup::{Rollup, StoredRollup};
 use crate::running::Running;
 use crate::seeded::Seeded;
 use crate::session::Session;
 use crate::sessions::Sessions;
 use crate::shard::Shard;
-use crate::upstream::Upstream;
+use crate::upstream::{Passing, Upstream};
 use crate::{Counters, Engine, SHARDS};
 
 /// Format of the whole.
 const FORMAT: u8 = 1;
 /// Format of windows, slots and sessions.
-const WINDOWS: u8 = 1;
+///
+/// 2: sessions with their content, slots for what messages show, deliveries.
+const WINDOWS: u8 = 2;
 
 /// The whole, as it is read.
 #[derive(Decode)]
@@ -52,6 +56,11 @@ struct Stored {
     shards: Vec<(Vec<StoredEntry>, Vec<StoredEntry>)>,
     #[cbor(n(8), with = "minicbor::bytes")]
     sessions: Vec<u8>,
+    /// What is remembered of mail; a checkpoint of windows 1 has none, nor what follows.
+    #[n(9)]
+    mail: Option<ByteVec>,
+    #[n(10)]
+    passing: Option<Passing>,
 }
 
 /// A key, as it is read.
@@ -111,7 +120,7 @@ impl Engine {
 
     fn write(&self, e: &mut Writer<'_>) -> Result<(), Never> {
         let Seeded([one, two]) = self.seeded;
-        e.array(9)?.u8(FORMAT)?.u8(WINDOWS)?.encode((one, two))?;
+        e.array(11)?.u8(FORMAT)?.u8(WINDOWS)?.encode((one, two))?;
         e.encode(&*self.policy)?.encode(&self.council)?;
         e.encode(self.rollup.store())?.encode(&self.upstream)?;
         e.array(SHARDS as u64)?;
@@ -120,7 +129,8 @@ impl Engine {
             shard.export().iter().try_for_each(|queue| write_queue(e, queue))?;
         }
         let sessions: Vec<(u64, &Session)> = self.sessions.export().collect();
-        e.bytes(&cbor(&sessions))?.ok()
+        e.bytes(&cbor(&(self.sessions.shown_at(), sessions)))?;
+        e.bytes(&cbor(&self.mail.store()))?.encode(&self.passing)?.ok()
     }
 
     /// Reads a checkpoint. `true` beside it says that windows were of another format and
@@ -134,12 +144,15 @@ impl Engine {
         let stored: Stored = decode(bytes)?;
         let seeded = Seeded([stored.seeds.0, stored.seeds.1]);
         let whole = stored.windows == WINDOWS;
-        let sessions = if whole { decode(&stored.sessions)? } else { Vec::new() };
+        let (shown_at, sessions) = if whole { decode(&stored.sessions)? } else { Default::default() };
+        let mail = stored.mail.filter(|_| whole).map(|mail| decode(&mail)).transpose()?;
         let engine = Engine {
             policy: Arc::new(stored.policy),
             seeded,
             shards: read_shards(stored.shards, seeded, whole)?,
-            sessions: Sessions::import(seeded, sessions),
+            sessions: Sessions::import(seeded, shown_at, sessions),
+            mail: Mail::restore(seeded, mail.unwrap_or_default()),
+            passing: stored.passing.unwrap_or_default(),
             council: stored.council,
             rollup: Rollup::restore(stored.rollup),
             upstream: stored.upstream,

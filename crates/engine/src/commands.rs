@@ -6,12 +6,13 @@ use model::case::{Lifted, Opened};
 use model::event::Cause;
 use model::protected::{Hand, Refused};
 use model::{
-    BlockKind, Body, CaseId, Class, Command, Key, Millis, Mode, Order, Prefix, Secs, Severity, Tariff,
-    reasons,
+    Actor, BlockKind, Body, CaseId, Class, Command, Key, Millis, Mode, Offence, Order, Prefix, Secs,
+    Severity, Tariff, reasons,
 };
 
 use crate::Receipt;
 use crate::council::{Books, Council};
+use crate::reporters::Outcome;
 use crate::running::Running;
 
 /// Shortest and longest probation after a lift (UNB-6).
@@ -101,7 +102,9 @@ impl Council {
         let opened = by_hand(kind, now, lasts);
         let entry = books.entry_by_hand(*prefix, now);
         self.end_passed(*prefix, entry, mode);
-        let no_less = |r: &&mut Running| r.kind >= kind && r.until.plus(Secs::MINUTE) >= opened.until;
+        let no_less = |r: &&mut Running| {
+            r.kind >= kind && r.covers(Offence::Operator) && r.until.plus(Secs::MINUTE) >= opened.until
+        };
         if let Some(running) = entry.in_force(mode, now).find(no_less) {
             return Err(CommandError::AlreadyBlocked(running.case));
         }
@@ -211,6 +214,8 @@ impl Council {
         } else if running.mode == Mode::Live && is_a_favour(&command.order) {
             entry.record.standing.probation_until = lifted.at.plus(probation(&running));
         }
+        let is_error = lifted.error && command.actor == Actor::Operator && is_a_favour(&command.order);
+        self.outcome(&running, if is_error { Outcome::Error } else { Outcome::Open });
         self.write_growth(key, &mut running);
         self.write_for(key, &running, Cause::Command(command.id), command.actor, Body::CaseLifted(lifted));
     }

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use detectors::facts::PassesOn;
 use minicbor::{Decode, Encode};
 use model::case::{Opened, total};
 use model::event::{Cause, Commitment, RuleStamp, cbor, commit};
@@ -17,6 +18,7 @@ use crate::alarm::{Alarm, Bell};
 use crate::calendar::Calendar;
 use crate::entry::Entry;
 use crate::guards::{self, Cap, Ruling, Trigger};
+use crate::reporters::Outcome;
 use crate::running::{Running, adds_up};
 use crate::seeded::{Seeded, shard_of};
 use crate::shard::{Found, Shard, Told, What};
@@ -24,6 +26,8 @@ use crate::upstream::Upstream;
 use crate::writer::{Draft, Origin, Writer};
 use crate::{Counters, SideRow, Step, VERSION};
 
+/// A block for backscatter lasts so long after the last of it (C.2).
+const BACKSCATTER_SENTENCE: Secs = Secs(7 * 86_400);
 /// A block for our own name lasts this long (C.2: 24 h on repeat).
 const HELO_SENTENCE: Secs = Secs::DAY;
 /// From this share of spam on, in percent, refused attempts count (SEN-3a).
@@ -57,6 +61,20 @@ pub(crate) struct Council {
     /// Commitment to the text of the command in work: every event of it carries it.
     #[cbor(skip)]
     pub(crate) note: Option<Commitment>,
+    /// What others have to hear of this step; never stored.
+    #[cbor(skip)]
+    pub(crate) news: Vec<News>,
+}
+
+/// What follows from a decision for books that are not the council's.
+#[derive(Debug)]
+pub(crate) enum News {
+    /// A key passes other people's mail on.
+    PassesOn(Prefix, PassesOn),
+    /// A case was opened because of these reporters.
+    Reported(CaseId, Vec<u32>),
+    /// A case by reports is over.
+    Outcome(CaseId, Outcome),
 }
 
 /// What can not be blocked: the lists of configuration and commands.
@@ -116,6 +134,7 @@ impl Council {
             policy: stamp(policy),
             step: Step::default(),
             note: None,
+            news: Vec::new(),
         }
     }
 
@@ -168,26 +187,28 @@ impl Council {
                 let (key, body) = (Key::Net(told.key), Body::StandingChanged(change));
                 self.write(cause, Actor::Engine, Mode::Live, None, Some(key), body);
             }
+            What::PassesOn(why) => self.news.push(News::PassesOn(told.key, why)),
             What::NoRoom => self.alarm(Alarm::TableFull),
         }
     }
 
     fn found(&mut self, index: u32, found: &Found, books: &mut Books<'_>) {
         let (now, standing, policy) = (self.now(), self.standing_now(), books.policy);
-        let upstream = books.upstream.holds(found.finding.key, now);
+        let carries = books.upstream.holds(found.finding.key, now);
         let Some(entry) = books.entry(found.finding.key) else { return };
         let Found { finding, class, mode } = found;
-        if entry.is_sentenced(*mode, now) {
+        let Finding { offence, key, .. } = *finding;
+        if entry.is_sentenced(*mode, offence, now) {
             return;
         }
-        let trigger =
-            Trigger { key: finding.key, entry, upstream, class: *class, mode: *mode, now, standing };
+        let upstream = carries || entry.record.passes_on(now).is_some();
+        let trigger = Trigger { key, offence, entry, upstream, class: *class, mode: *mode, now, standing };
         let (ruling, alarm) = guards::rule(&trigger, self.walls.stand(policy), policy, &mut self.cap);
         if let Some(alarm) = alarm {
             self.alarm(alarm);
         }
         match ruling {
-            Ruling::Open(mode) if entry.is_sentenced(mode, now) => {}
+            Ruling::Open(mode) if entry.is_sentenced(mode, offence, now) => {}
             Ruling::Open(mode) => self.open(self.writer.input(index), found, mode, entry, policy),
             Ruling::Held => books.counters.guarded += 1,
             Ruling::NoEvidence => books.counters.without_evidence += 1,
@@ -200,10 +221,16 @@ impl Council {
         let Some(reason) = reasons::of_offence(finding.offence) else { return };
         self.end_passed(finding.key, entry, mode);
         let opened = self.sentence(reason, found, mode, entry, policy);
-        let pure = policy.guards.attempts && is_pure_spammer(entry, self.now(), self.standing_now());
+        let partial = finding.offence == Offence::Backscatter;
+        let pure =
+            !partial && policy.guards.attempts && is_pure_spammer(entry, self.now(), self.standing_now());
         let case = CaseId(self.writer.next_id());
-        // Evidence of a case that is not enforced may serve one that is.
-        let samples = if mode == self.mode { entry.record.take_samples() } else { entry.record.samples() };
+        // Evidence of a case that is not enforced, or not for all mail, may serve one that is.
+        let whole = mode == self.mode && !partial;
+        let samples = if whole { entry.record.take_samples() } else { entry.record.samples() };
+        if finding.offence == Offence::Reports && mode == Mode::Live {
+            self.news.push(News::Reported(case, entry.record.reporters()));
+        }
         let running = Running::begin(case, mode, Actor::Engine, &opened, pure);
         let draft = Draft {
             cause,
@@ -243,6 +270,13 @@ impl Council {
             class: found.class,
             facts: facts.clone(),
             tariff,
+        }
+    }
+
+    /// A sentence is over: who reported the key hears how it went.
+    pub(crate) fn outcome(&mut self, running: &Running, outcome: Outcome) {
+        if running.offence == Offence::Reports && running.mode == Mode::Live {
+            self.news.push(News::Outcome(running.case, outcome));
         }
     }
 
@@ -300,6 +334,9 @@ fn stamp(policy: &Policy) -> u64 {
 /// The formula for an offence.
 fn tariff_of(offence: Offence, policy: &Policy) -> Tariff {
     match offence {
+        Offence::Backscatter => {
+            Tariff { per_unit: Secs(0), floor: BACKSCATTER_SENTENCE, doublings: 0, ..policy.tariff.clone() }
+        }
         Offence::Helo => Tariff { per_unit: Secs(0), floor: HELO_SENTENCE, ..policy.tariff.clone() },
         _ => policy.tariff.clone(),
     }

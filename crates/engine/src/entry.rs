@@ -3,7 +3,7 @@
 use detectors::Record;
 use minicbor::{Decode, Encode};
 use model::event::StandingChange;
-use model::{Class, Millis, Mode, Secs};
+use model::{Class, Millis, Mode, Offence, Secs};
 
 use crate::running::Running;
 
@@ -48,9 +48,10 @@ impl Entry {
         self.running.iter_mut().filter(move |r| r.mode == mode && r.until > now)
     }
 
-    /// Whether a sentence is in force at `now` in one mode.
-    pub(crate) fn is_sentenced(&self, mode: Mode, now: Millis) -> bool {
-        self.running.iter().any(|r| r.mode == mode && r.until > now)
+    /// Whether a sentence is in force at `now` in one mode that leaves nothing to be done
+    /// about an offence.
+    pub(crate) fn is_sentenced(&self, mode: Mode, offence: Offence, now: Millis) -> bool {
+        self.running.iter().any(|r| r.mode == mode && r.until > now && r.covers(offence))
     }
 
     /// Whether something is in force or waits to be ended.

@@ -2,7 +2,7 @@
 
 use minicbor::{Decode, Encode};
 use model::protected::{Hand, Protected};
-use model::{Class, Millis, Mode, Policy, Prefix};
+use model::{Class, Millis, Mode, Offence, Policy, Prefix};
 
 use crate::alarm::Alarm;
 use crate::entry::Entry;
@@ -34,8 +34,9 @@ pub(crate) struct Cap {
 /// A rule that fired, with what guards look at.
 pub(crate) struct Trigger<'a> {
     pub(crate) key: Prefix,
+    pub(crate) offence: Offence,
     pub(crate) entry: &'a Entry,
-    /// It carries a large part of our mail.
+    /// It passes other people's mail on to us.
     pub(crate) upstream: bool,
     pub(crate) class: Class,
     pub(crate) mode: Mode,
@@ -70,13 +71,16 @@ fn shielded(policy: &Policy, trigger: &Trigger<'_>) -> bool {
 }
 
 /// The ratio guard: good mail of 30 days that is at least as much as a week's spam, unless
-/// the last hour brought a dump.
+/// the last hour brought a dump. A block for backscatter refuses null-sender mail alone, so
+/// good mail needs no shield from it.
 fn outweighed(policy: &Policy, trigger: &Trigger<'_>) -> bool {
     let record = &trigger.entry.record;
     let good = u64::from(record.standing.good(trigger.standing).0);
+    let forged = if trigger.offence == Offence::ForgedSender { record.forged(trigger.now) } else { 0 };
     policy.guards.ratio
+        && trigger.offence != Offence::Backscatter
         && good > 0
-        && good >= record.bad(trigger.now)
+        && good >= record.bad(trigger.now) + forged
         && !record.volume.is_dump(trigger.class, &policy.volume, trigger.now)
 }
 

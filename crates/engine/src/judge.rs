@@ -1,12 +1,12 @@
 //! What the rules about one key make of one fact.
 
-use detectors::DETECTORS;
 use detectors::seen::{Context, Seen};
+use detectors::{DETECTORS, facts};
 use model::policy::RuleMode;
-use model::{Class, Evidence, Finding, Millis, Mode, Offence, Policy};
+use model::{Class, Finding, Millis, Mode, Offence, Policy};
 
 use crate::entry::Entry;
-use crate::shard::{Found, What};
+use crate::shard::{Found, Keep, Sample, What};
 
 /// What is the same for all work of one run.
 #[derive(Clone, Copy)]
@@ -67,7 +67,7 @@ pub(crate) fn judge(
     entry: &mut Entry,
     seen: &Seen,
     class: Class,
-    sample: Option<Box<(u64, Evidence)>>,
+    sample: Option<Box<Sample>>,
     shadowed: bool,
     around: &Surroundings<'_>,
     told: &mut Vec<What>,
@@ -76,18 +76,31 @@ pub(crate) fn judge(
     if shadowed && around.mode == Mode::Shadow {
         return;
     }
-    if let Some((hash, sample)) = sample.map(|s| *s) {
-        entry.record.keep_sample(hash, sample);
-    }
     let found = run_rules(entry, seen, class, shadowed, around);
+    facts::note(seen, &mut entry.record);
+    if let Some(sample) = sample {
+        keep(entry, *sample, around);
+    }
     if settle(entry, shadowed, around) {
         told.push(What::Grown);
     }
     for finding in found {
         let Some(mode) = around.mode_of(finding.offence) else { continue };
-        if !entry.is_sentenced(mode, around.now) {
+        if !entry.is_sentenced(mode, finding.offence, around.now) {
             told.push(What::Found(Found { finding, class, mode }));
         }
+    }
+}
+
+/// Keeps a session as evidence, if it is some.
+fn keep(entry: &mut Entry, sample: Sample, around: &Surroundings<'_>) {
+    let Sample { hash, keep, evidence } = sample;
+    let record = &mut entry.record;
+    let counted = || record.account.has_fresh(|offence| around.mode_of(offence).is_some());
+    match keep {
+        Keep::Never => record.drop_sample(hash),
+        Keep::IfCounted if !record.has_sample(hash) && !counted() => {}
+        Keep::IfCounted | Keep::Always => record.keep_sample(hash, evidence),
     }
 }
 
@@ -100,7 +113,8 @@ fn run_rules(
 ) -> Vec<Finding> {
     let on_probation = entry.record.standing.probation_until > seen.at;
     let good = entry.record.standing.good(around.standing).0;
-    let context = Context { policy: around.policy, class, on_probation, good };
+    let standing = around.standing;
+    let context = Context { policy: around.policy, class, on_probation, good, standing };
     // What a shadow case would have refused, rules in shadow would not have seen.
     let runs = |offence| match around.policy.mode(offence) {
         RuleMode::Off => false,

@@ -13,11 +13,16 @@ mod book;
 mod calendar;
 pub mod checkpoint;
 mod commands;
+mod connections;
 mod council;
+mod delivered;
 mod entry;
 mod guards;
 mod judge;
+mod mail;
+mod outbound;
 mod pairs;
+mod reporters;
 pub mod rollup;
 mod running;
 mod seeded;
@@ -31,25 +36,34 @@ mod writer;
 use std::sync::Arc;
 
 use detectors::Act;
+pub use detectors::facts::PassesOn;
 use model::event::cbor;
 use model::policy::RuleMode;
-use model::{CaseId, Command, EventId, Frame, Input, Judgement, Millis, Mode, Order, Policy, Prefix, Sealed};
+use model::{
+    CaseId, Command, EventId, Fact, Frame, Input, Judgement, Millis, Mode, Observation, Order, Policy,
+    Prefix, Sealed, Secs,
+};
 
 pub use alarm::Alarm;
 pub use commands::CommandError;
 pub use spread::{Alone, Spread};
 pub use writer::Origin;
 
-use council::{Books, Council};
+use council::{Books, Council, News};
 use judge::Surroundings;
+use mail::Mail;
 use rollup::{Rollup, Trace};
 use seeded::{Seeded, shard_of};
-use sessions::Sessions;
+use sessions::{Around, Sessions};
 use shard::{Gone, Shard, Sight, Task, Told, Work};
-use upstream::Upstream;
+use upstream::{Passing, Upstream};
 
 /// Version of the engine's logic, stamped on every decision by a rule.
-pub const VERSION: u16 = 1;
+///
+/// 2: messages are seen to their end, users report, sensors join by their connections.
+pub const VERSION: u16 = 2;
+/// Observations from further in the future are clamped to now (C.0).
+const AHEAD_MAX: Secs = Secs(300);
 /// Logical shards: the unit of parallel work, fixed for ever because replay depends on it.
 pub const SHARDS: usize = 64;
 
@@ -96,6 +110,10 @@ pub struct Counters {
     pub observations: u64,
     /// Verdicts about a message that no sensor had reported as taken.
     pub unmatched_verdicts: u64,
+    /// Reports about a message that we did not take (ADV-2).
+    pub unmatched_reports: u64,
+    /// Reports that were too late, or not the person's first of the day about that sender.
+    pub ignored_reports: u64,
     /// Keys forgotten for lack of room, and those that found none.
     pub evicted: u64,
     /// Triggers that a guard held back.
@@ -113,6 +131,8 @@ pub struct Engine {
     council: Council,
     rollup: Rollup,
     upstream: Upstream,
+    passing: Passing,
+    mail: Mail,
     counters: Counters,
 }
 
@@ -128,6 +148,8 @@ impl Engine {
             sessions: Sessions::new(seeded),
             rollup: Rollup::default(),
             upstream: Upstream::default(),
+            passing: Passing::default(),
+            mail: Mail::new(seeded),
             counters: Counters::default(),
         }
     }
@@ -177,10 +199,27 @@ impl Engine {
         self.rollup.iter()
     }
 
-    /// Keys that carry a large part of our mail, good mail among it: relays and forwarders of
-    /// our own that ought to be declared. No rule blocks them.
-    pub fn upstream(&self) -> Vec<Prefix> {
-        self.upstream.all(self.council.now())
+    /// Keys that pass other people's mail on to us, and by what that shows: relays and
+    /// forwarders that ought to be declared. No rule blocks them.
+    pub fn upstream(&self) -> Vec<(Prefix, PassesOn)> {
+        let now = self.council.now();
+        let carriers = self.upstream.all(now).into_iter().map(|key| (key, PassesOn::CarriesMuch));
+        let mut all: Vec<_> = carriers.chain(self.passing.all(now)).collect();
+        all.sort_unstable();
+        all
+    }
+
+    /// Distinct recipients of the last 24 hours that a key named and that do not exist, as
+    /// far as they are told apart ([`detectors::facts::UNKNOWN_MAX`]).
+    pub fn unknown_recipients(&self, key: Prefix) -> u64 {
+        let hash = self.seeded.key(key);
+        let entry = self.shards[shard_of(hash)].look(hash, key);
+        entry.map_or(0, |entry| entry.record.unknown_recipients(self.council.now()))
+    }
+
+    /// Messages that a user's report would be matched with.
+    pub fn deliveries(&self) -> usize {
+        self.mail.delivered.len()
     }
 
     /// Takes one frame, which stands in the journal at `position`.
@@ -206,10 +245,10 @@ impl Engine {
         match input {
             Input::Observed(seen) => {
                 self.counters.observations += 1;
-                let now = self.council.now();
-                let joined = self.sessions.join(seen, now, &self.policy, &mut self.counters);
-                if let Some((key, Work::Seen(sight))) = &joined {
-                    self.carried(*key, sight, now);
+                let mut joined = self.join(seen);
+                if let Some((key, Work::Seen(sight))) = &mut joined {
+                    self.look_back(sight);
+                    self.carried(*key, sight, self.council.now());
                 }
                 joined
             }
@@ -217,6 +256,42 @@ impl Engine {
                 Some((*prefix, Work::Credit(*at, people.clone())))
             }
             _ => None,
+        }
+    }
+
+    /// Joins an observation with what is known of its message.
+    fn join(&mut self, seen: &Observation) -> Option<(Prefix, Work)> {
+        let now = self.council.now();
+        let at = seen.at.min(now.plus(AHEAD_MAX)).max(Millis(1));
+        let (policy, mail, counters) = (&*self.policy, &mut self.mail, &mut self.counters);
+        let mut around = Around { at, now, policy, mail, counters };
+        let joined = match &seen.fact {
+            Fact::Attempt(_) | Fact::Message(_) | Fact::Verdict(_) => {
+                return self.sessions.join(seen, &mut around);
+            }
+            Fact::Rejected(rejected) => Mail::rejected(seen, rejected, &around),
+            Fact::Reported(report) => Mail::reported(report, &self.sessions, &mut around),
+            Fact::Sent(sent) => {
+                around.mail.outbound.sent(sent, at);
+                None
+            }
+        };
+        joined.map(|(key, sight)| (key, Work::Seen(sight)))
+    }
+
+    /// Asks the record of our own people's mail.
+    fn look_back(&self, sight: &mut Sight) {
+        let outbound = &self.mail.outbound;
+        match &mut sight.act {
+            Act::Ended(ended) => {
+                let asked = |who| outbound.unasked(who, ended.content.sender_domain, sight.at);
+                ended.unasked = ended.recipient.is_some_and(asked);
+            }
+            Act::Judged { judgement: Judgement::Ham, recipient: Some(who), .. } => {
+                let wrote = |domain| outbound.wrote(*who, domain, sight.at);
+                sight.is_reply = sight.sender_domain.is_some_and(wrote);
+            }
+            _ => {}
         }
     }
 
@@ -280,6 +355,18 @@ impl Engine {
             counters: &mut self.counters,
         };
         decide(&mut self.council, &mut books);
+        self.spread_news();
+    }
+
+    fn spread_news(&mut self) {
+        let now = self.council.now();
+        for news in std::mem::take(&mut self.council.news) {
+            match news {
+                News::PassesOn(key, why) => self.passing.note(key, why, now),
+                News::Reported(case, people) => self.mail.reporters.opened(case, people),
+                News::Outcome(case, outcome) => self.mail.reporters.closed(case, outcome),
+            }
+        }
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) struct Running {
     pub(crate) kind: BlockKind,
     /// What it is for.
     #[n(4)]
-    offence: Offence,
+    pub(crate) offence: Offence,
     /// When it began.
     #[n(5)]
     pub(crate) from: Millis,
@@ -99,6 +99,12 @@ impl Running {
         !self.by_hand && adds_up(self.offence, offence)
     }
 
+    /// Whether it refuses all that a sentence for this offence would refuse. One for
+    /// backscatter refuses null-sender mail alone, so it covers nothing else.
+    pub(crate) fn covers(&self, offence: Offence) -> bool {
+        self.offence != Offence::Backscatter || offence == Offence::Backscatter
+    }
+
     /// Units that came since the trigger, by exempt recipients or late verdicts.
     pub(crate) fn accrue(&mut self, offence: Offence, units: Units, now: Millis) {
         match self.later.iter_mut().find(|(known, _)| *known == offence) {
@@ -107,6 +113,10 @@ impl Running {
         }
         self.later.sort();
         self.until = self.tariff.extend(self.until, now, units, self.repeats);
+        if self.offence == Offence::Backscatter {
+            // C.2: ‘7 d sliding’.
+            self.until = self.until.max(now.plus(self.tariff.floor));
+        }
         self.dirty = true;
     }
 
@@ -201,6 +211,17 @@ mod tests {
         let mut one = running(1);
         one.accrue(Offence::SpamVolume, Units::whole(5), START);
         assert_eq!(one.until, START.plus(Secs(7200 + 3600)));
+    }
+
+    #[test]
+    fn a_sentence_for_backscatter_slides_and_covers_nothing_else() {
+        let mut one = running(0);
+        one.offence = Offence::Backscatter;
+        one.tariff = Tariff { per_unit: Secs(0), floor: Secs(7 * 86_400), ..Tariff::SHIPPED };
+        one.accrue(Offence::Backscatter, Units::ZERO, START.plus(Secs(60)));
+        assert_eq!(one.until, START.plus(Secs(7 * 86_400 + 60)));
+        assert!(one.covers(Offence::Backscatter) && !one.covers(Offence::SpamVolume));
+        assert!(running(0).covers(Offence::Backscatter));
     }
 
     #[test]

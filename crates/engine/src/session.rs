@@ -1,19 +1,29 @@
 //! What is known of one message.
 
+use detectors::facts::passes;
 use detectors::helo::HeloClass;
-use detectors::seen::{Act, Traits};
+use detectors::seen::{Act, Ended, Traits};
 use minicbor::{Decode, Encode};
+use model::content::{Kept, Shape};
 use model::key::client_prefix;
 use model::policy::TrapKind;
 use model::{
-    Answered, Attempt, Client, Evidence, Judgement, Message, Millis, Observation, PersonHash, Policy, Prefix,
-    Sensor, Verdict,
+    Answered, Attempt, Client, Content, Evidence, Judgement, Message, Millis, Observation, PersonHash,
+    Policy, Prefix, Sensor, Verdict,
 };
 
-use crate::shard::Sight;
+use crate::connections::{self, Connections, Spot};
+use crate::delivered::Delivery;
+use crate::seeded::Seeded;
+use crate::shard::{Keep, Sample, Sight};
 
 /// Distinct recipients of one message that are told apart; beyond, each counts.
 const RECIPIENTS_MAX: usize = 64;
+/// Further tags of one message: three sensors join by their connections, and what says the
+/// same queue id more often than that is no message.
+const ALIASES_MAX: usize = 16;
+/// Traps of one message that are told apart.
+const TRAPS_MAX: usize = 16;
 
 /// One message of one session.
 #[derive(Clone, Debug, Decode, Encode, PartialEq)]
@@ -39,32 +49,32 @@ pub(crate) struct Session {
     /// When the engine first heard of it; a message is forgotten by this time.
     #[n(7)]
     pub(crate) since: Millis,
+    /// Its judgement, once it was judged.
     #[n(8)]
-    pub(crate) verdict: Verdicts,
+    judgement: Option<Judgement>,
     #[n(9)]
     pub(crate) queue: Option<u64>,
     /// The best sensor that saw it.
     #[n(10)]
     sensor: Sensor,
+    /// Traps that were named as recipients.
     #[n(11)]
-    trap: Option<TrapKind>,
+    traps: Vec<(PersonHash, TrapKind)>,
     /// A shadow case would have refused every recipient.
     #[n(12)]
     shadowed: bool,
-}
-
-/// Whether a verdict may still come: each message is judged once.
-#[derive(Clone, Copy, Debug, Decode, Encode, PartialEq)]
-pub(crate) enum Verdicts {
-    /// None came yet.
-    #[n(0)]
-    Open,
-    /// It was judged.
-    #[n(1)]
-    Given,
-    /// Another sensor saw the same message; its tag is judged.
-    #[n(2)]
-    At(#[n(0)] u64),
+    /// The sensors that saw it.
+    #[n(13)]
+    pub(crate) seen_by: u8,
+    /// Other tags of the same message, by other sensors.
+    #[n(14)]
+    pub(crate) aliases: Vec<u64>,
+    /// What it showed at its end.
+    #[n(15)]
+    content: Option<Box<Content>>,
+    /// A judge had doubts about it.
+    #[n(16)]
+    near: bool,
 }
 
 impl Session {
@@ -85,12 +95,35 @@ impl Session {
             recipients: 0,
             at,
             since,
-            verdict: Verdicts::Open,
+            judgement: None,
             queue: None,
             sensor: seen.sensor,
-            trap: None,
+            traps: Vec::new(),
             shadowed: true,
+            seen_by: connections::bit(seen.sensor),
+            aliases: Vec::new(),
+            content: None,
+            near: false,
         }
+    }
+
+    /// Where it stands among the connections.
+    pub(crate) fn spot(&self, tag: u64, seeded: Seeded) -> Spot {
+        Spot { hash: Connections::hash(seeded, self.client.addr, self.sender), at: self.at, tag }
+    }
+
+    /// How well an attempt of another sensor fits: `None` if it is about another message,
+    /// else `false` before `true`: whether its recipient is not known here.
+    pub(crate) fn fits(&self, attempt: &Attempt) -> Option<bool> {
+        let same_client = self.client.addr == attempt.client.addr && self.sender == attempt.sender;
+        let (one, other) = (self.client.port, attempt.client.port);
+        let known = attempt.recipient.is_some_and(|who| self.knows(who.0 as u32));
+        let fits = same_client && if one == 0 || other == 0 { known } else { one == other };
+        fits.then_some(!known)
+    }
+
+    fn knows(&self, fragment: u32) -> bool {
+        self.recipient.is_some_and(|who| who.0 as u32 == fragment) || self.others.contains(&fragment)
     }
 
     /// Takes a recipient that was not refused, with the hash by which samples are chosen.
@@ -101,22 +134,28 @@ impl Session {
         attempt: &Attempt,
         at: Millis,
         hash: u64,
+        awaited: bool,
         policy: &Policy,
     ) -> Option<Sight> {
         self.sensor = self.sensor.min(seen.sensor);
         let opens_session = self.recipients == 0;
+        let shadowed = matches!(attempt.answered, Answered::WouldBlock(_));
+        let is_another = self.seen_by & connections::bit(seen.sensor) == 0;
         if !self.count(attempt) {
+            // Only the sensor that answered knows what it would have answered.
+            self.shadowed |= shadowed && is_another && self.others.is_empty();
             return None;
         }
-        let shadowed = matches!(attempt.answered, Answered::WouldBlock(_));
         self.shadowed &= shadowed;
         let trap = attempt.recipient.and_then(|who| Some((who, trap_kind(who, policy)?)));
-        self.trap = self.trap.or(trap.map(|(_, kind)| kind));
+        if let Some(trap) = trap.filter(|_| self.traps.len() < TRAPS_MAX) {
+            self.traps.push(trap);
+        }
         // What can be an offence by itself is evidence by itself.
         let telling = trap.is_some() || (opens_session && self.traits.helo == HeloClass::OurName);
-        let sample = telling.then(|| Box::new((hash, self.evidence(at))));
-        let act = Act::Attempt { opens_session, trap };
-        Some(Sight { at, traits: self.traits, act, sample, shadowed, pair: None })
+        let sample = telling.then(|| self.sample(hash, Keep::Always, self.evidence(at)));
+        let act = Act::Attempt { opens_session, trap, awaited };
+        Some(Sight { sample, shadowed, ..Sight::of(at, self.traits, act) })
     }
 
     fn count(&mut self, attempt: &Attempt) -> bool {
@@ -124,6 +163,12 @@ impl Session {
         let this = fragment(attempt.recipient);
         if self.recipients == 0 {
             self.recipient = attempt.recipient;
+        } else if attempt.recipient.is_none() {
+            return false;
+        } else if self.recipient.is_none() && self.others.is_empty() {
+            // Another sensor did not see whom it was counted for.
+            self.recipient = attempt.recipient;
+            return true;
         } else if this == fragment(self.recipient) || self.others.contains(&this) {
             return false;
         } else if self.others.len() < RECIPIENTS_MAX {
@@ -143,40 +188,121 @@ impl Session {
         }
     }
 
-    /// Takes a verdict once.
-    pub(crate) fn judge(&mut self, verdict: &Verdict, hash: u64) -> Option<(Prefix, Sight)> {
-        if self.verdict != Verdicts::Open {
+    /// Takes what the message showed at its end; `None` if that was known.
+    pub(crate) fn ended(&mut self, content: &Content, hash: u64) -> Option<(Prefix, Sight)> {
+        if self.content.is_some() {
             return None;
         }
-        self.verdict = Verdicts::Given;
+        self.content = Some(Box::new(content.clone()));
+        let ended = Ended {
+            content: content.clone(),
+            recipients: self.recipients,
+            recipient: self.recipient,
+            traps: self.traps.clone(),
+            unasked: false,
+        };
+        let sample = Some(self.sample(hash, Keep::IfCounted, self.evidence(self.at)));
+        let act = Act::Ended(Box::new(ended));
+        Some(self.sight(Sight { sample, ..Sight::of(self.at, self.traits, act) }))
+    }
+
+    /// Takes a verdict once.
+    pub(crate) fn judge(&mut self, verdict: &Verdict, near: bool, hash: u64) -> Option<(Prefix, Sight)> {
+        if self.judgement.is_some() {
+            return None;
+        }
+        (self.judgement, self.near) = (Some(verdict.judgement), near);
         let (judgement, recipients, recipient) = (verdict.judgement, self.recipients, self.recipient);
         let sample = (judgement != Judgement::Ham).then(|| {
             let (score, source) = (verdict.score, Some(verdict.source.clone()));
-            Box::new((hash, Evidence { judgement: Some(judgement), score, source, ..self.evidence(self.at) }))
+            self.sample(hash, Keep::Always, Evidence { score, source, ..self.evidence(self.at) })
         });
-        let act = Act::Judged { judgement, recipients, recipient };
+        let signed = self.content.as_ref().is_some_and(|content| passes(content));
+        let act = Act::Judged { judgement, recipients, recipient, shape: self.shape(), signed };
         // The message came when it came, however late its verdict.
-        let (at, traits, shadowed) = (self.at, self.traits, self.shadowed);
-        let sight = Sight { at, traits, act, sample, shadowed, pair: None };
-        Some((client_prefix(self.client.addr), sight))
+        Some(self.sight(Sight { sample, ..Sight::of(self.at, self.traits, act) }))
+    }
+
+    fn sight(&self, sight: Sight) -> (Prefix, Sight) {
+        let sender_domain = self.content.as_ref().and_then(|content| content.sender_domain);
+        (client_prefix(self.client.addr), Sight { shadowed: self.shadowed, sender_domain, ..sight })
+    }
+
+    fn shape(&self) -> Shape {
+        self.content.as_ref().map_or_else(Shape::default, |content| content.shape)
+    }
+
+    /// The session as a sample; one whose headers were lost is none.
+    fn sample(&self, hash: u64, keep: Keep, evidence: Evidence) -> Box<Sample> {
+        let lost = self.content.as_ref().is_some_and(|content| content.kept == Kept::Lost);
+        Box::new(Sample { hash, keep: if lost { Keep::Never } else { keep }, evidence })
+    }
+
+    /// The session as the sample of a report.
+    pub(crate) fn reported(&self, hash: u64) -> Box<Sample> {
+        self.sample(hash, Keep::IfCounted, self.evidence(self.at))
+    }
+
+    /// A shadow case would have refused it.
+    pub(crate) fn is_shadowed(&self) -> bool {
+        self.shadowed
+    }
+
+    /// What is remembered of it as a message that we took.
+    pub(crate) fn delivery(&self, queue: u64) -> Delivery {
+        Delivery {
+            queue,
+            at: self.at,
+            addr: self.client.addr,
+            recipient: self.recipient.map_or(0, |who| who.0 as u32),
+            single: self.others.is_empty(),
+            rdns: self.traits.rdns,
+            shared: self.traits.shared,
+            judgement: self.judgement,
+            near: self.near,
+            bulk: self.shape().any(Shape::LIST | Shape::BULK),
+        }
+    }
+
+    /// Fragments of its recipients.
+    pub(crate) fn people(&self) -> impl Iterator<Item = u32> {
+        let first = self.recipient.map(|who| who.0 as u32);
+        first.into_iter().chain(self.others.iter().copied())
+    }
+
+    /// Where its headers are kept.
+    pub(crate) fn exhibit(&self) -> Option<model::ExhibitId> {
+        match self.content.as_ref()?.kept {
+            Kept::Stored(id) => Some(id),
+            Kept::No | Kept::Lost => None,
+        }
     }
 
     /// Whether two sensors that name one queue id can have seen one message: queue ids are
     /// used again.
-    pub(crate) fn can_be(&self, other: &Session, within_ms: u64) -> bool {
-        self.client.addr == other.client.addr && self.at.0.abs_diff(other.at.0) <= within_ms
+    pub(crate) fn can_be(&self, other: &Session) -> bool {
+        let apart = self.at.0.abs_diff(other.at.0);
+        self.client.addr == other.client.addr && apart <= connections::APART_MAX.0 * 1000
     }
 
     /// Takes over what another sensor knew of the same message.
-    pub(crate) fn join(&mut self, other: &Session) {
+    pub(crate) fn join(&mut self, other: Session, tag: u64) {
         self.recipients = self.recipients.max(other.recipients);
         self.sensor = self.sensor.min(other.sensor);
-        self.trap = self.trap.or(other.trap);
+        for trap in other.traps {
+            if self.traps.len() < TRAPS_MAX && !self.traps.contains(&trap) {
+                self.traps.push(trap);
+            }
+        }
         // Only the sensor that answered knows what it would have answered.
         self.shadowed |= other.shadowed;
-        if other.verdict == Verdicts::Given {
-            self.verdict = Verdicts::Given;
-        }
+        self.judgement = self.judgement.or(other.judgement);
+        self.near |= other.near;
+        self.seen_by |= other.seen_by;
+        self.content = self.content.take().or(other.content);
+        self.aliases.push(tag);
+        self.aliases.extend(other.aliases);
+        self.aliases.truncate(ALIASES_MAX);
     }
 
     fn evidence(&self, at: Millis) -> Evidence {
@@ -186,11 +312,11 @@ impl Session {
             sensor: self.sensor,
             sender: self.sender,
             recipients: self.recipients,
-            judgement: None,
+            judgement: self.judgement,
             score: None,
             source: None,
-            trap: self.trap,
-            exhibit: None,
+            trap: self.traps.first().map(|(_, kind)| *kind),
+            exhibit: self.exhibit(),
         }
     }
 }

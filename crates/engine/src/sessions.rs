@@ -1,6 +1,7 @@
 //! Joins what several sensors and later verdicts say of one message.
 //!
-//! By the MTA's instance first, by queue id for 24 hours after (DESIGN §4). What is refused
+//! By the MTA's instance first, by queue id for 24 hours after, and by client, sender and time
+//! where neither says so (DESIGN §4; `connections`). What is refused
 //! because of a case opens no session: no verdict comes for it, and a blocked host must not
 //! push others out. Bounded: the oldest session gives way. Each fact counts once.
 
@@ -8,22 +9,22 @@ use std::collections::VecDeque;
 
 use hashbrown::HashMap;
 use model::key::client_prefix;
-use model::{Answered, Attempt, Fact, Message, Millis, Observation, Policy, Prefix, Secs, Verdict};
+use model::{Answered, Attempt, Fact, Message, Millis, Observation, Policy, Prefix, Secs, Sensor, Verdict};
 
 use crate::Counters;
+use crate::connections::{self, Connections};
+use crate::mail::Mail;
 use crate::seeded::Seeded;
-use crate::session::{Session, Verdicts};
-use crate::shard::{Sight, Work};
+use crate::session::Session;
+use crate::shard::{Sample, Sight, Work};
 
-/// Sessions remembered at once: a day of about three messages a second, near 100 MB at
-/// ordinary lengths of names and 200 MB at the longest.
+/// Sessions remembered at once: a day of about three messages a second, near 130 MB at
+/// ordinary lengths of names and 230 MB at the longest.
 const SESSIONS_MAX: usize = 262_144;
 /// For so long a queue id finds its session.
 const REMEMBERED: Secs = Secs::DAY;
-/// Observations from further in the future are clamped to now (C.0).
-const AHEAD_MAX: Secs = Secs(300);
-/// Two sensors' times of one message differ by at most this (DESIGN §4).
-const APART_MAX_MS: u64 = 120_000;
+/// When a milter has shown a message so lately, the shape of the next is awaited (OFF-2).
+const AWAITED: Secs = Secs::HOUR;
 
 /// All sessions of the last day.
 pub(crate) struct Sessions {
@@ -31,8 +32,23 @@ pub(crate) struct Sessions {
     known: HashMap<u64, Box<Session>, Seeded>,
     /// Session tags by queue id.
     queues: HashMap<u64, u64, Seeded>,
+    /// Tags of further sensors, and the tag under which the session is known.
+    aliases: HashMap<u64, u64, Seeded>,
+    connections: Connections,
     /// Tags in the order in which they were opened.
     order: VecDeque<u64>,
+    /// When a message was last seen with its headers.
+    shown_at: Millis,
+}
+
+/// What an observation is joined with.
+pub(crate) struct Around<'a> {
+    /// When it happened, not ahead of the clock.
+    pub(crate) at: Millis,
+    pub(crate) now: Millis,
+    pub(crate) policy: &'a Policy,
+    pub(crate) mail: &'a mut Mail,
+    pub(crate) counters: &'a mut Counters,
 }
 
 impl Sessions {
@@ -41,7 +57,10 @@ impl Sessions {
             seeded,
             known: HashMap::with_hasher(seeded),
             queues: HashMap::with_hasher(seeded),
+            aliases: HashMap::with_hasher(seeded),
+            connections: Connections::default(),
             order: VecDeque::new(),
+            shown_at: Millis(0),
         }
     }
 
@@ -50,42 +69,31 @@ impl Sessions {
         self.known.len()
     }
 
-    /// Joins an observation; says what it means for which key, or nothing.
-    pub(crate) fn join(
-        &mut self,
-        seen: &Observation,
-        now: Millis,
-        policy: &Policy,
-        counters: &mut Counters,
-    ) -> Option<(Prefix, Work)> {
-        let at = seen.at.min(now.plus(AHEAD_MAX)).max(Millis(1));
-        match &seen.fact {
-            Fact::Attempt(attempt) => self.attempt(seen, attempt, at, now, policy),
-            Fact::Message(message) => {
-                self.message(seen.session, message);
-                None
+    /// Joins an observation about a message; says what it means for which key, or nothing.
+    pub(crate) fn join(&mut self, seen: &Observation, around: &mut Around<'_>) -> Option<(Prefix, Work)> {
+        let joined = match &seen.fact {
+            Fact::Attempt(attempt) => return self.attempt(seen, attempt, around),
+            Fact::Message(message) => self.message(seen.session, message, around),
+            Fact::Verdict(verdict) => {
+                let judged = self.verdict(seen.session, verdict, around);
+                around.counters.unmatched_verdicts += u64::from(judged.is_none());
+                judged?
             }
             Fact::Rejected(_) | Fact::Reported(_) | Fact::Sent(_) => None,
-            Fact::Verdict(verdict) => {
-                let judged = self.verdict(seen.session, verdict, now);
-                counters.unmatched_verdicts += u64::from(judged.is_none());
-                judged?.map(|(key, sight)| (key, Work::Seen(sight)))
-            }
-        }
+        };
+        joined.map(|(key, sight)| (key, Work::Seen(sight)))
     }
 
     fn attempt(
         &mut self,
         seen: &Observation,
         attempt: &Attempt,
-        at: Millis,
-        now: Millis,
-        policy: &Policy,
+        around: &Around<'_>,
     ) -> Option<(Prefix, Work)> {
         if attempt.client.authenticated {
             return None;
         }
-        let key = client_prefix(attempt.client.addr);
+        let (at, key) = (around.at, client_prefix(attempt.client.addr));
         let pair =
             || self.seeded.pair(attempt.sender.map_or(0, |s| s.0), attempt.recipient.map_or(0, |r| r.0));
         let pair = match attempt.answered {
@@ -94,10 +102,55 @@ impl Sessions {
             Answered::WouldBlock(_) => Some(pair()),
             Answered::Passed | Answered::Exempt => None,
         };
-        let hash = self.sample_hash(seen.session);
-        let session = self.open(seen, attempt, at, now, policy);
-        let sight = session.attempt(seen, attempt, at, hash, policy)?;
-        Some((key, Work::Seen(Sight { pair, ..sight })))
+        let tag = self.tag_of(seen, attempt, at);
+        let hash = self.sample_hash(tag);
+        let awaited = seen.sensor == Sensor::Milter || around.now.since(self.shown_at) < AWAITED;
+        let session = self.open(tag, seen, attempt, around);
+        let sight = session.attempt(seen, attempt, at, hash, awaited, around.policy);
+        self.seen_by(tag, connections::bit(seen.sensor));
+        sight.map(|sight| (key, Work::Seen(Sight { pair, ..sight })))
+    }
+
+    /// The tag under which the message of an attempt is known: its own, or that of another
+    /// sensor that saw the same.
+    fn tag_of(&mut self, seen: &Observation, attempt: &Attempt, at: Millis) -> u64 {
+        let tag = self.resolve(seen.session);
+        if self.known.contains_key(&tag) {
+            return tag;
+        }
+        let Some(first) = self.same_connection(seen.sensor, attempt, at) else { return tag };
+        self.aliases.insert(tag, first);
+        if let Some(session) = self.known.get_mut(&first) {
+            session.aliases.push(tag);
+        }
+        first
+    }
+
+    fn resolve(&self, tag: u64) -> u64 {
+        self.aliases.get(&tag).copied().unwrap_or(tag)
+    }
+
+    /// The message that other sensors have reported and this one has not: of those that can
+    /// be it, first one to the same recipient, then the nearest in time, then the first.
+    fn same_connection(&self, sensor: Sensor, attempt: &Attempt, at: Millis) -> Option<u64> {
+        let hash = Connections::hash(self.seeded, attempt.client.addr, attempt.sender);
+        let near = self.connections.near(connections::bit(sensor), hash, at);
+        let fitting = near.filter_map(|(apart, tag)| {
+            let session = self.known.get(&tag)?;
+            Some((session.fits(attempt)?, apart, session.at, tag))
+        });
+        fitting.min().map(|(.., tag)| tag)
+    }
+
+    /// A sensor has reported a session, too.
+    fn seen_by(&mut self, tag: u64, bit: u8) {
+        let Some(session) = self.known.get_mut(&tag) else { return };
+        if session.seen_by & bit != bit {
+            let spot = session.spot(tag, self.seeded);
+            self.connections.remove(session.seen_by, spot);
+            session.seen_by |= bit;
+            self.connections.insert(session.seen_by, spot);
+        }
     }
 
     /// By which the samples of a case are chosen among the sessions behind it.
@@ -106,20 +159,17 @@ impl Sessions {
     }
 
     /// Finds or begins the session of an attempt.
-    fn open(
-        &mut self,
-        seen: &Observation,
-        attempt: &Attempt,
-        at: Millis,
-        now: Millis,
-        policy: &Policy,
-    ) -> &mut Session {
-        if !self.known.contains_key(&seen.session) {
-            self.make_room(now);
-            self.order.push_back(seen.session);
+    fn open(&mut self, tag: u64, seen: &Observation, attempt: &Attempt, around: &Around<'_>) -> &mut Session {
+        if !self.known.contains_key(&tag) {
+            self.make_room(around.now);
+            self.order.push_back(tag);
         }
-        let fresh = || Box::new(Session::new(seen, attempt, at, now, policy));
-        self.known.entry(seen.session).or_insert_with(fresh)
+        let (connections, seeded) = (&mut self.connections, self.seeded);
+        self.known.entry(tag).or_insert_with(|| {
+            let session = Session::new(seen, attempt, around.at, around.now, around.policy);
+            connections.insert(session.seen_by, session.spot(tag, seeded));
+            Box::new(session)
+        })
     }
 
     fn make_room(&mut self, now: Millis) {
@@ -129,22 +179,58 @@ impl Sessions {
                 return;
             }
             self.order.pop_front();
-            if let Some(queue) = self.known.remove(&tag).and_then(|session| session.queue) {
-                self.queues.remove(&queue);
+            if let Some(session) = self.remove(tag) {
+                self.forget_names(&session);
             }
         }
     }
 
-    fn message(&mut self, tag: u64, message: &Message) {
-        let Some(session) = self.known.get_mut(&tag) else { return };
+    fn forget_names(&mut self, session: &Session) {
+        for alias in &session.aliases {
+            self.aliases.remove(alias);
+        }
+        if let Some(queue) = session.queue {
+            self.queues.remove(&queue);
+        }
+    }
+
+    /// Takes a session out of what it is found by, but for its names.
+    fn remove(&mut self, tag: u64) -> Option<Box<Session>> {
+        let session = self.known.remove(&tag)?;
+        self.connections.remove(session.seen_by, session.spot(tag, self.seeded));
+        Some(session)
+    }
+
+    /// A message came to its end.
+    fn message(&mut self, tag: u64, message: &Message, around: &mut Around<'_>) -> Option<(Prefix, Sight)> {
+        let tag = self.resolve(tag);
+        let session = self.known.get_mut(&tag)?;
         session.message(message);
-        let Some(queue) = message.queue.filter(|queue| session.queue != Some(*queue)) else { return };
-        if let Some(before) = session.queue.take() {
+        let before = session.queue;
+        let tag = message.queue.map_or(tag, |queue| self.name(tag, queue));
+        let hash = self.sample_hash(tag);
+        let session = self.known.get_mut(&tag)?;
+        let ended = message.content.as_deref().and_then(|content| session.ended(content, hash));
+        if let Some(queue) = session.queue {
+            around.mail.took(before, queue, session, around.now);
+        }
+        if message.content.is_some() {
+            self.shown_at = around.now;
+        }
+        ended
+    }
+
+    /// Gives a message its queue name; says under which tag it is known then.
+    fn name(&mut self, tag: u64, queue: u64) -> u64 {
+        let named = self.queues.get(&queue).copied();
+        if named == Some(tag) {
+            return tag;
+        }
+        if let Some(before) = self.known.get_mut(&tag).and_then(|session| session.queue.take()) {
             self.queues.remove(&before);
         }
-        let named = self.queues.get(&queue).copied();
-        if named.is_some_and(|first| self.same_message(first, tag)) {
-            return;
+        if let Some(first) = named.filter(|first| self.same_message(*first, tag)) {
+            return first;
         }
         // The newest message has the name: queue ids are used again.
         if let Some(before) = named.and_then(|first| self.known.get_mut(&first)) {
@@ -154,33 +240,61 @@ impl Sessions {
         if let Some(session) = self.known.get_mut(&tag) {
             session.queue = Some(queue);
         }
+        tag
     }
 
     /// Whether two tags are one message, seen by two sensors; if so, they become one.
     fn same_message(&mut self, first: u64, second: u64) -> bool {
-        if first == second {
-            return false;
-        }
-        let [Some(one), Some(other)] = self.known.get_disjoint_mut([&first, &second]) else { return false };
-        let same = one.can_be(other, APART_MAX_MS);
-        if same {
-            one.join(other);
-            other.verdict = Verdicts::At(first);
+        let same = match (self.known.get(&first), self.known.get(&second)) {
+            (Some(one), Some(other)) => one.can_be(other),
+            _ => false,
+        };
+        if same && let Some(other) = self.remove(second) {
+            self.merge(first, second, *other);
         }
         same
     }
 
+    /// Lets `first` take over what was known under `second`.
+    fn merge(&mut self, first: u64, second: u64, other: Session) {
+        // It was opened lately, so the search is short.
+        if let Some(place) = self.order.iter().rposition(|tag| *tag == second) {
+            self.order.remove(place);
+        }
+        self.forget_names(&other);
+        self.seen_by(first, other.seen_by);
+        let Some(session) = self.known.get_mut(&first) else { return };
+        session.join(other, second);
+        self.aliases.extend(session.aliases.iter().map(|alias| (*alias, first)));
+    }
+
     /// Finds the message of a verdict; `None` if no sensor reported it, `Some(None)` if the
     /// verdict changes nothing.
-    fn verdict(&mut self, tag: u64, verdict: &Verdict, now: Millis) -> Option<Option<(Prefix, Sight)>> {
+    fn verdict(
+        &mut self,
+        tag: u64,
+        verdict: &Verdict,
+        around: &mut Around<'_>,
+    ) -> Option<Option<(Prefix, Sight)>> {
         let named = verdict.queue.and_then(|queue| self.queues.get(&queue).copied());
-        let mut tag = named.unwrap_or(tag);
-        if let Verdicts::At(first) = self.known.get(&tag)?.verdict {
-            tag = first;
-        }
+        let tag = named.unwrap_or_else(|| self.resolve(tag));
         let hash = self.sample_hash(tag);
+        let now = around.now;
         let session = self.known.get_mut(&tag).filter(|session| !is_old(session, now))?;
-        Some(session.judge(verdict, hash))
+        let near = around.mail.delivered.is_near(verdict);
+        let judged = session.judge(verdict, near, hash);
+        if let Some(queue) = session.queue.filter(|_| judged.is_some()) {
+            around.mail.delivered.judge(queue, verdict.judgement, near);
+        }
+        Some(judged)
+    }
+
+    /// The session of a queue name as the sample of a report, and whether a shadow case
+    /// would have refused it.
+    pub(crate) fn reported(&self, queue: u64) -> Option<(Box<Sample>, bool)> {
+        let tag = *self.queues.get(&queue)?;
+        let session = self.known.get(&tag)?;
+        Some((session.reported(self.sample_hash(tag)), session.is_shadowed()))
     }
 
     /// All sessions in the order in which they were opened.
@@ -188,12 +302,19 @@ impl Sessions {
         self.order.iter().filter_map(|tag| Some((*tag, &**self.known.get(tag)?)))
     }
 
-    pub(crate) fn import(seeded: Seeded, sessions: Vec<(u64, Session)>) -> Sessions {
-        let mut all = Sessions::new(seeded);
+    /// When a message was last seen with its headers.
+    pub(crate) fn shown_at(&self) -> Millis {
+        self.shown_at
+    }
+
+    pub(crate) fn import(seeded: Seeded, shown_at: Millis, sessions: Vec<(u64, Session)>) -> Sessions {
+        let mut all = Sessions { shown_at, ..Sessions::new(seeded) };
         for (tag, session) in sessions {
             if let Some(queue) = session.queue {
                 all.queues.insert(queue, tag);
             }
+            all.aliases.extend(session.aliases.iter().map(|alias| (*alias, tag)));
+            all.connections.insert(session.seen_by, session.spot(tag, seeded));
             if all.known.insert(tag, Box::new(session)).is_none() {
                 all.order.push_back(tag);
             }

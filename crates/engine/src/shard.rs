@@ -1,9 +1,10 @@
 //! One of 64 shards: its keys, and the work about them in the order of the inputs.
 
+use detectors::facts::PassesOn;
 use detectors::seen::{Act, Seen, Traits};
 use detectors::{traps, volume};
 use model::event::StandingChange;
-use model::{Class, Evidence, Finding, Judgement, Millis, Mode, PersonHash, Prefix, Units};
+use model::{Class, DomainHash, Evidence, Finding, Judgement, Millis, Mode, PersonHash, Prefix, Units};
 
 use crate::SHARDS;
 use crate::book::{Book, Kept};
@@ -11,6 +12,8 @@ use crate::entry::Entry;
 use crate::judge::{Surroundings, class_of, judge, refused};
 use crate::seeded::Seeded;
 
+/// What a good message counts that answers one of ours (C.0).
+const REPLY: u8 = 5;
 /// The least keys of one shard, whatever is configured.
 const KEYS_MIN: usize = 16;
 
@@ -31,12 +34,45 @@ pub(crate) struct Sight {
     pub(crate) at: Millis,
     pub(crate) traits: Traits,
     pub(crate) act: Act,
-    /// The session as evidence, with the hash by which samples are chosen.
-    pub(crate) sample: Option<Box<(u64, Evidence)>>,
+    /// The session as evidence.
+    pub(crate) sample: Option<Box<Sample>>,
     /// A shadow case would have refused it.
     pub(crate) shadowed: bool,
     /// The pair of an attempt that a shadow case would have refused.
     pub(crate) pair: Option<u64>,
+    /// The domain of the envelope sender, where a milter saw the message.
+    pub(crate) sender_domain: Option<DomainHash>,
+    /// The recipient had written to that domain.
+    pub(crate) is_reply: bool,
+}
+
+impl Sight {
+    /// A fact of which nothing more is known.
+    pub(crate) fn of(at: Millis, traits: Traits, act: Act) -> Sight {
+        let (sample, pair, sender_domain) = (None, None, None);
+        Sight { at, traits, act, sample, shadowed: false, pair, sender_domain, is_reply: false }
+    }
+}
+
+/// A session as evidence.
+#[derive(Debug)]
+pub(crate) struct Sample {
+    /// By which the samples of a case are chosen.
+    pub(crate) hash: u64,
+    pub(crate) keep: Keep,
+    pub(crate) evidence: Evidence,
+}
+
+/// When a sample is kept.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Keep {
+    /// What was seen is an offence by itself, or was judged.
+    Always,
+    /// When a rule counts what was seen; a sample that is kept already learns what is new.
+    IfCounted,
+    /// The headers could not be stored: the session is no evidence (DESIGN §4, 5), nor is
+    /// what was kept of it.
+    Never,
 }
 
 /// Work with its key and the place of its input in the frame.
@@ -65,6 +101,8 @@ pub(crate) enum What {
     Grown,
     /// The standing changed.
     Standing(StandingChange),
+    /// The key passes other people's mail on.
+    PassesOn(PassesOn),
     /// The key found no room: all others are blocked.
     NoRoom,
 }
@@ -113,6 +151,11 @@ impl Shard {
         self.book.get(hash, key)
     }
 
+    /// The entry of a key, only to be looked at.
+    pub(crate) fn look(&self, hash: u64, key: Prefix) -> Option<&Entry> {
+        self.book.look(hash, key)
+    }
+
     /// The entry of a key that a person named, made if need be: for it there is always room.
     pub(crate) fn entry_by_hand(&mut self, hash: u64, key: Prefix, at: Millis) -> &mut Entry {
         let place = self.book.find(hash, key).unwrap_or_else(|| self.book.insert(hash, key, at));
@@ -150,7 +193,7 @@ impl Shard {
     }
 
     fn seen(&mut self, index: u32, hash: u64, key: Prefix, sight: Sight, around: &Surroundings<'_>) {
-        let Sight { at, traits, act, sample, shadowed, pair } = sight;
+        let Sight { at, traits, act, sample, shadowed, pair, is_reply, .. } = sight;
         let seen = Seen { at, key, traits, act };
         let Some(place) = self.place(index, hash, key, at, around) else {
             return self.gone.push((key, units_of(&seen.act)));
@@ -164,11 +207,15 @@ impl Shard {
         let class = class_of(entry, &seen, around);
         if let Act::Judged { judgement: Judgement::Ham, recipient, .. } = seen.act {
             let fragment = recipient.map_or(0, |PersonHash(r)| r as u32);
-            entry.record.standing.credit(at.min(around.standing), fragment, 1);
+            let weight = if is_reply { REPLY } else { 1 };
+            entry.record.standing.credit(at.min(around.standing), fragment, weight);
         }
         // What a lift covered counts no more.
         if at > entry.lifted_up_to {
             judge(entry, &seen, class, sample, shadowed, around, &mut told);
+        }
+        if matches!(seen.act, Act::Ended(_) | Act::Judged { .. }) {
+            told.extend(entry.record.passes_on(around.now).map(What::PassesOn));
         }
         let credit = entry.has_credit(around.standing);
         told.extend(entry.standing_to_tell(class, credit, around.now).map(What::Standing));

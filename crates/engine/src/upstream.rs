@@ -6,10 +6,11 @@
 //! that is asked for, so a short list of the most frequent ones (space-saving) is enough.
 //! It may take a key for slightly more than it was, never for less.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
+use detectors::facts::PassesOn;
 use minicbor::{Decode, Encode};
-use model::{Millis, Prefix};
+use model::{Millis, Prefix, Secs};
 
 /// Days that are looked back on, today not among them.
 const DAYS_KEPT: u32 = 7;
@@ -48,6 +49,35 @@ struct Carrier {
     messages: u64,
     #[n(2)]
     good: u64,
+}
+
+/// Keys that are remembered to pass mail on by what their messages showed.
+const PASSING_MAX: usize = 256;
+/// For so long after it was last seen.
+const PASSING_KEPT: Secs = Secs(7 * 86_400);
+
+/// Keys whose messages showed that they pass other people's mail on: for `doctor`. Whether
+/// one may be blocked says its own record.
+#[derive(Debug, Decode, Default, Encode)]
+#[cbor(transparent)]
+pub(crate) struct Passing(#[n(0)] BTreeMap<Prefix, (PassesOn, Millis)>);
+
+impl Passing {
+    /// A key showed it at `now`.
+    pub(crate) fn note(&mut self, key: Prefix, why: PassesOn, now: Millis) {
+        if self.0.len() >= PASSING_MAX && !self.0.contains_key(&key) {
+            self.0.retain(|_, (_, last)| now.since(*last) < PASSING_KEPT);
+        }
+        if self.0.len() < PASSING_MAX || self.0.contains_key(&key) {
+            self.0.insert(key, (why, now));
+        }
+    }
+
+    /// Every such key of the last week.
+    pub(crate) fn all(&self, now: Millis) -> impl Iterator<Item = (Prefix, PassesOn)> {
+        let lately = self.0.iter().filter(move |(_, (_, last))| now.since(*last) < PASSING_KEPT);
+        lately.map(|(key, (why, _))| (*key, *why))
+    }
 }
 
 impl Upstream {
@@ -125,7 +155,6 @@ fn percent(part: u64, whole: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::Secs;
 
     const START: Millis = Millis::from_secs(1_793_491_200);
 

@@ -159,6 +159,42 @@ pub enum Measure {
     HeloClass,
     #[n(16)]
     RdnsClass,
+    #[n(17)]
+    VirusesDay,
+    #[n(18)]
+    HeuristicsDay,
+    #[n(19)]
+    LimitVirusesDay,
+    #[n(20)]
+    AttachmentsDay,
+    #[n(21)]
+    LimitAttachmentsDay,
+    #[n(22)]
+    SpfFailsHour,
+    #[n(23)]
+    LimitSpfFailsHour,
+    #[n(24)]
+    SenderDomainsHour,
+    #[n(25)]
+    LimitSenderDomainsHour,
+    #[n(26)]
+    BackscatterDay,
+    #[n(27)]
+    LimitBackscatterDay,
+    #[n(28)]
+    Reporters48h,
+    #[n(29)]
+    LimitReporters,
+    #[n(30)]
+    ReportsSharePercent,
+    #[n(31)]
+    LimitReportsSharePercent,
+    #[n(32)]
+    UnknownRecipientsDay,
+    #[n(33)]
+    ShapeSeen,
+    #[n(34)]
+    InfectedSharePercent,
 }
 
 impl Measure {
@@ -182,6 +218,24 @@ impl Measure {
             Measure::DistinctRecipients => "different recipients",
             Measure::HeloClass => "class of the HELO name",
             Measure::RdnsClass => "class of the reverse DNS name",
+            Measure::VirusesDay => "infected messages in 24 hours",
+            Measure::HeuristicsDay => "messages that a scanner suspects in 24 hours (five count as one)",
+            Measure::LimitVirusesDay => "limit of infected messages in 24 hours",
+            Measure::AttachmentsDay => "messages with a dangerous attachment in 24 hours",
+            Measure::LimitAttachmentsDay => "limit of messages with a dangerous attachment",
+            Measure::SpfFailsHour => "messages with a sender that SPF forbids in one hour",
+            Measure::LimitSpfFailsHour => "limit of messages that SPF forbids",
+            Measure::SenderDomainsHour => "different domains of those senders",
+            Measure::LimitSenderDomainsHour => "limit of different domains",
+            Measure::BackscatterDay => "bounces and automatic answers nobody caused in 24 hours",
+            Measure::LimitBackscatterDay => "limit of bounces and automatic answers",
+            Measure::Reporters48h => "different people who reported it in 48 hours, weighted",
+            Measure::LimitReporters => "limit of different people who report",
+            Measure::ReportsSharePercent => "reports in percent of its good mail of 7 days",
+            Measure::LimitReportsSharePercent => "limit for that share in percent",
+            Measure::UnknownRecipientsDay => "different recipients that do not exist in 24 hours",
+            Measure::ShapeSeen => "messages whose headers were seen",
+            Measure::InfectedSharePercent => "share of infected messages in percent",
         }
     }
 }

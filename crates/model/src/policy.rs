@@ -222,8 +222,15 @@ impl Policy {
 /// The mode of a rule as shipped.
 fn shipped_mode(offence: Offence) -> RuleMode {
     match offence {
-        Offence::Operator | Offence::SpamVolume | Offence::Trap | Offence::Helo => RuleMode::Block,
-        Offence::ReverseDns | Offence::Dynamic => RuleMode::Score,
+        Offence::Operator
+        | Offence::SpamVolume
+        | Offence::Trap
+        | Offence::Reports
+        | Offence::Helo
+        | Offence::Virus
+        | Offence::Attachment
+        | Offence::Backscatter => RuleMode::Block,
+        Offence::ReverseDns | Offence::Dynamic | Offence::ForgedSender => RuleMode::Score,
         _ => RuleMode::Off,
     }
 }
@@ -237,6 +244,15 @@ mod tests {
         let policy = Policy { traps: vec![(PersonHash(5), TrapKind::Pristine)], ..Policy::shipped() };
         assert_eq!(Policy::from_bytes(&policy.to_bytes()).unwrap(), policy);
         assert_ne!(policy.hash(), Policy::shipped().hash());
+    }
+
+    #[test]
+    fn what_only_scores_as_shipped_blocks_nobody() {
+        let mode = |offence| Policy::shipped().mode(offence);
+        for offence in [Offence::Reports, Offence::Virus, Offence::Attachment, Offence::Backscatter] {
+            assert_eq!(mode(offence), RuleMode::Block, "{offence:?}");
+        }
+        assert_eq!([mode(Offence::ForgedSender), mode(Offence::Dictionary)], [RuleMode::Score, RuleMode::Off]);
     }
 
     #[test]

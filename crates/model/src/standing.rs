@@ -107,7 +107,13 @@ impl Standing {
 
     /// Good messages of the last 30 days and the number of days that had some.
     pub fn good(&self, now: Millis) -> (u32, u32) {
-        let oldest = now.day().saturating_sub(CREDIT_DAYS - 1);
+        self.good_in(CREDIT_DAYS, now)
+    }
+
+    /// Good messages of the last `days`, which are at most 30, and the number of days that
+    /// had some.
+    pub fn good_in(&self, days: u32, now: Millis) -> (u32, u32) {
+        let oldest = now.day().saturating_sub(days.clamp(1, CREDIT_DAYS) - 1);
         let counts = (0..CREDIT_DAYS)
             .map(|back| self.day.saturating_sub(back))
             .filter(|day| *day >= oldest)
@@ -213,6 +219,16 @@ mod tests {
         assert_eq!(standing.good(day(110)), (3, 3));
         standing.credit(day(70), 3, 1);
         assert_eq!(standing.good(day(110)), (3, 3));
+    }
+
+    #[test]
+    fn the_good_mail_of_a_week_is_part_of_that_of_thirty_days() {
+        let mut standing = Standing::default();
+        standing.credit(day(100), 1, 1);
+        standing.credit(day(106), 2, 1);
+        standing.credit(day(107), 3, 1);
+        let week = |on| standing.good_in(7, day(on)).0;
+        assert_eq!([week(106), week(107), week(113), week(114)], [2, 2, 1, 0]);
     }
 
     #[test]

@@ -33,6 +33,15 @@ impl Window {
         }
     }
 
+    /// Takes an amount back that was added at `at`, as far as it is still there.
+    pub fn take(&mut self, span: Secs, at: Millis, amount: u32) {
+        let bucket = bucket_of(span, at);
+        if bucket <= self.newest && self.newest - bucket < BUCKETS as u32 {
+            let count = &mut self.counts[bucket as usize % BUCKETS];
+            *count = count.saturating_sub(amount);
+        }
+    }
+
     /// The sum over the last `span` before `now`.
     pub fn sum(&self, span: Secs, now: Millis) -> u64 {
         let oldest = bucket_of(span, now).saturating_sub(BUCKETS as u32 - 1);
@@ -97,6 +106,20 @@ mod tests {
         window.add(DAY, at(1), 9);
         assert_eq!(window.sum(DAY, at(30)), 6);
         assert_eq!(window.sum(DAY, at(45)), 1);
+    }
+
+    #[test]
+    fn what_was_added_can_be_taken_back_in_its_own_time() {
+        let mut window = Window::default();
+        window.add(DAY, at(0), 3);
+        window.add(DAY, at(10), 4);
+        window.take(DAY, at(0), 2);
+        assert_eq!(window.sum(DAY, at(10)), 5);
+        window.take(DAY, at(10), 9);
+        window.take(DAY, at(20), 9);
+        assert_eq!(window.sum(DAY, at(10)), 1);
+        window.take(DAY, at(400), 1);
+        assert_eq!(window.sum(DAY, at(10)), 1);
     }
 
     proptest! {

@@ -1,6 +1,6 @@
 //! Who is shielded from automatic blocks, and what the operator hears.
 
-use engine::Alarm;
+use engine::{Alarm, PassesOn};
 use model::policy::RuleMode;
 use model::{Judgement, Mode, Name, Offence, Order, Policy, Prefix, Rdns, Secs};
 
@@ -57,7 +57,7 @@ fn adv_20_a_backup_mx_that_nobody_declared_is_known_after_three_days() {
     // While the site learns, nothing is refused.
     world.order(Order::SetMode(Mode::Shadow)).unwrap();
     (0..3).for_each(|_| day(&mut world));
-    assert_eq!(world.engine.upstream(), [backup.key()]);
+    assert_eq!(world.engine.upstream(), [(backup.key(), PassesOn::CarriesMuch)]);
     world.order(Order::SetMode(Mode::Live)).unwrap();
     let before = world.cases.len();
     assert_eq!(world.spam(&backup, 10_000), 10_000);

@@ -8,7 +8,7 @@ use model::{
 };
 use proptest::prelude::*;
 
-use crate::world::{Mail, ORIGIN, PEOPLE, START, World, bot, mail, policy, server, verdict};
+use crate::world::{Mail, ORIGIN, PEOPLE, START, World, bot, end_of_message, mail, policy, server, verdict};
 
 const TIMES: [u64; 8] =
     [0, 1, 86_400_000, START.0 - 1, START.0, START.0 + 301_000, u64::MAX - 1_000_000, u64::MAX];
@@ -149,6 +149,7 @@ fn one_message_with_endless_recipients_is_fifty_units() {
 fn one_message_that_changes_its_queue_id_for_ever_keeps_one() {
     let (mut world, host) = (World::new(), bot("192.0.2.25"));
     world.frame(vec![world.observed(1, mail(&host, PEOPLE).attempt(Answered::Passed))]);
+    world.frame(vec![world.observed(1, end_of_message(5000))]);
     let before = world.engine.to_checkpoint().len();
     for queue in 0..5000 {
         let ended = Fact::Message(Message { queue: Some(queue), recipients: 1, size: 0, content: None });

@@ -1,0 +1,167 @@
+//! What is remembered of mail for longer than its session: what we took, who reports, and
+//! to whom our own people wrote.
+
+use minicbor::{Decode, Encode};
+use model::{
+    Client, Evidence, Judgement, Millis, Observation, Prefix, Rdns, Rejected, Rejection, Reported, Vote,
+};
+
+use detectors::seen::{Act, Report, Traits};
+use model::key::client_prefix;
+
+use crate::delivered::{Delivered, Delivery, KEPT, StoredDelivered};
+use crate::outbound::{Outbound, StoredOutbound};
+use crate::reporters::{Reporters, StoredReporters};
+use crate::seeded::Seeded;
+use crate::session::Session;
+use crate::sessions::{Around, Sessions};
+use crate::shard::{Keep, Sample, Sight};
+
+/// The three.
+pub(crate) struct Mail {
+    seeded: Seeded,
+    pub(crate) delivered: Delivered,
+    pub(crate) reporters: Reporters,
+    pub(crate) outbound: Outbound,
+}
+
+/// As they stand in a checkpoint.
+#[derive(Decode, Default, Encode)]
+pub(crate) struct StoredMail {
+    #[n(0)]
+    delivered: StoredDelivered,
+    #[n(1)]
+    reporters: StoredReporters,
+    #[n(2)]
+    outbound: StoredOutbound,
+}
+
+impl Mail {
+    pub(crate) fn new(seeded: Seeded) -> Mail {
+        Mail {
+            seeded,
+            delivered: Delivered::new(seeded),
+            reporters: Reporters::new(seeded),
+            outbound: Outbound::new(seeded),
+        }
+    }
+
+    /// We took a message under a queue name; it had the name `before`.
+    pub(crate) fn took(&mut self, before: Option<u64>, queue: u64, session: &Session, now: Millis) {
+        self.delivered.put(before, &session.delivery(queue), now);
+        if let Some(exhibit) = session.exhibit() {
+            self.delivered.keep_exhibit(queue, exhibit);
+        }
+        session.people().for_each(|person| self.reporters.got_mail(person, session.at));
+    }
+
+    /// What a user's report means for which key: nothing, if we did not take the message
+    /// (ADV-2), it is too old, or the person has said so today.
+    pub(crate) fn reported(
+        report: &Reported,
+        sessions: &Sessions,
+        around: &mut Around<'_>,
+    ) -> Option<(Prefix, Sight)> {
+        let Some(delivery) = around.mail.delivered.find(report.queue, around.now) else {
+            around.counters.unmatched_reports += 1;
+            return None;
+        };
+        let late = around.at.since(delivery.at) >= KEPT;
+        if late || !around.mail.reporters.takes(report, around.at) {
+            around.counters.ignored_reports += 1;
+            return None;
+        }
+        let act = Act::Reported(around.mail.weigh(report, &delivery, around.at));
+        let sight = Sight::of(delivery.at, delivery.traits(), act);
+        let known = sessions.reported(report.queue);
+        let shadowed = known.as_ref().is_some_and(|(_, shadowed)| *shadowed);
+        let sample = known.map_or_else(|| around.mail.sample(&delivery), |(sample, _)| sample);
+        let sample = (report.vote == Vote::Junk).then_some(sample);
+        Some((client_prefix(delivery.addr), Sight { sample, shadowed, ..sight }))
+    }
+
+    /// A message that went to one person, and not to the one who reports it, came there by
+    /// an alias or was shown by its reader: half the weight.
+    fn weigh(&self, report: &Reported, delivery: &Delivery, when: Millis) -> Report {
+        let reporter = report.reporter.0 as u32;
+        let weight = self.reporters.weight(reporter, when);
+        let is_another_s = delivery.single && delivery.recipient != reporter;
+        Report {
+            when,
+            reporter,
+            weight: if is_another_s { weight / 2 } else { weight },
+            bulk: delivery.bulk,
+            vote: report.vote,
+            near: delivery.near && delivery.judgement != Some(Judgement::Spam),
+        }
+    }
+
+    /// What can be shown of a message whose session is forgotten.
+    fn sample(&self, delivery: &Delivery) -> Box<Sample> {
+        let client =
+            Client { addr: delivery.addr, port: 0, helo: None, rdns: Rdns::Unknown, authenticated: false };
+        let evidence = Evidence {
+            judgement: delivery.judgement,
+            exhibit: self.delivered.exhibit(delivery.queue),
+            ..bare(delivery.at, client)
+        };
+        Box::new(Sample { hash: self.seeded.pair(delivery.queue, 2), keep: Keep::IfCounted, evidence })
+    }
+
+    /// What a recipient that the MTA refused means for which key.
+    pub(crate) fn rejected(
+        seen: &Observation,
+        rejected: &Rejected,
+        around: &Around<'_>,
+    ) -> Option<(Prefix, Sight)> {
+        if rejected.client.authenticated {
+            return None;
+        }
+        let traits = Traits::of(&rejected.client, &around.policy.our_names, &around.policy.shared);
+        let null_sender = rejected.sender.is_none();
+        let unknown = rejected.why == Rejection::UnknownUser;
+        let act = Act::Rejected { recipient: rejected.recipient, unknown, null_sender };
+        let evidence = Evidence {
+            sensor: seen.sensor,
+            sender: rejected.sender,
+            ..bare(around.at, rejected.client.clone())
+        };
+        let hash = around.mail.seeded.pair(seen.session, 1);
+        let sample = Some(Box::new(Sample { hash, keep: Keep::IfCounted, evidence }));
+        let sight = Sight { sample, ..Sight::of(around.at, traits, act) };
+        Some((client_prefix(rejected.client.addr), sight))
+    }
+
+    pub(crate) fn store(&self) -> StoredMail {
+        StoredMail {
+            delivered: self.delivered.store(),
+            reporters: self.reporters.store(),
+            outbound: self.outbound.store(),
+        }
+    }
+
+    pub(crate) fn restore(seeded: Seeded, stored: StoredMail) -> Mail {
+        Mail {
+            seeded,
+            delivered: Delivered::restore(seeded, stored.delivered),
+            reporters: Reporters::restore(seeded, stored.reporters),
+            outbound: Outbound::restore(seeded, stored.outbound),
+        }
+    }
+}
+
+/// Evidence of a client and a time, and of nothing else.
+fn bare(at: Millis, client: Client) -> Evidence {
+    Evidence {
+        at,
+        client,
+        sensor: model::Sensor::Report,
+        sender: None,
+        recipients: 1,
+        judgement: None,
+        score: None,
+        source: None,
+        trap: None,
+        exhibit: None,
+    }
+}
