@@ -102,7 +102,7 @@ pub fn inspect(letter: &Letter, rules: &Rules) -> Inspected {
     if look.faults.contains(&Fault::Encrypted) && lure::tells_password(letter, &words) {
         look.note(Fault::PasswordInText);
     }
-    let mut shape = shape::of(letter, rules, &look.top_type, &words);
+    let mut shape = shape::of(letter, rules, &look, &words);
     if lure.is_some() {
         shape = shape | Shape::LURE;
     }

@@ -23,8 +23,12 @@ pub(super) struct Look<'r> {
     pub(super) danger: Danger,
     pub(super) attachments: Vec<Attachment>,
     pub(super) faults: BTreeSet<Fault>,
-    /// Type of the message itself, and `report-type` where it is a report.
-    pub(super) top_type: (String, Option<String>),
+    /// Type of the message itself.
+    pub(super) top_type: String,
+    /// Whether it tells the status of a delivery (RFC 3464).
+    pub(super) status: bool,
+    /// Whether another message lies inside.
+    pub(super) returned: bool,
     pub(super) text: text::Source,
     bait: bool,
 }
@@ -51,7 +55,9 @@ impl<'r> Look<'r> {
             danger: Danger::None,
             attachments: Vec::new(),
             faults: BTreeSet::new(),
-            top_type: (String::new(), None),
+            top_type: String::new(),
+            status: false,
+            returned: false,
             text: text::Source::default(),
             bait: false,
         }
@@ -125,7 +131,7 @@ impl<'r> Look<'r> {
         for fault in faults {
             self.note(*fault);
         }
-        let Some(worst) = faults.iter().max_by_key(|fault| (fault.danger(), fault.score())) else { return };
+        let Some(worst) = faults.iter().max_by_key(|fault| (fault.danger(), **fault)) else { return };
         let same = self.attachments.iter().position(|a| a.fault.is_none() && *a == listed);
         // A faulty one takes the place of the last without a fault.
         let at = same.or_else(|| self.attachments.iter().rposition(|a| a.fault.is_none()));
@@ -153,6 +159,8 @@ fn lie(declared: &str, named: Option<&Kind>, by_bytes: Option<&Kind>) -> Option<
 
 impl Sink for Look<'_> {
     fn leaf(&mut self, leaf: &Leaf<'_>) {
+        self.status |=
+            matches!(leaf.declared.as_str(), "message/delivery-status" | "message/global-delivery-status");
         let is_file = leaf.attached || kinds::by_bytes(&leaf.bytes).is_some();
         if !is_file {
             self.text.take(&leaf.declared, leaf.charset.as_deref(), &leaf.bytes);
@@ -163,8 +171,12 @@ impl Sink for Look<'_> {
         self.file(&File { path, names, declared: &leaf.declared, bytes: &leaf.bytes, depth: 0 });
     }
 
-    fn top(&mut self, declared: &str, report: Option<&str>) {
-        self.top_type = (declared.to_owned(), report.map(str::to_owned));
+    fn holder(&mut self, declared: &str, report: Option<&str>, depth: u32) {
+        if depth == 0 {
+            declared.clone_into(&mut self.top_type);
+            self.status |= report == Some("delivery-status");
+        }
+        self.returned |= depth > 0 && declared.starts_with("message/");
     }
 
     fn stop(&mut self, limit: Limit) {

@@ -46,8 +46,9 @@ pub(super) struct Leaf<'a> {
 pub(super) trait Sink {
     /// A part that holds no others.
     fn leaf(&mut self, leaf: &Leaf<'_>);
-    /// The type of the message itself, with its `report-type`.
-    fn top(&mut self, declared: &str, report: Option<&str>);
+    /// The declared type of the message itself, or of a message or multipart inside it, with
+    /// its `report-type`.
+    fn holder(&mut self, declared: &str, report: Option<&str>, depth: u32);
     /// A limit was met; the rest is not seen.
     fn stop(&mut self, limit: Limit);
 }
@@ -55,7 +56,6 @@ pub(super) trait Sink {
 /// Hands every part of `letter` to `sink`.
 pub(super) fn walk(letter: &Letter, sink: &mut impl Sink) {
     let head = Head::parse(&block(&letter.fields));
-    sink.top(&head.declared, head.report.as_deref());
     Walk { parts: PARTS_MAX, sink }.entity(&head, &letter.body, 0, false);
 }
 
@@ -197,6 +197,9 @@ impl<S: Sink> Walk<'_, S> {
         let message = matches!(head.declared.as_str(), "message/rfc822" | "message/global" | "message/news")
             || digest && head.declared.is_empty();
         let multipart = head.declared.starts_with("multipart/");
+        if depth == 0 || message || multipart {
+            self.sink.holder(&head.declared, head.report.as_deref(), depth);
+        }
         match &head.boundary {
             _ if (message || multipart) && depth >= NESTING_MAX => self.sink.stop(Limit::Nesting),
             Some(boundary) if multipart && opens(body, boundary) => {

@@ -6,10 +6,11 @@
 use model::Letter;
 use model::content::Shape;
 
+use super::look::Look;
 use super::{Rules, text};
 
 /// Subjects of reports that mail systems wrote before there was a form for them.
-const BOUNCE_SUBJECTS: [&str; 34] = [
+const BOUNCE_SUBJECTS: [&str; 36] = [
     "undelivered mail",
     "undeliverable",
     "undelivered message",
@@ -44,9 +45,11 @@ const BOUNCE_SUBJECTS: [&str; 34] = [
     "recipient not found",
     "unable to deliver",
     "rejected your message",
+    "delivery status",
+    "smtp server errors from",
 ];
 /// Who writes them.
-const BOUNCE_AUTHORS: [&str; 8] = [
+const BOUNCE_AUTHORS: [&str; 9] = [
     "mailer-daemon",
     "mailerdaemon",
     "postmaster",
@@ -55,9 +58,10 @@ const BOUNCE_AUTHORS: [&str; 8] = [
     "mail-daemon",
     "mdaemon",
     "post_office",
+    "post_master",
 ];
 /// How texts of reports begin, or say within their first lines.
-const BOUNCE_TEXTS: [&str; 16] = [
+const BOUNCE_TEXTS: [&str; 18] = [
     "this is the qmail-send program",
     "this is the mail system at host",
     "this message was created automatically by mail",
@@ -74,6 +78,8 @@ const BOUNCE_TEXTS: [&str; 16] = [
     "unknown user",
     "recipient address rejected",
     "message was not delivered",
+    "invalid user address",
+    "no such user",
 ];
 /// How far into a text [`BOUNCE_TEXTS`] are sought.
 const BOUNCE_TEXT_LEN: usize = 2048;
@@ -169,13 +175,13 @@ const CONFIRMATION: [&str; 22] = [
 const LISTS: [&str; 7] =
     ["subscri", "mailing list", "mailinglist", "newsletter", "opt-in", "mail list", "distribution list"];
 
-/// The marks of `letter`; `top` is its type with the `report-type`, `plain` its text.
-pub(super) fn of(letter: &Letter, rules: &Rules, top: &(String, Option<String>), plain: &str) -> Shape {
+/// The marks of `letter`; `look` saw its parts, `plain` is its text.
+pub(super) fn of(letter: &Letter, rules: &Rules, look: &Look<'_>, plain: &str) -> Shape {
     let subject = text::words(&text::header(letter.first("Subject").unwrap_or_default()));
     let marks = [
         (Shape::NULL_SENDER, letter.sender.is_empty()),
         (Shape::AUTOMATIC, is_automatic(letter, &subject)),
-        (Shape::BOUNCE, is_bounce(letter, top, &subject, plain)),
+        (Shape::BOUNCE, is_bounce(letter, look, &subject, plain)),
         (Shape::LIST, letter.first("List-Id").is_some()),
         (Shape::BULK, is_bulk(letter)),
         (Shape::CONFIRMATION, is_confirmation(letter, &subject, plain)),
@@ -202,22 +208,15 @@ fn is_automatic(letter: &Letter, subject: &str) -> bool {
         || AUTOMATIC_SUBJECTS.iter().any(|words| begins(subject, words))
 }
 
-/// Whether `line` has these words among its first ones, behind at most a short prefix.
+/// Whether `line` begins with these words, behind at most `re`, `aw` or `auto`.
 fn begins(line: &str, words: &str) -> bool {
-    line.find(&format!(" {words} ")).is_some_and(|at| at <= 12)
+    line.find(&format!(" {words} ")).is_some_and(|at| ["", " re", " aw", " auto"].contains(&&line[..at]))
 }
 
-fn is_bounce(
-    letter: &Letter,
-    (declared, report): &(String, Option<String>),
-    subject: &str,
-    plain: &str,
-) -> bool {
-    // RFC 6522 §3; some systems leave `report-type` away.
-    if declared == "multipart/report" || report.as_deref() == Some("delivery-status") {
-        return true;
-    }
-    if letter.first("X-Failed-Recipients").is_some() {
+fn is_bounce(letter: &Letter, look: &Look<'_>, subject: &str, plain: &str) -> bool {
+    // RFC 6522 §3 and RFC 3464 §2; some systems leave one of the two away. Exim names those
+    // whom it did not reach in a field.
+    if look.top_type == "multipart/report" || look.status || letter.first("X-Failed-Recipients").is_some() {
         return true;
     }
     let from = lower(letter, "From").unwrap_or_default();
@@ -225,7 +224,7 @@ fn is_bounce(
     let told = BOUNCE_SUBJECTS.iter().any(|words| subject.contains(words));
     let start = plain.char_indices().nth(BOUNCE_TEXT_LEN).map_or(plain, |(end, _)| &plain[..end]);
     let explained = BOUNCE_TEXTS.iter().any(|words| start.contains(words));
-    (daemon || letter.sender.is_empty()) && (told || explained)
+    (daemon || letter.sender.is_empty()) && (told || explained) || look.returned && explained
 }
 
 fn is_bulk(letter: &Letter) -> bool {

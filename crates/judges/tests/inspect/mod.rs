@@ -37,7 +37,8 @@ pub(crate) fn letter(raw: &[u8]) -> Letter {
             _ => {}
         }
     }
-    let path = fields.iter().find(|field| field.is("Return-Path")).map(|field| field.value.trim_ascii().to_vec());
+    let path =
+        fields.iter().find(|field| field.is("Return-Path")).map(|field| field.value.trim_ascii().to_vec());
     let mut body: Vec<u8> = lines(body).flat_map(|line| [line, b"\r\n"].concat()).collect();
     body.truncate(body.len().saturating_sub(2));
     make(fields, body, bare(&path.unwrap_or_else(|| b"alice@example.org".to_vec())))
@@ -92,3 +93,40 @@ fn split(raw: &[u8]) -> (&[u8], &[u8]) {
 fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line))
 }
+
+/// A message with this text and these attachments, each a file name and its bytes.
+pub(crate) fn mail(subject: &str, text: &str, attachments: &[(&str, &[u8])]) -> Letter {
+    let mut raw = format!("From: Alice <alice@example.org>\nSubject: {subject}\n");
+    raw += "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=\"b1\"\n\n";
+    raw += &format!("--b1\nContent-Type: text/plain; charset=utf-8\n\n{text}\n");
+    for (name, bytes) in attachments {
+        raw += "--b1\nContent-Type: application/octet-stream\nContent-Transfer-Encoding: base64\n";
+        raw += &format!("Content-Disposition: attachment;\n filename*=utf-8''{}\n\n", percent(name));
+        raw += &base64(bytes);
+    }
+    raw += "--b1--\n";
+    letter(raw.as_bytes())
+}
+
+fn percent(name: &str) -> String {
+    name.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+/// RFC 2045 §6.8, in lines of 76.
+pub(crate) fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::new();
+    for line in bytes.chunks(57) {
+        for three in line.chunks(3) {
+            let bits =
+                three.iter().fold(0, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - three.len()));
+            let letters = (0..4).map(|at| char::from(ALPHABET[(bits >> (18 - 6 * at) & 63) as usize]));
+            out.extend(letters.take(three.len() + 1));
+            out.extend(std::iter::repeat_n('=', 3 - three.len()));
+        }
+        out.push('\n');
+    }
+    out
+}
+
+pub(crate) mod archives;
