@@ -119,7 +119,7 @@ impl Threads {
     ) -> io::Result<()> {
         let unix = self.unix.as_ref().map(|u| u.listener().try_clone()).transpose()?;
         let (ready, is_ready) = mpsc::channel();
-        let run = move || run(Rc::new(make()), Listeners { tcp, unix }, stopped, &ready);
+        let run = move || run(&Rc::new(make()), Listeners { tcp, unix }, stopped, &ready);
         self.threads.push(thread::Builder::new().name(format!("{}-{index}", self.name)).spawn(run)?);
         outcome(&is_ready)
     }
@@ -150,13 +150,13 @@ struct Listeners {
 
 /// Says on `ready` whether it listens, then answers until `stopped` changes.
 fn run<S: Service>(
-    service: Rc<S>,
+    service: &Rc<S>,
     listeners: Listeners,
     mut stopped: watch::Receiver<bool>,
     ready: &Sender<io::Result<()>>,
 ) {
     let started = runtime().and_then(|runtime| {
-        runtime.block_on(async { accept_on(listeners, &service) })?;
+        runtime.block_on(async { accept_on(listeners, service) })?;
         Ok(runtime)
     });
     // The one who asks may be gone; then `stopped` has changed, too.

@@ -102,6 +102,11 @@ impl Books {
         Books { published: Arc::new(Published::new(projector.view())), projector }
     }
 
+    /// Publishes that nothing is enforced any more.
+    pub(crate) fn learn(&mut self, seq: u64) {
+        self.apply(seq, &event(seq, None, NOW, Body::ModeChanged(Mode::Shadow)));
+    }
+
     /// Publishes a block of `key` as case `n1-<seq>`, for an hour from `from` on.
     pub(crate) fn block(&mut self, seq: u64, key: &str, from: Millis) {
         let body = Body::CaseOpened(Opened {
