@@ -44,7 +44,7 @@ pub fn no_answer(sender: &[u8], fields: Fields<'_>) -> Option<NoAnswer> {
     starts(fields, "Content-Type", "multipart/report").then_some(NoAnswer::Report)
 }
 
-/// §2: addresses to which ‘responders SHOULD NOT’ send.
+/// §2: addresses of machines, to which no response should go.
 fn is_system(sender: &[u8]) -> bool {
     let local = sender.split(|byte| *byte == b'@').next().unwrap_or_default().to_ascii_lowercase();
     let whole: [&[u8]; 6] =
@@ -65,8 +65,7 @@ fn says_automatic(fields: Fields<'_>) -> bool {
     submitted || marks.iter().any(|name| fields.first(name).is_some())
 }
 
-/// §2: ‘Responders SHOULD NOT’ answer mail with list fields (RFC 2369, RFC 2919) or
-/// `Precedence: bulk`.
+/// §2: no response to mail of lists (RFC 2369, RFC 2919), nor to `Precedence: bulk`.
 fn is_list(fields: Fields<'_>) -> bool {
     let marks = ["List-Id", "List-Post", "List-Unsubscribe", "List-Help", "Mailing-List"];
     let precedence = fields.first("Precedence").map(word).unwrap_or_default();

@@ -11,7 +11,7 @@ use invariants::Outcome;
 mod invariants;
 
 /// Enough to meet every outcome many times; some seconds without optimisation.
-const ROUNDS: u64 = 20_000;
+const ROUNDS: u64 = 10_000;
 
 /// What a mutant may grow to.
 const LEN_MAX: usize = 256 * 1024;

@@ -53,7 +53,9 @@ pub struct QueueRef {
     pub mx: Vec<u8>,
     /// The queue id; whether there ever was such a message is for our records to say.
     pub queue_id: Vec<u8>,
-    /// When the MX host took it, in seconds since 1970-01-01 UTC.
+    /// Who handed it over, as the same field says: our records must agree.
+    pub from_ip: Option<IpAddr>,
+    /// When the MX host took it, in seconds since 1970-01-01 UTC; so must this.
     pub at_secs: Option<u64>,
 }
 
@@ -69,7 +71,12 @@ pub fn ours(original: &Original, mx_names: &[impl AsRef<[u8]>]) -> Option<QueueR
     let outer = |hop: &&Hop| !hop.from_ip.is_some_and(|ip| ip.is_loopback());
     let hop = original.hops.iter().filter(of_ours).find(outer)?;
     let mx = named(hop.by.as_deref()?, mx_names)?;
-    Some(QueueRef { mx: mx.to_ascii_lowercase(), queue_id: hop.id.clone()?, at_secs: hop.at_secs })
+    Some(QueueRef {
+        mx: mx.to_ascii_lowercase(),
+        queue_id: hop.id.clone()?,
+        from_ip: hop.from_ip,
+        at_secs: hop.at_secs,
+    })
 }
 
 fn named<'n>(by: &[u8], mx_names: &'n [impl AsRef<[u8]>]) -> Option<&'n [u8]> {
@@ -128,7 +135,8 @@ mod tests {
         let names = ["mx1.example.org", "MX2.example.org"];
         let found = ours(&Original::read(raw.as_bytes(), true), &names);
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let got = found.map(|f| format!("{} {}", text(&f.mx), text(&f.queue_id)));
+        let from = |ip: Option<IpAddr>| ip.map_or("-".into(), |ip| ip.to_string());
+        let got = found.map(|f| format!("{} {} {}", text(&f.mx), text(&f.queue_id), from(f.from_ip)));
         assert_eq!(got.as_deref(), expect);
     }
 
@@ -138,7 +146,7 @@ mod tests {
             "Received: from mx1.example.org by imap.example.org with LMTP id 9\r\nReceived: from x (x \
              [192.0.2.25])\r\n\tby mx2.example.org. (Postfix) with ESMTPS id 4T9K; Sat, 21 Nov 2026 21:39:34 \
              +0000\r\nReceived: from y ([198.51.100.7]) by MX1.example.org with SMTP id FORGED\r\n\r\n",
-            Some("mx2.example.org 4T9K"),
+            Some("mx2.example.org 4T9K 192.0.2.25"),
         );
     }
 
@@ -149,7 +157,7 @@ mod tests {
              INNER\nReceived: from mx1.example.org ([127.0.0.1]) by localhost (amavisd-new)\nReceived: from x \
              (x [192.0.2.25]) by mx1.example.org (Postfix) with ESMTP id OUTER\nReceived: from z \
              ([198.51.100.7]) by mx1.example.org with ESMTP id FORGED\n\n",
-            Some("mx1.example.org OUTER"),
+            Some("mx1.example.org OUTER 192.0.2.25"),
         );
     }
 

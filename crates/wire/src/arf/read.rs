@@ -96,7 +96,8 @@ fn xarf_of(leaf: &Entity<'_>) -> Option<Result<Xarf, NotAReport>> {
 
 fn of_xarf(xarf: Xarf) -> Result<Report, NotAReport> {
     let feedback_type = xarf.feedback_type().ok_or_else(|| NotAReport::not_mail(&xarf.kind))?;
-    let originals = xarf.sample.as_deref().map(|sample| Original::read(sample, true));
+    let sample = xarf.sample.as_deref().map(|sample| Original::read(sample, true));
+    let originals = sample.filter(|original| !original.headers.is_empty());
     let claims = Claims {
         reporter: Some(xarf.reporter),
         feedback_type: Some(feedback_type),
@@ -115,7 +116,7 @@ fn of_xarf(xarf: Xarf) -> Result<Report, NotAReport> {
     Ok(Report { kind: Kind::Xarf, vote, originals: originals.into_iter().collect(), claims })
 }
 
-/// §2: the third part is the message, or its headers.
+/// RFC 5965 §2: the third part is the message, or its headers.
 fn of_arf(leaves: &[Entity<'_>], at: usize) -> Result<Report, NotAReport> {
     let claims = feedback::read(&leaves[at].content())?;
     let originals = leaves.iter().filter_map(reported).take(1).collect();

@@ -46,7 +46,8 @@ impl Command {
             b"RSET" => bare(rest, Command::Rset),
             b"NOOP" => Ok(Command::Noop),
             b"QUIT" => bare(rest, Command::Quit),
-            // RFC 2033 §4.1: ‘The HELO and EHLO commands ... must not be accepted’.
+            // RFC 2033 §4.1: LHLO stands in their place, so that a client of the wrong protocol is
+            // noticed.
             b"HELO" | b"EHLO" | b"VRFY" | b"EXPN" | b"HELP" | b"TURN" | b"AUTH" | b"STARTTLS" => {
                 Ok(Command::NotHere)
             }
@@ -111,7 +112,7 @@ fn closing(path: &[u8]) -> Option<usize> {
     })
 }
 
-/// RFC 5321 §4.1.1.3: a source route ‘SHOULD be ignored’.
+/// RFC 5321 §4.1.1.3: a server should ignore a source route.
 fn without_route(path: &[u8]) -> &[u8] {
     match path.iter().position(|byte| *byte == b':') {
         Some(colon) if path.starts_with(b"@") => &path[colon + 1..],

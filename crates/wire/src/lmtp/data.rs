@@ -1,4 +1,5 @@
-//! The data of a message: dots taken off, the end found, its length bounded.
+//! The data of a message (RFC 5321 §4.5.2): dots taken off, the end found, its length
+//! bounded.
 
 use memchr::memchr;
 

@@ -154,8 +154,8 @@ impl Session {
     pub fn settle(&mut self, replies: &[Reply], out: &mut Vec<u8>) {
         let State::Settling(count) = self.state else { return };
         let missing = Reply::Later("try again later".into());
-        // RFC 2033 §4.2: ‘one reply for each previously successful RCPT command in the mail
-        // transaction, in the order that the RCPT commands were issued’.
+        // RFC 2033 §4.2: one reply for each recipient that was taken, in the order of their
+        // RCPT commands.
         for at in 0..count {
             replies.get(at).unwrap_or(&missing).write_to_data(out);
         }
@@ -274,8 +274,8 @@ impl Session {
                 self.state = State::Data(envelope, Data::new(self.limits.message_len_max));
                 line(out, "354", "end with a dot alone on a line");
             }
-            // RFC 2033 §4.2: ‘If there were no previously successful RCPT commands in the mail
-            // transaction, then the DATA command MUST fail with a 503 reply code.’
+            // RFC 2033 §4.2, where no recipient was taken: ‘the DATA command MUST fail with a 503
+            // reply code’.
             other => {
                 self.state = other;
                 self.wrong(Wrong("503 5.5.1", "no recipients"), out);
