@@ -252,7 +252,10 @@ mod tests {
         for offence in [Offence::Reports, Offence::Virus, Offence::Attachment, Offence::Backscatter] {
             assert_eq!(mode(offence), RuleMode::Block, "{offence:?}");
         }
-        assert_eq!([mode(Offence::ForgedSender), mode(Offence::Dictionary)], [RuleMode::Score, RuleMode::Off]);
+        assert_eq!(
+            [mode(Offence::ForgedSender), mode(Offence::Dictionary)],
+            [RuleMode::Score, RuleMode::Off]
+        );
     }
 
     #[test]
