@@ -94,8 +94,6 @@ proptest! {
         let space = if tight { "" } else { " " };
         let value = format!(" {}{space}{written}{space}{}", around.0, around.1);
         let mut fields = vec![(field.to_owned(), value)];
-        // Base64 digits around an address read as part of it.
-        prop_assume!(!tight || !ENCODINGS[encoding].name.starts_with("base64"));
         let recipients = if in_envelope { vec![person.address.as_str()] } else { Vec::new() };
         if !in_envelope {
             fields.push(("Cc".to_owned(), format!(" \"Some One\" <{}>", person.address)));

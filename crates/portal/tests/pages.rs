@@ -6,7 +6,9 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
+use model::exhibit::{ShownAttachment, ShownField, ShownOpinion};
 use model::policy::TrapKind;
+use model::{Evidence, ExhibitId, Redacted};
 use sha2::{Digest, Sha256};
 use tower::ServiceExt;
 
@@ -64,6 +66,12 @@ fn every_page() -> Vec<String> {
         "/c/n1-48211",
         "/c/n1-1/X",
         "/h/helo",
+        "/h/files",
+        "/h/virus",
+        "/h/spf",
+        "/h/spam",
+        "/h/reports",
+        "/h/backscatter",
     ];
     pages.extend(others.map(str::to_owned));
     pages.extend(["/h/none", "/nothing", "/c/n1-48211.json", "/l/192.0.2.25.json"].map(str::to_owned));
@@ -415,14 +423,90 @@ async fn hostile_names_stand_escaped_byte_for_byte() {
     }
 }
 
+/// The page of a case whose five messages have these headers.
+async fn page_with(of: impl Fn(u8) -> Redacted, helo: &[u8], trap: Option<TrapKind>) -> Answer {
+    let ids = [0, 1, 2, 3, 4].map(|n| (n, ExhibitId([n; 16])));
+    let sample =
+        |(n, id)| Evidence { exhibit: Some(id), ..fixture::evidence(helo, helo, trap, u64::from(n)) };
+    let exhibits = ids.map(|(n, id)| (id, of(n))).to_vec();
+    let samples = ids.map(sample).to_vec();
+    get(&portal::router(fixture::portal_with(view(SITE), samples, exhibits)), &link(BLOCKED)).await
+}
+
+fn shown(name: &str, value: &str, proven_only: bool) -> ShownField {
+    ShownField { name: name.into(), value: value.into(), proven_only }
+}
+
+/// As much as `answers::redact` can make, in the widest characters.
+fn largest(_: u8) -> Redacted {
+    let wide = "<".repeat(4096);
+    Redacted {
+        fields: (0..60).map(|_| shown("Received", &wide, false)).collect(),
+        withheld: (0..60).map(|n| format!("{n:a<60}")).collect(),
+        attachments: vec![ShownAttachment { name: wide[..200].into(), kind: "exe".into(), fault: None }; 50],
+        size: Some(u64::MAX),
+        body_hash: Some("0".repeat(64)),
+        opinions: vec![
+            ShownOpinion {
+                source: wide[..255].into(),
+                judgement: "spam".into(),
+                score: Some("-21474836.48".into()),
+                tests: vec![wide[..255].into(); 50],
+            };
+            9
+        ],
+    }
+}
+
 #[tokio::test]
 async fn the_largest_page_is_small() {
-    let long = [b'<'; 255];
-    let samples = (0..9).map(|n| fixture::evidence(&long, &long, None, n)).collect();
-    let router = portal::router(fixture::portal(view(SITE), samples));
-    let body = get(&router, &link(BLOCKED)).await.body;
+    let body = page_with(largest, &[b'<'; 255], None).await.body;
     assert_eq!(body.matches("class=\"sample\"").count(), 5);
+    assert_eq!(body.matches("<pre tabindex=\"0\" aria-label=\"Headers of this message\">").count(), 5);
     assert!(body.len() < 50_000, "{} octets", body.len());
+    println!("the largest page has {} octets", body.len());
+}
+
+#[tokio::test]
+async fn a_case_page_shows_the_headers_that_may_be_shown() {
+    let of = |n| Redacted {
+        fields: vec![
+            shown("Received", "from mail.example.net by mx.example.org; today", false),
+            shown("Subject", &format!("<b>offer {n}</b>"), false),
+            shown("X-Mailer", "Example 1.0", true),
+        ],
+        withheld: vec!["DKIM-Signature".into(), "List-Unsubscribe".into()],
+        attachments: vec![ShownAttachment {
+            name: "a.zip/b.exe".into(),
+            kind: "exe".into(),
+            fault: Some("executable".into()),
+        }],
+        size: Some(4711),
+        body_hash: None,
+        opinions: vec![ShownOpinion {
+            source: "clamav".into(),
+            judgement: "virus".into(),
+            score: None,
+            tests: vec!["eicar".into()],
+        }],
+    };
+    let body = page_with(of, b"mail.example.net", None).await.body;
+    for part in [
+        "Received: <bdi>from mail.example.net by mx.example.org; today</bdi>\nSubject: <bdi>&#60;b&#62;offer 3&#60;/b&#62;</bdi>\n",
+        "DKIM-Signature, List-Unsubscribe",
+        "<bdi>a.zip/b.exe</bdi>, exe: executable",
+        "clamav: virus (eicar)",
+        "4711 octets",
+    ] {
+        assert!(body.contains(part), "no {part} in\n{body}");
+    }
+    for part in ["X-Mailer", "connection facts only"] {
+        assert!(!body.contains(part), "{part} in\n{body}");
+    }
+    let trapped = page_with(of, b"mail.example.net", Some(TrapKind::Pristine)).await.body;
+    for part in ["Received:", "offer", "mail.example.net", "clamav"] {
+        assert!(!trapped.contains(part), "{part} in\n{trapped}");
+    }
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use model::exhibit::{ShownAttachment, ShownField, ShownOpinion};
 use serde::Serialize;
 
 /// The most octets of HTML that the header fields of one sample fill.
-const FIELDS_ROOM: usize = 3500;
+const FIELDS_ROOM: usize = 3000;
 /// The most octets of HTML for attachments, opinions and names of withheld fields, each.
 const LIST_ROOM: usize = 600;
 /// Stands where something was cut.

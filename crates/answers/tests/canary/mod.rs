@@ -5,6 +5,8 @@
 
 #![allow(dead_code, reason = "each user takes a part of it")]
 
+use std::collections::HashMap;
+
 /// A way to write a text.
 pub(crate) struct Encoding {
     pub(crate) name: &'static str,
@@ -116,44 +118,59 @@ impl Canary {
         self.address.split(['@', '+']).next().unwrap_or_default()
     }
 
-    /// Every form in which the person could be read, and what it is called.
+    /// Every form in which the person could be read: its name, the text, and whether case
+    /// does not matter.
     fn forms(&self) -> Vec<(String, String, bool)> {
-        let secrets = if self.bare { vec![self.local()] } else { vec![self.address.as_str()] };
-        let mut forms = Vec::new();
-        for secret in secrets {
-            let plain = ENCODINGS.iter().filter(|e| e.folds);
-            forms.extend(plain.map(|e| (e.name.to_owned(), (e.of)(secret).to_lowercase(), true)));
-            for written in [secret.to_owned(), secret.to_uppercase()] {
-                for (before, digits) in (0..3).flat_map(|n| [(n, STANDARD), (n, URL)]) {
-                    forms.push((format!("base64 at {before}"), base64_core(&written, before, digits), false));
-                }
+        let secret = if self.bare { self.local() } else { &self.address };
+        let plain = ENCODINGS.iter().filter(|e| e.folds);
+        let mut forms: Vec<_> =
+            plain.map(|e| (e.name.to_owned(), (e.of)(secret).to_lowercase(), true)).collect();
+        for written in [secret.to_owned(), secret.to_uppercase()] {
+            for (before, digits) in (0..3).flat_map(|n| [(n, STANDARD), (n, URL)]) {
+                forms.push((format!("base64 at {before}"), base64_core(&written, before, digits), false));
             }
         }
         forms
     }
 }
 
-/// What can be read of `canary` in bytes that strangers see.
-pub(crate) fn found(bytes: &[u8], canary: &Canary) -> Option<String> {
-    let (raw, folded) = (bytes, bytes.to_ascii_lowercase());
-    let holds = |form: &str, folds: bool| {
-        let text = if folds { folded.as_slice() } else { raw };
-        memchr(text, form.as_bytes())
-    };
-    let (name, form, _) =
-        canary.forms().into_iter().find(|(_, form, folds)| form.len() >= 4 && holds(form, *folds))?;
-    Some(format!("{} ({name}: {form})", canary.address))
+/// Looks for many canaries at once.
+pub(crate) struct Net {
+    /// Forms by their first four bytes, those whose case matters and the others.
+    exact: HashMap<[u8; 4], Vec<(String, String)>>,
+    folded: HashMap<[u8; 4], Vec<(String, String)>>,
 }
 
-fn memchr(text: &[u8], part: &[u8]) -> bool {
-    let first = part[0];
-    let mut from = 0;
-    while let Some(at) = text[from..].iter().position(|b| *b == first) {
-        from += at;
-        if text[from..].starts_with(part) {
-            return true;
+impl Net {
+    pub(crate) fn new<'a>(canaries: impl IntoIterator<Item = &'a Canary>) -> Net {
+        let mut net = Net { exact: HashMap::new(), folded: HashMap::new() };
+        for canary in canaries {
+            for (name, form, folds) in canary.forms() {
+                let Some(head) = form.as_bytes().first_chunk::<4>() else { continue };
+                let forms = if folds { &mut net.folded } else { &mut net.exact };
+                forms.entry(*head).or_default().push((form, format!("{} ({name})", canary.address)));
+            }
         }
-        from += 1;
+        net
     }
-    false
+
+    /// What can be read of a canary in bytes that strangers see.
+    pub(crate) fn found(&self, bytes: &[u8]) -> Option<String> {
+        let folded = bytes.to_ascii_lowercase();
+        holds(&self.exact, bytes).or_else(|| holds(&self.folded, &folded))
+    }
+}
+
+fn holds(forms: &HashMap<[u8; 4], Vec<(String, String)>>, text: &[u8]) -> Option<String> {
+    (0..text.len().saturating_sub(3)).find_map(|at| {
+        let head: &[u8; 4] = text[at..].first_chunk()?;
+        let here = forms.get(head)?.iter().find(|(form, _)| text[at..].starts_with(form.as_bytes()))?;
+        let around = &text[at.saturating_sub(40)..(at + 80).min(text.len())];
+        Some(format!("{} as {} in {}", here.1, here.0, around.escape_ascii()))
+    })
+}
+
+/// What can be read of one canary.
+pub(crate) fn found(bytes: &[u8], canary: &Canary) -> Option<String> {
+    Net::new([canary]).found(bytes)
 }
