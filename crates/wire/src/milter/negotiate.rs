@@ -86,11 +86,14 @@ impl Protocol {
     /// The space behind a field's colon is sent as it is.
     pub const LEADING_SPACE: Protocol = Protocol(0x10_0000);
 
-    /// Steps that we never need, each with the bit that it is not answered, where it is sent.
+    /// Steps that we never need: the bit that we ask for, and another where it is not offered.
+    ///
+    /// We need no end of the header either, but one that is sent and not answered costs a
+    /// packet only, and `miltertest` fails where a script sends what was agreed away.
     const UNNEEDED: [(Protocol, Protocol); 3] = [
         (Protocol::NO_UNKNOWN, Protocol::SILENT_UNKNOWN),
         (Protocol::NO_DATA, Protocol::SILENT_DATA),
-        (Protocol::NO_END_OF_HEADER, Protocol::SILENT_END_OF_HEADER),
+        (Protocol::SILENT_END_OF_HEADER, Protocol::NO_END_OF_HEADER),
     ];
 
     /// What else we ask for.
@@ -128,8 +131,8 @@ impl Protocol {
     /// What of an MTA's offer we take.
     fn of(offered: Protocol) -> Protocol {
         let mut all = offered & Protocol::WANTED;
-        for (absent, silent) in Protocol::UNNEEDED {
-            all = all | offered & if offered.has(absent) { absent } else { silent };
+        for (wanted, otherwise) in Protocol::UNNEEDED {
+            all = all | offered & if offered.has(wanted) { wanted } else { otherwise };
         }
         // A body that is not answered can not be skipped; and to wait for us at each piece
         // costs small messages, of which there are many, more than large ones would save.
@@ -230,18 +233,16 @@ mod tests {
 
     #[test]
     fn of_a_modern_postfix_all_is_asked() {
-        let protocol = 0x40 | 0x80 | 0x100 | 0x200 | 0x800 | 0x1000 | 0x2000 | 0x4000 | 0x8_0000 | 0x10_0000;
+        let protocol =
+            0x4_0000 | 0x80 | 0x100 | 0x200 | 0x800 | 0x1000 | 0x2000 | 0x4000 | 0x8_0000 | 0x10_0000;
         check((6, 0x1ff, 0x1f_ffff), false, (6, 0x111, protocol, 5));
         check((6, 0x1ff, 0x1f_ffff), true, (6, 0x131, protocol, 5));
     }
 
     #[test]
     fn what_can_not_be_left_out_is_at_least_not_answered() {
-        check(
-            (6, 0x1ff, 0x1f_fdbf & !0x100),
-            false,
-            (6, 0x111, 0x1f_78_80 & !0x8000 | 0x4_0000 | 0x2_0000, 5),
-        );
+        check((6, 0x1ff, 0x1f_fcff), false, (6, 0x111, 0x1f_7880, 5));
+        check((6, 0x1ff, 0x1b_fcff), false, (6, 0x111, 0x1b_78c0, 5));
     }
 
     #[test]
@@ -263,6 +264,6 @@ mod tests {
         let offer = Offer { version: 6, actions: Actions(!0), protocol: Protocol(!0) };
         let agreed = negotiate(offer, Wish::default()).unwrap().protocol;
         let answered: Vec<u8> = b"CHMRTULNBEDAQK".iter().copied().filter(|k| !agreed.is_silent(*k)).collect();
-        assert_eq!(answered, b"RTUNE", "T, U and N are not sent");
+        assert_eq!(answered, b"RTUE", "T and U are not sent");
     }
 }
