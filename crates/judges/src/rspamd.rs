@@ -166,6 +166,9 @@ fn judgement(body: &[u8], mark: Option<i32>) -> Result<Said, Unknown> {
         serde_json::from_slice(body).map_err(|e| garbled(printable(e.to_string().as_bytes())))?;
     let score = hundredths(reply.score).ok_or_else(|| garbled(format!("score {}", reply.score)))?;
     let by_action = match reply.action.as_str() {
+        // It has not looked, which is no praise. (A pattern that ends the scan at once, such as
+        // GTUBE, also counts as skipped, but has its action.)
+        "no action" if reply.is_skipped => None,
         "no action" => Some(Judgement::Ham),
         "add header" | "rewrite subject" | "reject" | "discard" | "quarantine" => Some(Judgement::Spam),
         // It wants to see it again, or asks for another rate: no opinion on the content.
@@ -173,7 +176,6 @@ fn judgement(body: &[u8], mark: Option<i32>) -> Result<Said, Unknown> {
         other => return Err(garbled(format!("action {}", printable(other.as_bytes())))),
     };
     let judgement = match mark {
-        _ if reply.is_skipped => None,
         Some(mark) if score >= mark => Some(Judgement::Spam),
         Some(_) => by_action.filter(|&by_action| by_action == Judgement::Ham),
         None => by_action,
@@ -226,8 +228,9 @@ mod tests {
     }
 
     #[test]
-    fn a_skipped_message_has_no_judgement() {
+    fn a_message_that_was_let_through_unseen_has_no_judgement() {
         check(r#"{"is_skipped":true,"score":0.0,"action":"no action"}"#, None, "None Some(0) []");
+        check(r#"{"is_skipped":true,"score":15,"action":"reject"}"#, None, "Some(Spam) Some(1500) []");
     }
 
     #[test]
