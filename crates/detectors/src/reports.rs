@@ -30,6 +30,9 @@ const REPORTERS_MIN: u64 = 2;
 const SHARE: u64 = 2;
 /// Reporters that are told apart.
 const REPORTERS_MAX: usize = 64;
+/// Against a host with good mail a word counts from here on, in percent of a reporter: a
+/// mailbox of today, or somebody who is always wrong, has less (ADV-3).
+const HEARD_MIN: u8 = 21;
 /// Units of a report of full weight (C.3).
 const UNITS: u64 = 3;
 
@@ -96,10 +99,11 @@ impl Slot {
         before
     }
 
-    fn sum(&self, span: Secs, now: Millis) -> Sum {
+    /// The words of the last `span` that count `least` or more.
+    fn sum(&self, span: Secs, least: u8, now: Millis) -> Sum {
         let mut sum = Sum { people: 0, percent: 0, near: false };
         let mut against = 0;
-        for word in self.words().filter(|word| now.since(word.when) < span) {
+        for word in self.words().filter(|word| now.since(word.when) < span && word.counts >= least) {
             if word.vote == Vote::Junk {
                 (sum.people, sum.near) = (sum.people + 1, sum.near | word.near);
                 sum.percent += u64::from(word.counts);
@@ -164,7 +168,8 @@ fn counts(report: &Report) -> u8 {
 }
 
 fn facts(slot: &Slot, now: Millis, good: u64, around: &Context<'_>) -> Option<model::Facts> {
-    let (lately, week) = (slot.sum(TOGETHER, now), slot.sum(KEPT, now));
+    let least = if around.good > 0 { HEARD_MIN } else { 0 };
+    let (lately, week) = (slot.sum(TOGETHER, least, now), slot.sum(KEPT, least, now));
     let limit = around.scaled(if lately.near { REPORTERS_NEAR } else { REPORTERS })?.max(REPORTERS_MIN);
     let enough = lately.people >= limit && lately.percent >= limit * 100;
     let share = week.percent.checked_div(good);
@@ -195,7 +200,7 @@ mod tests {
     /// At which of ninety-nine reports, one every `apart` seconds, does it fire?
     fn fires_at(class: Class, good: u32, apart: u64, report: impl Fn(u32) -> Report) -> Option<u32> {
         let (policy, mut record) = (Policy::shipped(), Record::default());
-        let around = around(&policy, class);
+        let around = Context { good, ..around(&policy, class) };
         (0..good).for_each(|n| record.standing.credit(around.standing, n / 5, 1));
         (1..=99).find(|n| {
             let seen = seen(u64::from(*n) * apart, Report { reporter: *n, ..report(*n) });
@@ -243,7 +248,7 @@ mod tests {
         let bulk = Report { bulk: true, ..JUNK };
         assert_eq!(fires_at(Class::Unknown, 0, 60, |_| bulk), Some(6));
         assert_eq!(fires_at(Class::Unknown, 0, 60, |_| Report { weight: 90, ..JUNK }), Some(3));
-        assert_eq!(fires_at(Class::Unknown, 0, 60, |_| Report { weight: 10, ..JUNK }), Some(15));
+        assert_eq!(fires_at(Class::Unknown, 0, 60, |_| Report { weight: 11, ..JUNK }), Some(14));
     }
 
     #[test]
@@ -266,7 +271,10 @@ mod tests {
     }
 
     #[test]
-    fn a_fresh_mailbox_counts_a_tenth() {
+    fn a_fresh_mailbox_counts_a_tenth_and_nothing_against_good_mail() {
+        let fresh = Report { weight: 10, ..JUNK };
+        assert_eq!(fires_at(Class::Unknown, 0, 60, |_| fresh), Some(15));
+        assert_eq!(fires_at(Class::Unknown, 1, 60, |_| fresh), None);
         assert_eq!(units(&Report { weight: 10, ..JUNK }), Units::QUARTER);
         assert_eq!(units(&Report { weight: 100, ..JUNK }), Units::whole(3));
         assert_eq!(units(&Report { weight: 100, bulk: true, ..JUNK }), Units::from_quarters(6));

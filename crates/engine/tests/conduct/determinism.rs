@@ -4,16 +4,17 @@
 use engine::checkpoint::CheckpointError;
 use engine::shard::Shard;
 use engine::{Alone, Engine, Spread, Step};
+use model::content::{Danger, Kept, Shape, Spf};
 use model::policy::{RuleMode, TrapKind};
 use model::{
-    Actor, Answered, BlockKind, CaseId, Command, EventId, Frame, Input, Judgement, Key, Mode, Offence, Order,
-    PersonHash, Policy, Prefix, Secs, Sensor, event::Node,
+    Actor, Answered, BlockKind, CaseId, Command, Content, DomainHash, EventId, ExhibitId, Fact, Frame, Input,
+    Judgement, Key, Mode, Offence, Order, PersonHash, Policy, Prefix, Secs, Sensor, Vote, event::Node,
 };
 use proptest::prelude::*;
 
 use crate::world::{
-    Host, Mail, ORIGIN, PEOPLE, START, World, bot, end_of_message, mail, nth_bot, nth_server, policy, server,
-    verdict,
+    Host, Mail, ORIGIN, PEOPLE, START, World, bot, end_of_message, ended, mail, nth_bot, nth_server, policy,
+    server, verdict,
 };
 
 /// Shards in the order opposite to [`Alone`]'s.
@@ -73,7 +74,8 @@ fn answered() -> impl Strategy<Value = Answered> {
 }
 
 fn judgement() -> impl Strategy<Value = Judgement> {
-    prop_oneof![3 => Just(Judgement::Spam), 1 => Just(Judgement::Ham), 1 => Just(Judgement::Virus)]
+    prop_oneof![3 => Just(Judgement::Spam), 1 => Just(Judgement::Ham), 1 => Just(Judgement::Virus),
+        1 => Just(Judgement::Heuristic)]
 }
 
 fn order() -> impl Strategy<Value = Order> {
@@ -90,15 +92,54 @@ fn order() -> impl Strategy<Value = Order> {
     ]
 }
 
+fn content() -> impl Strategy<Value = Content> {
+    let shape = prop_oneof![
+        Just(Shape::default()),
+        Just(Shape::CONFIRMATION),
+        Just(Shape::BOUNCE | Shape::NULL_SENDER),
+        Just(Shape::WAS_HERE | Shape::LIST),
+    ];
+    let kept = prop_oneof![Just(Kept::No), Just(Kept::Lost), Just(Kept::Stored(ExhibitId([3; 16])))];
+    (shape, kept, any::<bool>(), 0u64..3).prop_map(|(shape, kept, bad, domain)| Content {
+        kept,
+        shape,
+        spf: if bad { Spf::Fail } else { Spf::Pass },
+        attachment: if bad { Danger::Refused } else { Danger::None },
+        sender_domain: Some(DomainHash(domain)),
+        ..Content::default()
+    })
+}
+
+fn rejected(from: &Host, to: u64, null: bool) -> Fact {
+    let why = model::observation::Rejection::UnknownUser;
+    let sender = (!null).then_some(PersonHash(7));
+    let recipient = Some(PersonHash(to));
+    Fact::Rejected(model::Rejected { client: from.0.clone(), sender, recipient, domain: None, why })
+}
+
+fn reported(queue: u64, who: u64, junk: bool) -> Fact {
+    let vote = if junk { Vote::Junk } else { Vote::NotJunk };
+    Fact::Reported(model::Reported { queue, reporter: PersonHash(who), sender_domain: None, vote })
+}
+
+fn sent(who: u64) -> Fact {
+    let (sender, domain) = (Some(PersonHash(who)), Some(DomainHash(who % 3)));
+    Fact::Sent(model::Sent { sender, recipient: PersonHash(9), domain })
+}
+
 /// One input; its time is that of its frame.
 fn input() -> impl Strategy<Value = Input> {
     let tag = 1u64..9;
-    let sensor = prop_oneof![Just(Sensor::Policy), Just(Sensor::Milter)];
+    let sensor = prop_oneof![Just(Sensor::Policy), Just(Sensor::Milter), Just(Sensor::MailLog)];
     let fact = prop_oneof![
         6 => (host(), 1u64..9, answered(), 1u16..4).prop_map(|(from, to, answered, recipients)| {
             Mail { recipients, ..mail(&from, to) }.attempt(answered)
         }),
         2 => (1u64..5).prop_map(end_of_message),
+        3 => (1u64..5, content()).prop_map(|(queue, content)| ended(queue, content)),
+        2 => (host(), 1u64..9, any::<bool>()).prop_map(|(from, to, null)| rejected(&from, to, null)),
+        2 => (1u64..5, 1u64..9, any::<bool>()).prop_map(|(queue, who, junk)| reported(queue, who, junk)),
+        1 => (1u64..9).prop_map(sent),
         6 => (judgement(), prop::option::of(1u64..5)).prop_map(|(j, queue)| verdict(j, queue)),
     ];
     let observed = (sensor, tag, fact).prop_map(|(sensor, session, fact)| {

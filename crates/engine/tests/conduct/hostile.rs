@@ -46,11 +46,14 @@ fn client() -> impl Strategy<Value = Client> {
         .prop_map(|(addr, port, helo, rdns, authenticated)| Client { addr, port, helo, rdns, authenticated })
 }
 
+fn number() -> impl Strategy<Value = u64> {
+    prop_oneof![Just(0u64), Just(1), Just(u64::MAX)]
+}
+
 fn fact() -> impl Strategy<Value = Fact> {
     let person = || prop::option::of((0u64..9).prop_map(PersonHash));
     let answered = prop_oneof![Just(Answered::Passed), Just(Answered::Exempt), Just(Answered::Refused)];
     let attempt = (client(), person(), person(), any::<u16>(), answered);
-    let number = || prop_oneof![Just(0u64), Just(1), Just(u64::MAX)];
     let judgement = prop_oneof![Just(Judgement::Spam), Just(Judgement::Ham), Just(Judgement::Virus)];
     prop_oneof![
         attempt.prop_map(|(client, sender, recipient, recipients, answered)| {
@@ -94,12 +97,53 @@ fn order() -> impl Strategy<Value = Order> {
     ]
 }
 
+/// Facts of messages, reports and our own people's mail, of any content.
+fn further() -> impl Strategy<Value = Fact> {
+    let content = (any::<[u8; 16]>(), 0usize..6, any::<(bool, bool, bool)>(), number()).prop_map(
+        |(id, danger, (fails, signed, lost), domain)| {
+            use model::content::{Danger, Kept, Shape, Spf};
+            let marks = [Shape::BOUNCE, Shape::LIST, Shape::WAS_HERE, Shape::CONFIRMATION];
+            model::Content {
+                kept: if lost { Kept::Lost } else { Kept::Stored(model::ExhibitId(id)) },
+                spf: if fails { Spf::Fail } else { Spf::Pass },
+                dkim: signed.then_some(model::DomainHash(domain)),
+                sender_domain: Some(model::DomainHash(domain)),
+                shape: marks[danger % 4] | Shape::NULL_SENDER,
+                attachment: [Danger::None, Danger::Refused][danger % 2],
+                ..model::Content::default()
+            }
+        },
+    );
+    let end = (prop::option::of(number()), any::<u16>(), any::<u64>(), content);
+    prop_oneof![
+        end.prop_map(|(queue, recipients, size, content)| {
+            Fact::Message(Message { queue, recipients, size, content: Some(Box::new(content)) })
+        }),
+        (client(), number(), any::<bool>()).prop_map(|(client, who, null)| {
+            let (sender, recipient) = ((!null).then_some(PersonHash(who)), Some(PersonHash(who)));
+            let why = model::observation::Rejection::UnknownUser;
+            Fact::Rejected(model::Rejected { client, sender, recipient, domain: None, why })
+        }),
+        (number(), number(), any::<bool>()).prop_map(|(queue, who, junk)| {
+            let vote = if junk { model::Vote::Junk } else { model::Vote::NotJunk };
+            Fact::Reported(model::Reported { queue, reporter: PersonHash(who), sender_domain: None, vote })
+        }),
+        (number(), number()).prop_map(|(who, domain)| {
+            let (sender, domain) = (Some(PersonHash(who)), Some(model::DomainHash(domain)));
+            Fact::Sent(model::Sent { sender, recipient: PersonHash(who), domain })
+        }),
+    ]
+}
+
 fn input() -> impl Strategy<Value = Input> {
     let junk = || prop::collection::vec(any::<u8>(), 0..60);
     prop_oneof![
-        20 => (time(), 0u64..4, fact()).prop_map(|(at, session, fact)| {
-            Input::Observed(Observation { at, sensor: Sensor::Policy, session, fact })
-        }),
+        20 => (time(), 0u64..4, any::<bool>(), prop_oneof![2 => fact(), 1 => further()]).prop_map(
+            |(at, session, milter, fact)| {
+                let sensor = if milter { Sensor::Milter } else { Sensor::Policy };
+                Input::Observed(Observation { at, sensor, session, fact })
+            }
+        ),
         3 => (time(), order()).prop_map(|(at, order)| {
             Input::Command(Command { id: 1, at, actor: Actor::Holder, note: None, order })
         }),

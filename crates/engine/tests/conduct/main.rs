@@ -1,6 +1,8 @@
 //! What a postmaster may expect of the engine, rule by rule, told as small stories.
 
 #[cfg(test)]
+mod backscatter;
+#[cfg(test)]
 mod clock;
 #[cfg(test)]
 mod determinism;
@@ -19,9 +21,15 @@ mod lifts;
 #[cfg(test)]
 mod memory;
 #[cfg(test)]
+mod messages;
+#[cfg(test)]
 mod modes;
 #[cfg(test)]
+mod reports;
+#[cfg(test)]
 mod rules;
+#[cfg(test)]
+mod sensors;
 #[cfg(test)]
 mod sentences;
 #[cfg(test)]

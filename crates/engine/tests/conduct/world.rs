@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 
 use engine::{Alarm, Alone, CommandError, Engine, Origin, SideRow, Spread};
 use model::case::force;
+use model::content::Shape;
 use model::event::Node;
 use model::key::client_prefix;
 use model::{
-    Actor, Answered, Attempt, Body, Case, CaseId, Client, Command, Envelope, Fact, Frame, Input, Judgement,
-    Key, Message, Millis, Mode, Name, Observation, Order, PersonHash, Policy, Prefix, Rdns, Secs, Sensor,
-    Units, Verdict,
+    Actor, Answered, Attempt, Body, Case, CaseId, Client, Command, Content, Envelope, Fact, Frame, Input,
+    Judgement, Key, Message, Millis, Mode, Name, Observation, Offence, Order, PersonHash, Policy, Prefix,
+    Rdns, Secs, Sensor, Units, Verdict,
 };
 
 /// 2026-11-01 00:00 UTC: stories begin at the beginning of a day.
@@ -72,6 +73,7 @@ impl Host {
 #[derive(Clone)]
 pub(crate) struct Mail<'a> {
     pub(crate) from: &'a Host,
+    /// 0 is the null sender.
     pub(crate) sender: u64,
     pub(crate) to: u64,
     pub(crate) recipients: u16,
@@ -84,7 +86,7 @@ impl Mail<'_> {
     pub(crate) fn attempt(&self, answered: Answered) -> Fact {
         Fact::Attempt(Attempt {
             client: self.from.0.clone(),
-            sender: Some(PersonHash(self.sender)),
+            sender: (self.sender != 0).then_some(PersonHash(self.sender)),
             recipient: Some(PersonHash(self.to)),
             recipients: self.recipients,
             answered,
@@ -111,6 +113,19 @@ pub(crate) fn verdict(judgement: Judgement, queue: Option<u64>) -> Fact {
     Fact::Verdict(Verdict { queue, judgement, score: Some(700), source: Name::new(b"rspamd") })
 }
 
+/// The queue name of a message that a milter saw under tag `t` is `t` and this.
+pub(crate) const QUEUES: u64 = 1 << 40;
+
+/// The end of a message that a milter saw.
+pub(crate) fn ended(queue: u64, content: Content) -> Fact {
+    Fact::Message(Message { queue: Some(queue), recipients: 1, size: 2048, content: Some(Box::new(content)) })
+}
+
+/// A message of this shape.
+pub(crate) fn shaped(shape: Shape) -> Content {
+    Content { shape, ..Content::default() }
+}
+
 pub(crate) fn end_of_message(queue: u64) -> Fact {
     Fact::Message(Message { queue: Some(queue), recipients: 1, size: 2048, content: None })
 }
@@ -126,6 +141,12 @@ pub(crate) struct Filed {
 impl Filed {
     pub(crate) fn lasts(&self) -> Secs {
         self.case.until().since(self.case.opened.as_ref().unwrap().from)
+    }
+
+    /// Whether it was opened for this offence.
+    pub(crate) fn is_for(&self, offence: Offence) -> bool {
+        let opened = self.case.opened.as_ref();
+        opened.is_some_and(|opened| model::reasons::by_number(opened.reason).offence == offence)
     }
 
     /// Its units at the trigger.
@@ -234,7 +255,13 @@ impl World {
 
     /// What holds against a key now, in one mode.
     pub(crate) fn against(&self, key: Prefix, mode: Mode) -> Option<CaseId> {
-        let own = self.cases.iter().filter(|(_, filed)| filed.key == key);
+        self.against_mail(key, mode, true)
+    }
+
+    /// What holds against mail of a key; one for backscatter against null-sender mail alone.
+    fn against_mail(&self, key: Prefix, mode: Mode, null_sender: bool) -> Option<CaseId> {
+        let applies = |filed: &Filed| null_sender || !filed.is_for(Offence::Backscatter);
+        let own = self.cases.iter().filter(|(_, filed)| filed.key == key && applies(filed));
         let lifted = self.key_lifted.get(&key).copied().unwrap_or_default();
         force(own.map(|(id, filed)| (*id, &filed.case)), mode, self.now, lifted).map(|f| f.case)
     }
@@ -263,7 +290,8 @@ impl World {
     /// Answers as the program would.
     pub(crate) fn answer(&self, mail: &Mail<'_>) -> Answered {
         let key = mail.from.key();
-        match (self.against(key, Mode::Live), self.against(key, Mode::Shadow)) {
+        let against = |mode| self.against_mail(key, mode, mail.sender == 0);
+        match (against(Mode::Live), against(Mode::Shadow)) {
             (Some(_), _) if mail.exempt => Answered::Exempt,
             (Some(case), _) => Answered::Blocked(case),
             (None, Some(case)) if !mail.exempt => Answered::WouldBlock(case),
@@ -280,6 +308,37 @@ impl World {
         let passed = !matches!(answered, Answered::Blocked(_) | Answered::Refused);
         if let Some(judgement) = mail.judged.filter(|_| passed) {
             self.frame(vec![self.observed(tag, verdict(judgement, None))]);
+        }
+        passed
+    }
+
+    /// One message that a milter sees to its end, if it passed. Says whether it did.
+    pub(crate) fn show(&mut self, mail: &Mail<'_>, content: Content) -> bool {
+        let (tag, answered) = (self.tag(), self.answer(mail));
+        self.frame(vec![self.observed_by(Sensor::Milter, tag, mail.attempt(answered))]);
+        let passed = !matches!(answered, Answered::Blocked(_) | Answered::Refused);
+        if passed {
+            self.frame(vec![self.observed_by(Sensor::Milter, tag, ended(tag + QUEUES, content))]);
+        }
+        if let Some(judgement) = mail.judged.filter(|_| passed) {
+            self.frame(vec![self.observed_by(Sensor::Milter, tag, verdict(judgement, None))]);
+        }
+        passed
+    }
+
+    /// `n` messages that a milter sees, one a second, each to another recipient; says how
+    /// many passed.
+    pub(crate) fn show_many(
+        &mut self,
+        from: &Host,
+        n: u64,
+        judged: Option<Judgement>,
+        content: impl Fn(u64) -> Content,
+    ) -> u64 {
+        let mut passed = 0;
+        for to in 0..n {
+            self.now = self.now.plus(Secs(1));
+            passed += u64::from(self.show(&Mail { judged, ..mail(from, PEOPLE + to) }, content(to)));
         }
         passed
     }
