@@ -44,6 +44,8 @@ pub struct Hop {
     pub from_ip: Option<IpAddr>,
     /// When, in seconds since 1970-01-01 UTC.
     pub at_secs: Option<u64>,
+    /// No address of another machine stands in it: the host handed the message to itself.
+    pub is_inner: bool,
 }
 
 /// One message in the queue of one of our MX hosts, as a report names it.
@@ -63,13 +65,16 @@ pub struct QueueRef {
 ///
 /// `mx_names` are the names that our MX hosts write behind `by`. The topmost field of
 /// theirs counts and no other: what stands below is a stranger's word (REQUIREMENTS
-/// ADV-2). A field that was written when the same machine handed the message back to
-/// itself, as content filters do, is passed over: the client stands in the one below, and
-/// nobody else can write between the two.
+/// ADV-2). Fields that were written when the machine handed the message to itself, as
+/// content filters and list programs do, are passed over: the client stands in a field
+/// below, and nobody else can write between them. What a client says in HELO can add an
+/// address to the field that names him, and can not take his own away.
+///
+/// Whoever looks it up must find queue id, client and time in agreement; one of them alone
+/// can be guessed, or read in a bounce.
 pub fn ours(original: &Original, mx_names: &[impl AsRef<[u8]>]) -> Option<QueueRef> {
     let of_ours = |hop: &&Hop| hop.by.as_deref().is_some_and(|by| named(by, mx_names).is_some());
-    let outer = |hop: &&Hop| !hop.from_ip.is_some_and(|ip| ip.is_loopback());
-    let hop = original.hops.iter().filter(of_ours).find(outer)?;
+    let hop = original.hops.iter().filter(of_ours).find(|hop| !hop.is_inner)?;
     let mx = named(hop.by.as_deref()?, mx_names)?;
     Some(QueueRef {
         mx: mx.to_ascii_lowercase(),
@@ -109,8 +114,21 @@ impl Hop {
             id: read.id.and_then(|id| text(id.as_bytes())),
             from_ip: read.ip,
             at_secs: read.date_secs,
+            is_inner: !addresses(value).any(|ip| !ip.to_canonical().is_loopback()),
         }
     }
+}
+
+/// All addresses that stand in a value, wherever: the parser knows only the one that it
+/// takes for the client's.
+fn addresses(value: &[u8]) -> impl Iterator<Item = IpAddr> {
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b':');
+    value.split(move |byte| !is_part(byte)).filter_map(|word| {
+        let word = str::from_utf8(word).ok()?;
+        let word = word.strip_prefix("IPv6:").unwrap_or(word);
+        // A port may follow, as in `192.0.2.25:41822`.
+        word.parse().ok().or_else(|| word.rsplit_once(':')?.0.parse().ok())
+    })
 }
 
 /// Whether a message is one of the reports of RFC 6522 that are made of mail that went
@@ -159,6 +177,31 @@ mod tests {
              ([198.51.100.7]) by mx1.example.org with ESMTP id FORGED\n\n",
             Some("mx1.example.org OUTER 192.0.2.25"),
         );
+    }
+
+    #[test]
+    fn what_a_program_of_ours_handed_in_is_passed_over() {
+        check(
+            "Received: by mx1.example.org (Postfix, from userid 38) id C\nReceived: (from list@localhost) by \
+             mx1.example.org (8.18.1/8.18.1/Submit) id B\nReceived: from x (x [IPv6:2001:db8::25]) by \
+             mx1.example.org with ESMTP id A\n\n",
+            Some("mx1.example.org A 2001:db8::25"),
+        );
+    }
+
+    #[test]
+    fn a_client_can_not_pass_for_ourselves() {
+        let below = "Received: from x ([198.51.100.7]) by mx1.example.org with ESMTP id FORGED\n\n";
+        for helo in
+            ["[127.0.0.1]", "127.0.0.1", "localhost", "[IPv6:::1]", "a[127.0.0.1][", "::ffff:127.0.0.1"]
+        {
+            let top = format!(
+                "Received: from {helo} (unknown [192.0.2.25]) by mx1.example.org (Postfix) with ESMTP id TRUE\n"
+            );
+            check(&format!("{top}{below}"), Some("mx1.example.org TRUE 192.0.2.25"));
+        }
+        let exim = "Received: from [192.0.2.25] (port=41822 helo=[127.0.0.1])\n\tby mx1.example.org with esmtp id TRUE\n";
+        check(&format!("{exim}{below}"), Some("mx1.example.org TRUE 192.0.2.25"));
     }
 
     #[test]
