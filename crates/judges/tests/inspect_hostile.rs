@@ -1,5 +1,7 @@
 //! Input made to hurt: every test ends because work is limited, not because a clock says so.
 
+#![allow(clippy::unwrap_used, reason = "what a test makes or reads itself is there")]
+
 use std::io::{Cursor, Write as _};
 
 use judges::inspect::budget::{DEPTH_MAX, EXPANDED_MAX, MEMBERS_MAX};

@@ -1,5 +1,7 @@
 //! Real bounces and other people's MIME messages. They lie beside the project, not in it.
 
+#![allow(clippy::unwrap_used, reason = "what a test makes or reads itself is there")]
+
 use std::fs;
 use std::path::PathBuf;
 

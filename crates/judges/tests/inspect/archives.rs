@@ -1,5 +1,7 @@
 //! Archives and documents made at test time: no sample of malware lies in this repository.
 
+#![allow(clippy::unwrap_used, reason = "what a test makes or reads itself is there")]
+
 use std::io::{Cursor, Write as _};
 
 use zip::ZipWriter;
