@@ -1,6 +1,6 @@
 //! Sender authentication: SPF (RFC 7208), DKIM (RFC 6376, 8301, 8463) and DMARC (RFC 9989).
 //!
-//! DKIM and DMARC are mail-auth's work, SPF is ours ([`spf`]), all over one resolver with the
+//! DKIM and DMARC are mail-auth's work, SPF is ours, all over one resolver with the
 //! site's settings; here stand the bounds. One deadline covers every lookup of a message.
 //! What DNS does not answer in time is a temporary error, never a failure.
 //!
@@ -14,12 +14,9 @@ use std::time::Duration;
 
 use mail_auth::common::crypto::Algorithm;
 use mail_auth::common::verify::VerifySignature;
-use mail_auth::dmarc::Policy;
 use mail_auth::dmarc::verify::DmarcParameters;
-use mail_auth::{
-    AuthenticatedMessage, DkimOutput, DkimResult, DmarcOutput, DmarcResult, SpfOutput, SpfResult,
-};
-use model::content::{Dmarc, Spf};
+use mail_auth::{AuthenticatedMessage, DkimOutput, DkimResult, DmarcOutput, SpfOutput, SpfResult};
+use model::content::Spf;
 use model::letter::Letter;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
@@ -27,19 +24,23 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::auth::resolver::Resolver;
 
+mod found;
 mod raw;
 mod resolver;
 pub mod results;
 mod spf;
 pub mod upstream;
 
+pub use found::{Dkim, Found, Identity, Signature};
 pub use resolver::SettingsError;
 
-/// How many messages are checked at once.
-///
-/// Each holds a thread of the blocking pool while DNS answers; hashing large bodies must
-/// not hold up the sessions of others.
-const AT_ONCE_MAX: usize = 64;
+/// How many messages with small bodies are checked at once: each waits for strangers' name
+/// servers, up to the deadline, and must not starve the others.
+const SMALL_AT_ONCE_MAX: usize = 1024;
+/// How many messages with large bodies are checked at once; each holds a thread.
+const LARGE_AT_ONCE_MAX: usize = 64;
+/// From here on hashing a body would hold up the sessions of others, so it gets a thread.
+const LARGE_LEN_MIN: usize = 256 * 1024;
 
 /// How sender authentication is done.
 #[derive(Clone, Debug)]
@@ -87,89 +88,36 @@ pub struct Auth(Arc<Inner>);
 struct Inner {
     resolver: Resolver,
     settings: Settings,
-    places: Arc<Semaphore>,
-}
-
-/// What was found out about who a message comes from.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Found {
-    /// SPF's result.
-    pub spf: Spf,
-    /// For whom SPF was asked.
-    pub spf_for: Option<Identity>,
-    /// The DKIM signatures that were checked, good ones and the author's domain first.
-    pub dkim: Vec<Signature>,
-    /// The domain of the author (`From`), in lower case; `None` where there is none, or
-    /// several.
-    pub author: Option<String>,
-    /// What DMARC says of the author's domain.
-    pub dmarc: Dmarc,
-    /// SPF passed for a domain of the author's organisation.
-    pub spf_aligned: bool,
-    /// A DKIM signature of the author's organisation passed.
-    pub dkim_aligned: bool,
-}
-
-/// The identity that SPF was asked about (RFC 7208 §2.3, §2.4).
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Identity {
-    /// The domain of the envelope sender.
-    MailFrom(String),
-    /// The HELO name, because the sender is null.
-    Helo(String),
-}
-
-/// One DKIM signature.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Signature {
-    /// What became of it.
-    pub result: Dkim,
-    /// The signing domain (`d=`), in lower case; empty where it could not be read.
-    pub domain: String,
-    /// The selector (`s=`).
-    pub selector: String,
-}
-
-/// The results of DKIM (RFC 8601 §2.7.1).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[expect(missing_docs, reason = "RFC 8601 §2.7.1 explains each")]
-pub enum Dkim {
-    Pass,
-    Fail,
-    /// It may be good, and is not accepted here: SHA-1 (RFC 8301 §3.1).
-    Policy,
-    Neutral,
-    TempError,
-    PermError,
-}
-
-impl Found {
-    /// The domains whose signature passed, the author's first.
-    pub fn passed(&self) -> impl Iterator<Item = &str> {
-        let passed = self.dkim.iter().filter(|signature| signature.result == Dkim::Pass);
-        passed.map(|signature| signature.domain.as_str())
-    }
+    small: Arc<Semaphore>,
+    large: Arc<Semaphore>,
 }
 
 impl Auth {
     /// Prepares the resolver.
     pub fn new(settings: Settings) -> Result<Auth, SettingsError> {
         let resolver = resolver::open(&settings)?;
-        let places = Arc::new(Semaphore::new(AT_ONCE_MAX));
-        Ok(Auth(Arc::new(Inner { resolver, settings, places })))
+        let [small, large] =
+            [SMALL_AT_ONCE_MAX, LARGE_AT_ONCE_MAX].map(|count| Arc::new(Semaphore::new(count)));
+        Ok(Auth(Arc::new(Inner { resolver, settings, small, large })))
     }
 
     /// Checks a message, within the deadline. Must be called in a tokio runtime.
     pub async fn check(&self, letter: Arc<Letter>) -> Found {
         let until = Instant::now() + self.0.settings.deadline;
-        let Ok(place) = Arc::clone(&self.0.places).try_acquire_owned() else {
-            return self.0.nothing(&letter);
-        };
-        let (inner, runtime, asked) = (Arc::clone(&self.0), Handle::current(), Arc::clone(&letter));
-        let checked = tokio::task::spawn_blocking(move || {
+        let is_large = letter.body.len() >= LARGE_LEN_MIN;
+        let places = if is_large { &self.0.large } else { &self.0.small };
+        let Ok(place) = Arc::clone(places).try_acquire_owned() else { return self.0.nothing(&letter) };
+        let (inner, asked) = (Arc::clone(&self.0), Arc::clone(&letter));
+        let examine = async move {
             let _place = place;
-            runtime.block_on(inner.examine(&asked, until))
-        });
+            inner.examine(&asked, until).await
+        };
+        // A task of its own also keeps a panic over hostile bytes from the session.
+        let runtime = Handle::current();
+        let checked = match is_large {
+            true => runtime.clone().spawn_blocking(move || runtime.block_on(examine)),
+            false => runtime.spawn(examine),
+        };
         // The deadline holds for a thread that is still waiting for its turn, too.
         match timeout_at(until + SLACK, checked).await {
             Ok(Ok(found)) => found,
@@ -261,7 +209,7 @@ impl Inner {
         if !self.settings.dmarc {
             return DmarcOutput::default();
         }
-        // RFC 9989 §5.3.2: the domain that SPF was asked about is the one that may align.
+        // The domain that SPF was asked about is the one that may align.
         let domain = spf::identity(letter).map(Identity::into_domain).unwrap_or_default();
         let spf_output = SpfOutput::new(domain.clone()).with_result(match spf {
             Spf::Pass => SpfResult::Pass,
@@ -278,48 +226,6 @@ impl Inner {
         };
         timeout_at(until, self.resolver.verify_dmarc(asked)).await.unwrap_or_default()
     }
-}
-
-impl Identity {
-    /// The domain, whichever it is.
-    pub fn into_domain(self) -> String {
-        match self {
-            Identity::MailFrom(domain) | Identity::Helo(domain) => domain,
-        }
-    }
-}
-
-impl Found {
-    /// Takes in what DMARC says. Where signatures could not be checked it must not say
-    /// ‘fail’: the one left out might have passed.
-    fn weigh(&mut self, dmarc: &DmarcOutput, left_out: bool) {
-        self.spf_aligned = *dmarc.spf_result() == DmarcResult::Pass;
-        self.dkim_aligned = *dmarc.dkim_result() == DmarcResult::Pass;
-        self.dmarc = match (dmarc.result(), dmarc.policy()) {
-            (DmarcResult::Pass, _) => Dmarc::Pass,
-            (DmarcResult::Fail(_), _) if left_out => Dmarc::None,
-            (DmarcResult::Fail(_), Policy::Reject) => Dmarc::FailReject,
-            (DmarcResult::Fail(_), Policy::Quarantine) => Dmarc::FailQuarantine,
-            (DmarcResult::Fail(_), Policy::None | Policy::Unspecified) => Dmarc::Fail,
-            (DmarcResult::TempError(_) | DmarcResult::PermError(_) | DmarcResult::None, _) => Dmarc::None,
-        };
-    }
-
-    /// Sorts the signatures: passed ones first, of these the author's own domain, then one
-    /// above or below it.
-    fn author_first(&mut self) {
-        let author = self.author.clone().unwrap_or_default();
-        let distance = |domain: &str| match domain == author {
-            true => 0,
-            false if is_below(domain, &author) || is_below(&author, domain) => 1,
-            false => 2,
-        };
-        self.dkim.sort_by_key(|signature| (signature.result != Dkim::Pass, distance(&signature.domain)));
-    }
-}
-
-fn is_below(name: &str, above: &str) -> bool {
-    !above.is_empty() && name.strip_suffix(above).is_some_and(|rest| rest.ends_with('.'))
 }
 
 fn author(message: &AuthenticatedMessage<'_>) -> Option<String> {

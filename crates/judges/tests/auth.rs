@@ -60,6 +60,15 @@ async fn spf_and_dmarc_are_judged_together() {
 }
 
 #[tokio::test]
+async fn a_large_message_is_checked_like_any_other() {
+    let mut large = letter("b@example.org", "a@example.org", "192.0.2.25");
+    large.body = vec![b'x'; 300 * 1024];
+    large.body_len = 300 * 1024;
+    let (found, results) = found(dns::serve(zone("v=DMARC1; p=reject")).await, large).await;
+    assert_eq!((found.spf, found.dmarc), (Spf::Pass, Dmarc::Pass), "{results}");
+}
+
+#[tokio::test]
 async fn a_null_sender_is_judged_by_its_helo() {
     let settings = dns::serve(zone("v=DMARC1; p=reject")).await;
     let (found, results) = found(settings, letter("mailer-daemon@mail.example.org", "", "192.0.2.25")).await;

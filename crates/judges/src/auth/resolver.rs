@@ -55,7 +55,7 @@ pub(super) fn open(settings: &Settings) -> Result<Resolver, SettingsError> {
     options.negative_max_ttl = Some(ABSENCE_REMEMBERED_MAX);
     // Mail asks DNS, not this machine's table of names.
     options.use_hosts_file = ResolveHosts::Never;
-    // RFC 7208 §5.7: for `exists`, ‘the lookup type is A even when the connection type is IPv6’.
+    // RFC 7208 §5.7: ‘a DNS A RR lookup (even when the connection type is IPv6)’.
     options.ip_strategy = LookupIpStrategy::Ipv4Only;
     MessageAuthenticator::new(config, options).map_err(SettingsError)
 }

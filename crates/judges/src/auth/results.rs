@@ -50,7 +50,7 @@ fn write_dkim(text: &mut String, signature: &Signature) {
 
 fn write_dmarc(text: &mut String, found: &Found) {
     let Some(author) = &found.author else { return };
-    // RFC 9989 leaves `policy.dmarc` to RFC 8601's registry: what the domain asks for.
+    // `policy.dmarc`, from IANA's registry (RFC 8601 §6.2), is what the domain asks for.
     let (result, policy) = match found.dmarc {
         Dmarc::None => ("none", ""),
         Dmarc::Pass => ("pass", ""),

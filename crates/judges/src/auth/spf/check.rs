@@ -49,16 +49,16 @@ impl<'a> Check<'a> {
         sender_domain: &'a str,
         helo: &'a str,
     ) -> Self {
-        // §2.4: ‘If the "MAIL FROM" has no local-part, substitute the string "postmaster"’.
+        // §4.3: ‘If the <sender> has no local-part, substitute the string "postmaster"’.
         let local_part = if local_part.is_empty() { "postmaster" } else { local_part };
-        // A v4-mapped address is one of IPv4 (§5: ‘MUST be treated as an IPv4 address’).
+        // §5: ‘an IPv4-mapped IPv6 IP address … MUST still be considered an IPv4 address’.
         let addr = addr.to_canonical();
         Check { resolver, addr, local_part, sender_domain, helo, terms: 0, voids: 0, validated: None }
     }
 
     /// The result for the sender's domain.
     pub(super) async fn run(mut self) -> Spf {
-        // §4.3: ‘If the <domain> is malformed … check_host() immediately returns "none"’.
+        // §4.3: ‘If the <domain> is malformed … check_host() immediately returns the result "none"’.
         if !is_domain(self.sender_domain) {
             return Spf::None;
         }
@@ -148,7 +148,7 @@ impl<'a> Check<'a> {
         }
         names.sort();
         for (place, (_, name)) in names.iter().enumerate() {
-            // §4.6.4: more than ten address lookups ‘MUST produce a "permerror"’.
+            // §4.6.4: ‘If this limit is exceeded, the "mx" mechanism MUST produce a "permerror"’.
             if place == NAMES_MAX {
                 return Err(End::Permanent);
             }

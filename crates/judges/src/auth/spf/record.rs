@@ -66,7 +66,7 @@ impl Record {
                     MacroString::domain(value)?;
                     explained = true;
                 }
-                // §6: ‘They … MUST each NOT appear in a record more than once.’
+                // §6: ‘These two modifiers MUST NOT appear in a record more than once each.’
                 Some(("redirect" | "exp", _)) => return None,
                 Some((_, value)) => drop(MacroString::parse(value)?),
                 None => record.directives.push(directive(term)?),
