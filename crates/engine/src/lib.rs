@@ -18,6 +18,7 @@ mod council;
 mod delivered;
 mod entry;
 mod guards;
+mod intake;
 mod judge;
 mod mail;
 mod outbound;
@@ -35,14 +36,10 @@ mod writer;
 
 use std::sync::Arc;
 
-use detectors::Act;
 pub use detectors::facts::PassesOn;
 use model::event::cbor;
 use model::policy::RuleMode;
-use model::{
-    CaseId, Command, EventId, Fact, Frame, Input, Judgement, Millis, Mode, Observation, Order, Policy,
-    Prefix, Sealed, Secs,
-};
+use model::{CaseId, EventId, Frame, Input, Millis, Mode, Order, Policy, Prefix, Sealed};
 
 pub use alarm::Alarm;
 pub use commands::CommandError;
@@ -54,16 +51,14 @@ use judge::Surroundings;
 use mail::Mail;
 use rollup::{Rollup, Trace};
 use seeded::{Seeded, shard_of};
-use sessions::{Around, Sessions};
-use shard::{Gone, Shard, Sight, Task, Told, Work};
+use sessions::Sessions;
+use shard::{Gone, Shard, Task, Told};
 use upstream::{Passing, Upstream};
 
 /// Version of the engine's logic, stamped on every decision by a rule.
 ///
 /// 2: messages are seen to their end, users report, sensors join by their connections.
 pub const VERSION: u16 = 2;
-/// Observations from further in the future are clamped to now (C.0).
-const AHEAD_MAX: Secs = Secs(300);
 /// Logical shards: the unit of parallel work, fixed for ever because replay depends on it.
 pub const SHARDS: usize = 64;
 
@@ -238,70 +233,6 @@ impl Engine {
         }
         self.run(spread);
         self.council.finish()
-    }
-
-    /// What an input means for which key; `None` for what is not about one key.
-    fn route(&mut self, input: &Input) -> Option<(Prefix, Work)> {
-        match input {
-            Input::Observed(seen) => {
-                self.counters.observations += 1;
-                let mut joined = self.join(seen);
-                if let Some((key, Work::Seen(sight))) = &mut joined {
-                    self.look_back(sight);
-                    self.carried(*key, sight, self.council.now());
-                }
-                joined
-            }
-            Input::Command(Command { order: Order::Credit(prefix, at, people), .. }) => {
-                Some((*prefix, Work::Credit(*at, people.clone())))
-            }
-            _ => None,
-        }
-    }
-
-    /// Joins an observation with what is known of its message.
-    fn join(&mut self, seen: &Observation) -> Option<(Prefix, Work)> {
-        let now = self.council.now();
-        let at = seen.at.min(now.plus(AHEAD_MAX)).max(Millis(1));
-        let (policy, mail, counters) = (&*self.policy, &mut self.mail, &mut self.counters);
-        let mut around = Around { at, now, policy, mail, counters };
-        let joined = match &seen.fact {
-            Fact::Attempt(_) | Fact::Message(_) | Fact::Verdict(_) => {
-                return self.sessions.join(seen, &mut around);
-            }
-            Fact::Rejected(rejected) => Mail::rejected(seen, rejected, &around),
-            Fact::Reported(report) => Mail::reported(report, &self.sessions, &mut around),
-            Fact::Sent(sent) => {
-                around.mail.outbound.sent(sent, at);
-                None
-            }
-        };
-        joined.map(|(key, sight)| (key, Work::Seen(sight)))
-    }
-
-    /// Asks the record of our own people's mail.
-    fn look_back(&self, sight: &mut Sight) {
-        let outbound = &self.mail.outbound;
-        match &mut sight.act {
-            Act::Ended(ended) => {
-                let asked = |who| outbound.unasked(who, ended.content.sender_domain, sight.at);
-                ended.unasked = ended.recipient.is_some_and(asked);
-            }
-            Act::Judged { judgement: Judgement::Ham, recipient: Some(who), .. } => {
-                let wrote = |domain| outbound.wrote(*who, domain, sight.at);
-                sight.is_reply = sight.sender_domain.is_some_and(wrote);
-            }
-            _ => {}
-        }
-    }
-
-    /// Notes who carries our mail.
-    fn carried(&mut self, key: Prefix, sight: &Sight, now: Millis) {
-        match sight.act {
-            Act::Attempt { opens_session: true, .. } => self.upstream.accepted(key, now),
-            Act::Judged { judgement: Judgement::Ham, .. } => self.upstream.good(key),
-            _ => {}
-        }
     }
 
     /// Lets the shards do what is queued, and the council hear of it in the order of inputs.

@@ -331,6 +331,23 @@ fn windows_of_another_format_begin_anew_and_standing_and_cases_are_there() {
 }
 
 #[test]
+fn a_checkpoint_from_before_messages_were_seen_is_read_without_its_windows() {
+    let (mut world, checkpoint) = rich();
+    // Nine fields stood in it then; two were put behind them.
+    let mut d = minicbor::Decoder::new(&checkpoint);
+    d.array().unwrap();
+    (0..9).for_each(|_| d.skip().unwrap());
+    let mut old = checkpoint[..d.position()].to_vec();
+    (old[0], old[WINDOWS_AT]) = (0x89, 1);
+    let (engine, dropped) = Engine::from_checkpoint(&old).unwrap();
+    assert!(dropped);
+    assert_eq!((engine.running(), engine.keys()), (world.engine.running(), world.engine.keys()));
+    world.engine = engine;
+    assert!(world.is_blocked(&bot("192.0.2.1")));
+    assert_eq!(world.spam(&bot("192.0.2.2"), 3), 3, "good mail is known");
+}
+
+#[test]
 fn a_checkpoint_of_a_later_program_is_refused_by_name() {
     let (_, mut checkpoint) = rich();
     checkpoint[FORMAT_AT] = 7;

@@ -1,0 +1,79 @@
+//! What an observation means for which key, once it is joined with what is known of its
+//! message, of what we took, and of what our own people sent.
+
+use detectors::Act;
+use model::{Command, Fact, Input, Judgement, Millis, Observation, Order, Prefix, Secs};
+
+use crate::Engine;
+use crate::mail::Mail;
+use crate::sessions::Around;
+use crate::shard::{Sight, Work};
+
+/// Observations from further in the future are clamped to now (C.0).
+const AHEAD_MAX: Secs = Secs(300);
+
+impl Engine {
+    /// What an input means for which key; `None` for what is not about one key.
+    pub(crate) fn route(&mut self, input: &Input) -> Option<(Prefix, Work)> {
+        match input {
+            Input::Observed(seen) => {
+                self.counters.observations += 1;
+                let mut joined = self.join(seen);
+                if let Some((key, Work::Seen(sight))) = &mut joined {
+                    self.look_back(sight);
+                    self.carried(*key, sight, self.council.now());
+                }
+                joined
+            }
+            Input::Command(Command { order: Order::Credit(prefix, at, people), .. }) => {
+                Some((*prefix, Work::Credit(*at, people.clone())))
+            }
+            _ => None,
+        }
+    }
+
+    /// Joins an observation with what is known of its message.
+    fn join(&mut self, seen: &Observation) -> Option<(Prefix, Work)> {
+        let now = self.council.now();
+        let at = seen.at.min(now.plus(AHEAD_MAX)).max(Millis(1));
+        let (policy, mail, counters) = (&*self.policy, &mut self.mail, &mut self.counters);
+        let mut around = Around { at, now, policy, mail, counters };
+        let joined = match &seen.fact {
+            Fact::Attempt(_) | Fact::Message(_) | Fact::Verdict(_) => {
+                return self.sessions.join(seen, &mut around);
+            }
+            Fact::Rejected(rejected) => Mail::rejected(seen, rejected, &around),
+            Fact::Reported(report) => Mail::reported(report, &self.sessions, &mut around),
+            Fact::Sent(sent) => {
+                around.mail.outbound.sent(sent, at);
+                None
+            }
+        };
+        joined.map(|(key, sight)| (key, Work::Seen(sight)))
+    }
+
+    /// Asks the record of our own people's mail.
+    fn look_back(&self, sight: &mut Sight) {
+        let outbound = &self.mail.outbound;
+        match &mut sight.act {
+            Act::Ended(ended) => {
+                let asked = |who| outbound.unasked(who, ended.content.sender_domain, sight.at);
+                ended.unasked = ended.recipient.is_some_and(asked);
+            }
+            Act::Judged { judgement: Judgement::Ham, recipient: Some(who), .. } => {
+                let wrote = |domain| outbound.wrote(*who, domain, sight.at);
+                sight.is_reply = sight.sender_domain.is_some_and(wrote);
+            }
+            _ => {}
+        }
+    }
+
+    /// Notes who carries our mail.
+    fn carried(&mut self, key: Prefix, sight: &Sight, now: Millis) {
+        match sight.act {
+            Act::Attempt { opens_session: true, .. } => self.upstream.accepted(key, now),
+            Act::Judged { judgement: Judgement::Ham, .. } => self.upstream.good(key),
+            _ => {}
+        }
+    }
+}
