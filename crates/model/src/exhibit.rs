@@ -179,7 +179,7 @@ pub struct ShownField {
     /// Its name.
     #[n(0)]
     pub name: String,
-    /// Its value: one line, printable ASCII and visible marks.
+    /// Its value in one line: letters and printable ASCII, all else as a visible escape.
     #[n(1)]
     pub value: String,
     /// Only who proved control of the address may see it (D.6, L2).

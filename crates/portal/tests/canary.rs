@@ -62,6 +62,8 @@ fn pool() -> Vec<Canary> {
 #[derive(Default)]
 struct Figures {
     messages: usize,
+    /// Messages in whose own header the canaries can be read.
+    found_before: usize,
     /// Fields of the messages as they came: how many, and how many are shown.
     fields: BTreeMap<&'static str, (usize, usize)>,
     redacting: Duration,
@@ -258,6 +260,8 @@ impl Run {
         let canaries = [&self.pool[n % self.pool.len()], &self.pool[(n + 1) % self.pool.len()]];
         plant(&mut of, n, canaries);
         of.trap = n.is_multiple_of(4);
+        let written = of.fields.iter().flat_map(|f| [f.name.as_slice(), b":", &f.value, b"\n"].concat());
+        figures.found_before += usize::from(self.net.found(&written.collect::<Vec<_>>()).is_some());
         let shown = redact(&of);
         assert_eq!(self.net.found(&bytes(&shown)), None, "{shown:#?}");
         self.waiting.push((of, shown));
@@ -291,6 +295,11 @@ async fn no_canary_is_in_any_public_byte() {
             assert_eq!(run.net.found(page(messages).await.as_bytes()), None);
         }
         run.figures.print(corpus);
+        let found = run.figures.found_before;
+        assert!(
+            found * 10 > taken * 9,
+            "{corpus}: canaries are found in {found} of {taken} messages as they came"
+        );
         let (subjects, shown) = run.figures.fields["Subject"];
         assert!(
             taken > 80 && shown * 2 > subjects,

@@ -47,12 +47,18 @@ pub struct Sample {
 
 /// At most five sessions, in the order of time, traps' last.
 pub(crate) fn shown(evidence: &[Evidence], exhibits: &[(ExhibitId, Redacted)], key: &Key) -> Vec<Sample> {
-    let kept = &evidence[..evidence.len().min(SAMPLES_MAX)];
-    let mut plain: Vec<&Evidence> = kept.iter().filter(|e| e.trap.is_none()).collect();
-    plain.sort_by_key(|e| e.at);
-    let trapped = kept.iter().filter(|e| e.trap.is_some()).max_by_key(|e| e.at);
-    let open = |e: &Evidence| open(e, exhibit(e, exhibits));
-    plain.into_iter().map(open).chain(trapped.map(|e| closed(e, key))).collect()
+    let kept = evidence.iter().take(SAMPLES_MAX).map(|e| (e, exhibit(e, exhibits)));
+    let (trapped, mut plain): (Vec<_>, Vec<_>) = kept.partition(|(e, exhibit)| met_trap(e, *exhibit));
+    plain.sort_by_key(|(e, _)| e.at);
+    let newest = trapped.into_iter().max_by_key(|(e, _)| e.at);
+    let plain = plain.into_iter().map(|(e, exhibit)| open(e, exhibit));
+    plain.chain(newest.map(|(e, _)| closed(e, key))).collect()
+}
+
+/// Whether the session met a trap, or its message did through another session's eyes: an
+/// exhibit without its size is one that must not be found.
+fn met_trap(e: &Evidence, exhibit: Option<&Redacted>) -> bool {
+    e.trap.is_some() || exhibit.is_some_and(|x| x.size.is_none())
 }
 
 fn exhibit<'a>(e: &Evidence, exhibits: &'a [(ExhibitId, Redacted)]) -> Option<&'a Redacted> {

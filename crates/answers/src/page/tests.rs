@@ -279,7 +279,10 @@ fn a_sample_of_a_trap_shows_its_day_and_what_is_blocked() {
     let expect: [(&str, serde_json::Value); 2] =
         [("at", "2026-11-21".into()), ("address", "192.0.2.25".into())];
     assert_eq!(told, expect.each_ref().map(|(name, value)| (*name, value)));
-    assert_eq!(sample, of(&Evidence { client: other, recipients: 9, at: NOW.minus(Secs::HOUR), ..e }));
+    let unlike = Evidence { client: other, recipients: 9, at: NOW.minus(Secs::HOUR), ..e };
+    assert_eq!(sample, of(&unlike));
+    // The message met a trap, and this unit of it did not.
+    assert_eq!(sample, of(&Evidence { trap: None, ..unlike }));
 }
 
 #[test]
@@ -288,6 +291,7 @@ fn a_sample_shows_the_headers_of_its_message() {
     let exhibit = |withheld: &[&str]| Redacted {
         fields: vec![ShownField { name: "Subject".into(), value: "hello".into(), proven_only: false }],
         withheld: withheld.iter().map(ToString::to_string).collect(),
+        size: Some(4711),
         ..Redacted::default()
     };
     let exhibits = [(id(1), exhibit(&["X-Other"])), (id(2), exhibit(&[redact::HELO, redact::PTR]))];

@@ -84,7 +84,8 @@ pub fn redact(exhibit: &Exhibit, person: &dyn Fn(&[u8]) -> String, ours: &[Domai
         None => withheld.add("Return-Path"),
     }
     for header in &exhibit.fields {
-        match by.header(header).filter(|_| shown.len() < FIELDS_MAX) {
+        let room = shown.len() < FIELDS_MAX;
+        match room.then(|| by.header(header)).flatten() {
             Some(field) => shown.push(field),
             None => withheld.add_header(&header.name, &by.search),
         }
@@ -198,9 +199,11 @@ impl By<'_> {
 
     /// Free text: decoded, searched, cleaned.
     fn text(&self, value: &[u8], chars_max: usize) -> Option<String> {
+        if value.len() > FIELD_LEN_MAX {
+            return None;
+        }
         let text = decoded(&unfolded(value));
-        let hit = value.len() > FIELD_LEN_MAX || self.search.hits(value) || self.search.hits(&text);
-        if hit {
+        if self.search.hits(&text) || (text != value.trim_ascii() && self.search.hits(value)) {
             return None;
         }
         let shown = clean::cleaned(&visible(&text, FIELD_LEN_MAX), &self.names);

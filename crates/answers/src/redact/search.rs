@@ -99,11 +99,25 @@ const ROLES: &[&str] = &[
 pub(crate) struct Search {
     /// One bit for each hash of a needle's first four bytes.
     filter: Vec<u64>,
-    needles: BTreeMap<[u8; 4], Vec<Vec<u8>>>,
+    needles: BTreeMap<[u8; 4], Needles>,
     /// Local parts of two and three characters.
     words: BTreeSet<Vec<u8>>,
     /// Not every recipient is known: nothing may be shown.
     blind: bool,
+}
+
+/// Needles with the same first four bytes: a thousand recipients may be called `person1` …
+#[derive(Default)]
+struct Needles {
+    texts: BTreeSet<Vec<u8>>,
+    lengths: BTreeSet<usize>,
+}
+
+impl Needles {
+    fn any_begins(&self, view: &[u8], len_min: usize) -> bool {
+        let fitting = self.lengths.range(len_min..).filter_map(|length| view.get(..*length));
+        fitting.into_iter().any(|start| self.texts.contains(start))
+    }
 }
 
 impl Search {
@@ -125,12 +139,20 @@ impl Search {
         let at = address.iter().rposition(|b| *b == b'@').unwrap_or(address.len());
         let (local, domain) = address.split_at(at);
         let base = local.split(|b| *b == b'+').next().unwrap_or(local);
-        for local in [local, base] {
-            self.add_form(squeezed(local), &squeezed(domain));
-            // As decoded bytes are looked into; `o'neil` differs.
-            self.add_form(joined(local), &joined(domain));
+        self.add_forms(local, domain);
+        if base.len() < local.len() {
+            self.add_forms(base, domain);
         }
         self.add_base64(if is_bare(&squeezed(base)) { base } else { address });
+    }
+
+    fn add_forms(&mut self, local: &[u8], domain: &[u8]) {
+        let (plain, decoded) = (squeezed(local), joined(local));
+        // As decoded bytes are looked into; `o'neil` differs.
+        if decoded != plain {
+            self.add_form(decoded, &joined(domain));
+        }
+        self.add_form(plain, &squeezed(domain));
     }
 
     /// The digits of base64 that `secret` alone determines, in lower case: a host name has
@@ -173,10 +195,9 @@ impl Search {
         let Some(head) = head(&needle) else { return };
         let hash = hash(head);
         self.filter[hash / 64] |= 1 << (hash % 64);
-        let known = self.needles.entry(head).or_default();
-        if !known.contains(&needle) {
-            known.push(needle);
-        }
+        let alike = self.needles.entry(head).or_default();
+        alike.lengths.insert(needle.len());
+        alike.texts.insert(needle);
     }
 
     /// Whether a recipient can be read in `text`.
@@ -239,9 +260,7 @@ impl Search {
             let Some(head) = head(&view[at..]) else { return false };
             let hash = hash(head);
             self.filter[hash / 64] >> (hash % 64) & 1 == 1
-                && self.needles.get(&head).is_some_and(|of_head| {
-                    of_head.iter().any(|n| n.len() >= len_min && view[at..].starts_with(n))
-                })
+                && self.needles.get(&head).is_some_and(|alike| alike.any_begins(&view[at..], len_min))
         })
     }
 }

@@ -131,9 +131,13 @@ pub(crate) fn sextet(byte: u8) -> Option<u8> {
 /// Digits of base64, the last one padded with zero bits.
 pub(crate) fn to_base64(bytes: &[u8]) -> Vec<u8> {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let bit = |n: usize| bytes.get(n / 8).map_or(0, |b| b >> (7 - n % 8) & 1);
-    let sextets = (0..(bytes.len() * 8).div_ceil(6)).map(|s| (0..6).fold(0, |v, n| v << 1 | bit(6 * s + n)));
-    sextets.map(|value: u8| DIGITS[usize::from(value)]).collect()
+    let mut out = Vec::with_capacity(bytes.len() * 4 / 3 + 4);
+    for group in bytes.chunks(3) {
+        let bits =
+            group.iter().fold(0usize, |bits, b| bits << 8 | usize::from(*b)) << (8 * (3 - group.len()));
+        out.extend((0..=group.len()).map(|place| DIGITS[bits >> (18 - 6 * place) & 63]));
+    }
+    out
 }
 
 /// The bytes of a run of digits, those of the last, unfinished group included.
