@@ -4,6 +4,7 @@ mod dns;
 mod letters;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use judges::auth::{Auth, Found, Identity, Settings};
@@ -110,6 +111,18 @@ async fn each_part_can_be_off() {
     assert_eq!((no_spf.spf, no_spf.spf_for), (Spf::None, None), "{results}");
     let (no_dmarc, results) = found(Settings { dmarc: false, ..served }, ask).await;
     assert_eq!((no_dmarc.spf, no_dmarc.dmarc), (Spf::Fail, Dmarc::None), "{results}");
+}
+
+#[tokio::test]
+async fn what_was_asked_is_remembered() {
+    let zone = zone("v=DMARC1; p=reject");
+    let asked = Arc::clone(&zone.1);
+    let auth = Auth::new(dns::serve(zone).await).expect("a resolver");
+    let ask = Arc::new(letter("b@example.org", "a@example.org", "192.0.2.25"));
+    let first = auth.check(Arc::clone(&ask)).await;
+    let once = asked.load(Ordering::Relaxed);
+    assert_eq!(auth.check(ask).await, first);
+    assert_eq!((first.spf, asked.load(Ordering::Relaxed)), (Spf::Pass, once));
 }
 
 #[tokio::test]

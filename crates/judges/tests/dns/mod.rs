@@ -5,10 +5,11 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use judges::auth::Settings;
 use mail_auth::hickory_resolver::proto::op::{Message, MessageType, ResponseCode};
-use mail_auth::hickory_resolver::proto::rr::rdata::{A, AAAA, CNAME, MX, PTR, TXT};
+use mail_auth::hickory_resolver::proto::rr::rdata::{A, AAAA, CNAME, MX, PTR, SOA, TXT};
 use mail_auth::hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UdpSocket};
@@ -24,9 +25,9 @@ pub(crate) enum Entry {
     Fails,
 }
 
-/// Names in lower case with what they hold.
+/// Names in lower case with what they hold, and how often the server was asked.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Zone(pub(crate) BTreeMap<String, Vec<Entry>>);
+pub(crate) struct Zone(pub(crate) BTreeMap<String, Vec<Entry>>, pub(crate) Arc<AtomicUsize>);
 
 impl Zone {
     pub(crate) fn add(&mut self, name: &str, data: RData) {
@@ -140,6 +141,7 @@ async fn sockets() -> (UdpSocket, TcpListener) {
 
 fn reply(zone: &Zone, question: &[u8], len_max: usize) -> Option<Vec<u8>> {
     let asked = Message::from_vec(question).ok()?;
+    zone.1.fetch_add(1, Ordering::Relaxed);
     let query = asked.queries.first()?.clone();
     let mut reply = Message::new(asked.metadata.id, MessageType::Response, asked.metadata.op_code);
     reply.metadata.recursion_available = true;
@@ -171,6 +173,11 @@ fn reply(zone: &Zone, question: &[u8], len_max: usize) -> Option<Vec<u8>> {
                 }
             }
         }
+    }
+    if reply.answers.is_empty() {
+        // RFC 2308 §3: without it nobody may remember that there is nothing.
+        let soa = SOA::new(name("ns.example"), name("hostmaster.example"), 1, 60, 60, 60, 60);
+        reply.add_authority(Record::from_rdata(Name::root(), 60, RData::SOA(soa)));
     }
     let bytes = reply.to_vec().ok()?;
     if bytes.len() <= len_max {
