@@ -13,6 +13,7 @@ pub mod fields;
 pub mod lmtp;
 pub mod maillog;
 pub mod milter;
+pub mod opensmtpd;
 pub mod policy;
 pub mod received;
 mod reply;
