@@ -200,29 +200,29 @@ fn host(text: &str) -> Option<IpAddr> {
 }
 
 fn auth(version: Version, session: u64, fields: Fields<'_>) -> Result<Event<'_>, LineError> {
-    let (result, user) = result_and(version, fields, "user")?;
+    let (result, user) = result_and(version.has_login_result_first(), fields, "user")?;
     Ok(if result == b"pass" { Event::Auth { session, user } } else { Event::Other })
 }
 
 fn mail(version: Version, session: u64, mut fields: Fields<'_>) -> Result<Event<'_>, LineError> {
     fields.hex("message")?;
-    let (result, sender) = result_and(version, fields, "sender")?;
+    let (result, sender) = result_and(version.has_result_first(), fields, "sender")?;
     Ok(if result == b"ok" { Event::Mail { session, sender } } else { Event::Other })
 }
 
 fn rcpt(version: Version, session: u64, mut fields: Fields<'_>) -> Result<Event<'_>, LineError> {
     fields.hex("message")?;
-    let (result, _) = result_and(version, fields, "recipient")?;
+    let (result, _) = result_and(version.has_result_first(), fields, "recipient")?;
     Ok(if result == b"ok" { Event::Rcpt { session } } else { Event::Other })
 }
 
 /// A result, and whom it is about: a text that may hold `|` itself.
 fn result_and<'a>(
-    version: Version,
+    result_first: bool,
     mut fields: Fields<'a>,
     what: &'static str,
 ) -> Result<(&'a [u8], &'a [u8]), LineError> {
-    let result = if version.has_result_first() { fields.next("result")? } else { fields.last("result")? };
+    let result = if result_first { fields.next("result")? } else { fields.last("result")? };
     Ok((result, fields.rest(what)?))
 }
 

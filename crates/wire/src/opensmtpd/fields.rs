@@ -6,8 +6,11 @@ use crate::text::quoted;
 /// The version that puts the session before the token in an answer.
 const SESSION_FIRST: Version = Version(0, 5);
 
-/// The version that puts results first.
-const RESULT_FIRST: Version = Version(0, 7);
+/// The version that puts the result of a message's commands before the address.
+const RESULT_FIRST: Version = Version(0, 6);
+
+/// The version that puts the result of a login before the user.
+const LOGIN_RESULT_FIRST: Version = Version(0, 7);
 
 /// The most digits of a session or token: 64 bits.
 const DIGITS_MAX: usize = 16;
@@ -30,6 +33,10 @@ impl Version {
 
     pub(super) fn has_result_first(self) -> bool {
         self >= RESULT_FIRST
+    }
+
+    pub(super) fn has_login_result_first(self) -> bool {
+        self >= LOGIN_RESULT_FIRST
     }
 
     fn has_session_first(self) -> bool {
