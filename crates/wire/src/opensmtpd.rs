@@ -4,7 +4,8 @@
 //! for, and waits for the answer in that session only; all sessions share the two pipes,
 //! and answers may come in any order. No RFC covers it; the text we follow is
 //! `smtpd-filters(7)`. Versions 0.4 to 0.7 are read: before 0.5 an answer names the token
-//! first, and before 0.7 results stand behind addresses and users, not before them.
+//! first, before 0.6 the result of MAIL and RCPT stands behind the address, and before 0.7
+//! that of a login behind the user.
 //!
 //! smtpd ends itself over a line that it does not understand, so an answer is made from a
 //! [`Query`] alone, whose two numbers were found to be hexadecimal.
