@@ -4,6 +4,7 @@ mod cli;
 mod config;
 mod daemon;
 mod demo;
+mod filter_opensmtpd;
 mod learn;
 mod observe;
 mod replay;

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{self, Config};
-use crate::{demo, learn, replay, setup};
+use crate::{demo, filter_opensmtpd, learn, replay, setup};
 use client::Client;
 
 /// Where the configuration lies on an installed machine.
@@ -71,6 +71,8 @@ enum Command {
     /// Print what to paste into a mail server's configuration.
     #[command(subcommand)]
     Setup(setup::SetupCommand),
+    /// Run as OpenSMTPD's filter, which smtpd starts (proc-exec).
+    FilterOpensmtpd(filter_opensmtpd::FilterArgs),
     /// Look for what is wrong or missing.
     Doctor(doctor::DoctorArgs),
     /// Move a test clock on (only where the daemon runs with --test-clock).
@@ -148,6 +150,7 @@ fn run(cli: &Cli) -> Done {
         Command::Config(what) => config_command(config, what),
         Command::Ledger(what) => ledger::main(&load(config)?, what),
         Command::Setup(what) => setup::main(config, what),
+        Command::FilterOpensmtpd(args) => filter_opensmtpd::main(config, args),
         Command::Doctor(args) => doctor::main(config, args),
     }
 }

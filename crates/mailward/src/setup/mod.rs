@@ -1,11 +1,19 @@
 //! `mailward setup`: prints what to paste into a mail server's configuration, and into
 //! ours. It reads; it never changes a file.
 
+mod exim;
+mod intake;
+mod milter;
+mod opensmtpd;
+mod ours;
 mod own;
+mod place;
 mod plan;
 mod postconf;
 mod print;
 mod restrictions;
+mod sendmail;
+mod sheet;
 #[cfg(test)]
 mod tests;
 
@@ -19,12 +27,19 @@ use crate::cli::{Done, Failed};
 use crate::config::Config;
 use plan::Plan;
 use postconf::Postconf;
+use sheet::Sheet;
 
 /// The mail servers that Mailward can be set up beside.
 #[derive(Subcommand)]
 pub(crate) enum SetupCommand {
     /// For Postfix: main.cf, the socket's folder, and our own names and networks.
     Postfix(PostfixArgs),
+    /// For Exim: three pieces of ACL, which ask the policy server.
+    Exim(exim::EximArgs),
+    /// For Sendmail: the line of sendmail.mc that shows messages to the milter.
+    Sendmail(sendmail::SendmailArgs),
+    /// For OpenSMTPD: the filter, which asks the policy server.
+    Opensmtpd(opensmtpd::OpensmtpdArgs),
 }
 
 /// Where Postfix's settings come from, and how the plan is printed.
@@ -43,19 +58,33 @@ const DEFAULTS: [&str; 4] = ["myhostname", "mydomain", "mynetworks", "queue_dire
 
 /// Prints what to paste, for the configuration file `ours` if it is there.
 pub(crate) fn main(ours: &Path, what: &SetupCommand) -> Done {
-    let SetupCommand::Postfix(args) = what;
+    // Without a file, or with a broken one, the plan is for a first installation.
+    let config = Config::load(ours).ok();
+    let (sheet, json) = sheet_of(ours, what, config.as_ref())?;
+    if json {
+        crate::say!("{}", sheet.json());
+    } else {
+        crate::say_raw!("{}", sheet.text());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The sheet, and whether it is wanted as JSON.
+fn sheet_of(ours: &Path, what: &SetupCommand, config: Option<&Config>) -> Result<(Sheet, bool), Failed> {
+    Ok(match what {
+        SetupCommand::Postfix(args) => (postfix(ours, args, config)?, args.json),
+        SetupCommand::Exim(args) => (exim::sheet(args, ours, config), args.json),
+        SetupCommand::Sendmail(args) => (sendmail::sheet(args, ours, config), args.json),
+        SetupCommand::Opensmtpd(args) => (opensmtpd::sheet(args, ours, config), args.json),
+    })
+}
+
+fn postfix(ours: &Path, args: &PostfixArgs, config: Option<&Config>) -> Result<Sheet, Failed> {
     let postfix = Postconf::parse(&settings(args.postconf.as_deref())?);
     if postfix.is_empty() {
         return Err(Failed::Usage("expected lines `name = value` of postconf -n, but got none".to_owned()));
     }
-    // Without a file, or with a broken one, the plan is for a first installation.
-    let plan = Plan::new(&postfix, ours, Config::load(ours).ok().as_ref());
-    if args.json {
-        println!("{}", print::json(&plan));
-    } else {
-        print!("{}", print::text(&plan));
-    }
-    Ok(ExitCode::SUCCESS)
+    Ok(print::sheet(&Plan::new(&postfix, ours, config)))
 }
 
 /// The settings of Postfix as text: from a file, from standard input, or from Postfix.

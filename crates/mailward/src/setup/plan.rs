@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use super::intake::{self, intake};
+use super::milter::{Milter, as_postfix_names, is_inside, milter};
+use super::ours;
 use super::own::{Own, own};
 use super::postconf::Postconf;
 use super::restrictions::{List, Question, asks_others, at_end_of_data, at_recipients};
@@ -37,8 +40,12 @@ pub(super) struct Plan {
     pub(super) group: String,
     /// `smtpd_recipient_restrictions`.
     pub(super) recipients: List,
-    /// `smtpd_end_of_data_restrictions`.
-    pub(super) end_of_data: List,
+    /// `smtpd_end_of_data_restrictions`; the milter makes it needless.
+    pub(super) end_of_data: Option<List>,
+    /// `smtpd_milters`.
+    pub(super) milter: Option<Milter>,
+    /// Mail to Mailward itself.
+    pub(super) intake: intake::Lines,
     /// Settings for all policy services, by their whole names.
     pub(super) fail_open: Vec<(String, &'static str)>,
     /// The question has such settings of its own, because there are other services.
@@ -62,17 +69,23 @@ impl Plan {
         let entry = if has_others { with_own_settings(&service) } else { plain.entry.to_owned() };
         let question = Question { entry: &entry, service: &service };
         let own = own(postfix);
+        let milter = milter(postfix, &queue, config);
+        let (intake, about_intake) = intake(postfix, &queue, config);
+        let mut notes = notes(postfix, &own);
+        notes.extend(about_intake);
         Plan {
             ours: ours.to_owned(),
             main_cf: PathBuf::from(postfix.value("config_directory").unwrap_or_default()).join("main.cf"),
             socket,
             group: postfix.value("mail_owner").unwrap_or_default(),
             recipients: at_recipients(postfix, &question),
-            end_of_data: at_end_of_data(postfix, &question),
+            end_of_data: milter.is_none().then(|| at_end_of_data(postfix, &question)),
+            milter,
+            intake,
             fail_open: if has_others { Vec::new() } else { fail_open(postfix) },
             has_others,
             portal: portal(postfix, config),
-            notes: notes(postfix, &own),
+            notes,
             own,
         }
     }
@@ -80,14 +93,9 @@ impl Plan {
 
 /// The socket as we name it, and as Postfix does: what is configured, if smtpd reaches it.
 fn socket(queue: &Path, config: Option<&Config>) -> (PathBuf, String) {
-    let configured = config.and_then(|c| c.listeners().policy_unix).filter(|path| {
-        let inside = path.strip_prefix(queue).ok();
-        // In the queue directory itself Postfix minds strangers' files.
-        inside.is_some_and(|inside| inside.components().count() > 1)
-    });
+    let configured = config.and_then(|c| c.listeners().policy_unix).filter(|path| is_inside(path, queue));
     let socket = configured.unwrap_or_else(|| queue.join(SOCKET));
-    let inside = socket.strip_prefix(queue).unwrap_or(&socket);
-    let service = format!("unix:{}", inside.display());
+    let service = as_postfix_names(&socket, queue);
     (socket, service)
 }
 
@@ -104,16 +112,8 @@ fn fail_open(postfix: &Postconf) -> Vec<(String, &'static str)> {
 
 /// What is missing for refusals, with names of this site as a proposal.
 fn portal(postfix: &Postconf, config: Option<&Config>) -> Vec<String> {
-    let usual = || {
-        vec!["url = \"https://mailward.example.org\"".into(), "contact = \"postmaster@example.org\"".into()]
-    };
-    let missing = config.map_or_else(usual, |config| {
-        let lines = config.missing_for_refusals().into_iter();
-        lines.map(|line| line.split("  #").next().unwrap_or("").to_owned()).collect()
-    });
     let domain = postfix.value("mydomain").filter(|domain| domain.parse::<model::Domain>().is_ok());
-    let domain = domain.as_deref().unwrap_or("example.org");
-    missing.into_iter().map(|line: String| line.replace("example.org", domain)).collect()
+    ours::portal(domain.as_deref(), config)
 }
 
 fn notes(postfix: &Postconf, own: &Own) -> Vec<String> {

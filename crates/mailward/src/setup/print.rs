@@ -1,98 +1,71 @@
-//! A plan as text for a person, and as JSON for a program. What is to be pasted stands at
-//! the left margin.
+//! A plan for Postfix as parts to paste.
 
-use serde_json::{Value, json};
-
+use super::ours;
+use super::place::{make, take_ours};
 use super::plan::Plan;
 use super::restrictions::{List, Place};
+use super::sheet::{Part, Sheet};
 
-/// Blanks before what is explained, so that the eye finds what is pasted.
-const INDENT: &str = "   ";
-
-/// The plan for a person.
-pub(super) fn text(plan: &Plan) -> String {
-    let mut out = "Mailward beside Postfix: what to paste. Nothing has been changed.\n".to_owned();
+/// The plan as parts to paste.
+pub(super) fn sheet(plan: &Plan) -> Sheet {
     let ours = plan.ours.display();
-    section(
-        &mut out,
-        "1. As root, the folder of the socket; the Debian package makes it, too:",
-        &folder(plan),
-    );
-    section(
-        &mut out,
-        &format!("2. Into {ours}; join it with sections that are there:"),
-        &mailward_toml(plan),
-    );
-    let title = format!("3. Into {}, in place of settings with the same names:", plan.main_cf.display());
-    section(&mut out, &title, &main_cf(plan));
-    section(&mut out, "4. Then, in this order:", &then(plan).map(|line| line + "\n").concat());
-    out.push_str("\nTo know\n");
-    for note in explanations(plan).iter().chain(&plan.notes) {
-        out.push_str(&wrapped(note));
+    let title = "As root, the folder of the sockets; the Debian package makes it, too:";
+    let into_ours = format!("Into {ours}; join it with sections that are there:");
+    let into_main = format!("Into {}, in place of settings with the same names:", plan.main_cf.display());
+    let parts = vec![
+        Part::commands("commands", title, &folders(plan)),
+        Part::text("mailward_toml", into_ours, mailward_toml(plan)),
+        Part::text("main_cf", into_main, main_cf(plan)),
+        Part::commands("then", "Then, in this order:", &then(plan)),
+    ];
+    Sheet {
+        server: "Postfix",
+        parts,
+        notes: explanations(plan).into_iter().chain(plan.notes.clone()).collect(),
     }
-    out
 }
 
-/// The plan for a program.
-pub(super) fn json(plan: &Plan) -> Value {
-    let (notes, folder) = (explanations(plan), folder(plan));
-    json!({
-        "commands": folder.lines().collect::<Vec<_>>(),
-        "mailward_toml": mailward_toml(plan),
-        "main_cf": main_cf(plan),
-        "then": then(plan),
-        "notes": notes.iter().chain(&plan.notes).collect::<Vec<_>>(),
-    })
-}
-
-fn section(out: &mut String, title: &str, body: &str) {
-    out.push_str(&format!("\n{title}\n\n{body}"));
-}
-
-/// Setgid: the daemon's socket there, mode 0660, belongs to the group that smtpd runs as.
-fn folder(plan: &Plan) -> String {
-    let folder = plan.socket.parent().unwrap_or(&plan.socket);
-    format!("install -d -o mailward -g {} -m 2750 {}\n", plan.group, folder.display())
+/// Setgid: the daemon's sockets there, mode 0660, belong to the group that smtpd runs as.
+fn folders(plan: &Plan) -> Vec<String> {
+    let sockets = [Some(&plan.socket), plan.milter.as_ref().and_then(|milter| milter.socket.as_ref())];
+    let mut folders: Vec<_> = sockets.into_iter().flatten().filter_map(|socket| socket.parent()).collect();
+    folders.dedup();
+    folders.into_iter().map(|folder| make(folder, &plan.group)).collect()
 }
 
 fn mailward_toml(plan: &Plan) -> String {
-    let mut out = String::new();
-    if !plan.portal.is_empty() {
-        out.push_str("# Without these nothing is refused; put your own names.\n[portal]\n");
-        plan.portal.iter().for_each(|line| out.push_str(&format!("{line}\n")));
-        out.push('\n');
+    let mut out = ours::portal_section(&plan.portal);
+    out.push_str(&ours::socket_section("policy", &plan.socket));
+    if let Some(socket) = plan.milter.as_ref().and_then(|milter| milter.socket.as_ref()) {
+        out.push_str(&ours::socket_section("milter", socket));
     }
-    out.push_str(&format!("[policy]\nunix = {}\n\n", quoted(&plan.socket.display().to_string())));
     out.push_str("[own]\n");
-    out.push_str(&list("names", &plan.own.names, "mx.example.org", "Nobody else may greet with these."));
+    out.push_str(&named("names", &plan.own.names, "mx.example.org", "Nobody else may greet with these."));
     let meaning = "Never blocked: put your hosts and users there, too.";
-    out.push_str(&list("networks", &plan.own.networks, "192.0.2.0/24", meaning));
+    out.push_str(&named("networks", &plan.own.networks, "192.0.2.0/24", meaning));
     out.push_str(
         "# Backup MX and forwarders, which bring you other people's mail:\n# relays = [\"203.0.113.25\"]\n",
     );
     out
 }
 
-/// A list of the configuration; an empty one as a comment that shows its form.
-fn list(key: &str, items: &[String], example: &str, meaning: &str) -> String {
-    if items.is_empty() {
-        return format!("# {meaning} postconf names none:\n# {key} = [{}]\n", quoted(example));
-    }
-    let items: String = items.iter().map(|item| format!("    {},\n", quoted(item))).collect();
-    format!("# {meaning}\n{key} = [\n{items}]\n")
-}
-
-fn quoted(text: &str) -> String {
-    toml::Value::from(text).to_string()
+/// A list; one that postconf knows nothing for says so.
+fn named(key: &str, items: &[String], example: &str, meaning: &str) -> String {
+    let told = if items.is_empty() { " postconf names none:" } else { "" };
+    ours::list(key, items, example, &format!("{meaning}{told}"))
 }
 
 fn main_cf(plan: &Plan) -> String {
     let mut out = String::new();
     for (name, list) in lists(plan) {
         if list.place != Place::Already {
-            out.push_str(&format!("{name} =\n    {}\n", list.entries.join(",\n    ")));
+            out.push_str(&setting(name, &list.entries));
         }
     }
+    if let Some(milter) = plan.milter.as_ref().filter(|milter| !milter.already) {
+        out.push_str(&setting("smtpd_milters", &milter.entries));
+    }
+    plan.intake.iter().for_each(|(name, entries)| out.push_str(&setting(name, entries)));
     if !plan.fail_open.is_empty() {
         out.push_str("# Mail flows when Mailward does not answer:\n");
     }
@@ -100,25 +73,25 @@ fn main_cf(plan: &Plan) -> String {
     if out.is_empty() { "# Nothing: it is all there.\n".to_owned() } else { out }
 }
 
-fn lists(plan: &Plan) -> [(&'static str, &List); 2] {
-    [
-        ("smtpd_recipient_restrictions", &plan.recipients),
-        ("smtpd_end_of_data_restrictions", &plan.end_of_data),
-    ]
+fn setting(name: &str, entries: &[String]) -> String {
+    format!("{name} =\n    {}\n", entries.join(",\n    "))
+}
+
+fn lists(plan: &Plan) -> impl Iterator<Item = (&'static str, &List)> {
+    let end_of_data = plan.end_of_data.as_ref().map(|list| ("smtpd_end_of_data_restrictions", list));
+    [("smtpd_recipient_restrictions", &plan.recipients)].into_iter().chain(end_of_data)
 }
 
 fn then(plan: &Plan) -> [String; 3] {
-    [
-        format!("mailward --config {} config check", plan.ours.display()),
-        "systemctl restart mailward".to_owned(),
-        "postfix check && postfix reload".to_owned(),
-    ]
+    let [check, restart] = take_ours(&plan.ours);
+    [check, restart, "postfix check && postfix reload".to_owned()]
 }
 
 /// Why each line is as it is.
 fn explanations(plan: &Plan) -> Vec<String> {
     let mut all: Vec<String> =
-        lists(plan).iter().map(|(name, list)| format!("{name}: {}", why(name, list.place))).collect();
+        lists(plan).map(|(name, list)| format!("{name}: {}", why(name, list.place))).collect();
+    all.push(about_milter(plan).to_owned());
     if plan.has_others {
         all.push(
             "You ask other policy services: ours has its own settings in braces (Postfix 3.0 and newer), and theirs \
@@ -155,17 +128,19 @@ fn why(name: &str, place: Place) -> &'static str {
     }
 }
 
-/// A note as an item, in lines that fit a terminal.
-fn wrapped(note: &str) -> String {
-    let (mut lines, mut line) = (String::new(), format!("{INDENT}-"));
-    for word in note.split(' ') {
-        if line.chars().count() + 1 + word.chars().count() > 96 {
-            lines.push_str(&line);
-            lines.push('\n');
-            line = format!("{INDENT} ");
+fn about_milter(plan: &Plan) -> &'static str {
+    match &plan.milter {
+        None => {
+            "The milter is off, so Mailward sees no headers and no content, and no recipients that Postfix refuses. \
+             With milter.unix set, run this again."
         }
-        line.push(' ');
-        line.push_str(word);
+        Some(milter) if milter.already => "smtpd_milters shows messages to Mailward already; left as it is.",
+        Some(_) => {
+            "Ask both: the policy server refuses a blocked client before Postfix does anything for it; the milter sees \
+             headers, content and the recipients that Postfix refuses. What both see is counted once. With the milter \
+             smtpd_end_of_data_restrictions need not ask. Mailward itself tells Postfix which macros it wants, so no \
+             milter_…_macros is needed. The braces are Mailward's own settings (Postfix 3.0 and newer); with them mail \
+             flows when it does not answer."
+        }
     }
-    lines + &line + "\n"
 }

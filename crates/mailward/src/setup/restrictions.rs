@@ -141,7 +141,7 @@ fn takes_argument(word: &str) -> bool {
 }
 
 /// The words of a list, which commas or blanks separate; what is in braces is one word.
-fn words(value: &str) -> Vec<String> {
+pub(super) fn words(value: &str) -> Vec<String> {
     let (mut words, mut word, mut depth) = (Vec::new(), String::new(), 0usize);
     for c in value.chars().chain([',']) {
         match c {

@@ -1,5 +1,8 @@
 //! Plans for the Postfix that people have.
 
+mod milter;
+mod others;
+
 use std::path::Path;
 
 use super::plan::Plan;
@@ -65,7 +68,7 @@ fn plan(postconf: &str, config: Option<&Config>) -> Plan {
 }
 
 fn part(postconf: &str, name: &str) -> String {
-    print::json(&plan(postconf, None))[name].as_str().unwrap_or_default().to_owned()
+    print::sheet(&plan(postconf, None)).json()[name].as_str().unwrap_or_default().to_owned()
 }
 
 #[track_caller]
@@ -83,8 +86,8 @@ fn a_plain_debian_gets_a_whole_list() {
     permit_sasl_authenticated,
     reject_unauth_destination,
     check_policy_service unix:mailward/policy
-smtpd_end_of_data_restrictions =
-    check_policy_service unix:mailward/policy
+smtpd_milters =
+    { unix:mailward/milter, default_action=accept, protocol=6, connect_timeout=5s, command_timeout=30s, content_timeout=120s }
 # Mail flows when Mailward does not answer:
 smtpd_policy_service_default_action = DUNNO
 smtpd_policy_service_timeout = 5s
@@ -103,6 +106,9 @@ contact = "postmaster@example.org"
 
 [policy]
 unix = "/var/spool/postfix/mailward/policy"
+
+[milter]
+unix = "/var/spool/postfix/mailward/milter"
 
 [own]
 # Nobody else may greet with these.
@@ -138,13 +144,12 @@ fn existing_restrictions_and_other_services_stay_as_they_are() {
     check_policy_service inet:127.0.0.1:10023,
     reject_rbl_client bl.example.com,
     permit
-smtpd_end_of_data_restrictions =
-    {ours},
-    check_policy_service inet:127.0.0.1:10031
+smtpd_milters =
+    {{ unix:mailward/milter, default_action=accept, protocol=6, connect_timeout=5s, command_timeout=30s, content_timeout=120s }}
 "
         ),
     );
-    let text = print::text(&plan(WITH_RESTRICTIONS, None));
+    let text = print::sheet(&plan(WITH_RESTRICTIONS, None)).text();
     for told in [
         "\ninstall -d -o mailward -g mailout -m 2750 /srv/postfix/queue/mailward\n",
         "\nunix = \"/srv/postfix/queue/mailward/policy\"\n",
@@ -163,12 +168,12 @@ fn a_relay_is_asked_behind_its_own_guard() {
     let begin = "smtpd_recipient_restrictions =\n    check_policy_service unix:mailward/policy,\n    \
                  reject_non_fqdn_recipient\n";
     assert!(main_cf.starts_with(begin), "{main_cf}");
-    assert!(!main_cf.contains("default_action"), "it is so already: {main_cf}");
+    assert!(!main_cf.contains("service_default_action"), "it is so already: {main_cf}");
     let toml = part(RELAY, "mailward_toml");
     for line in ["example.com", "example.net", "in.example.org", "198.51.100.0/24", "2001:db8:0:25::25"] {
         assert!(toml.contains(&format!("    \"{line}\",\n")), "{line} is missing in\n{toml}");
     }
-    assert!(print::text(&plan(RELAY, None)).contains("you only relay (example.org, example.com)"));
+    assert!(print::sheet(&plan(RELAY, None)).text().contains("you only relay (example.org, example.com)"));
 }
 
 #[test]
@@ -193,7 +198,7 @@ fn pasted_once_nothing_is_left_to_paste() {
 fn a_configured_socket_is_kept_where_smtpd_reaches_it() {
     let main_cf = |socket: &str| {
         let config = Config::from_str("ours", &format!("[policy]\nunix = {socket:?}\n")).unwrap();
-        print::json(&plan(DEBIAN, Some(&config)))["main_cf"].to_string()
+        print::sheet(&plan(DEBIAN, Some(&config))).json()["main_cf"].to_string()
     };
     assert!(main_cf("/var/spool/postfix/other/socket").contains("unix:other/socket"));
     for unreachable in ["/run/mailward/policy", "/var/spool/postfix/policy"] {
@@ -205,6 +210,6 @@ fn a_configured_socket_is_kept_where_smtpd_reaches_it() {
 fn a_portal_that_is_set_is_not_asked_for() {
     let config = "[portal]\nurl = \"https://mailward.example.org\"\ncontact = \"postmaster@example.org\"\n";
     let config = Config::from_str("ours", &format!("allow-documentation-prefixes = true\n{config}")).unwrap();
-    let toml = print::json(&plan(DEBIAN, Some(&config)))["mailward_toml"].to_string();
+    let toml = print::sheet(&plan(DEBIAN, Some(&config))).json()["mailward_toml"].to_string();
     assert!(!toml.contains("[portal]"), "{toml}");
 }

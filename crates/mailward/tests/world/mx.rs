@@ -1,5 +1,5 @@
-//! An MX as an operator builds it: Postfix, and Mailward beside it by what
-//! `mailward setup postfix` prints.
+//! An MX as an operator builds it: Postfix, and Mailward's policy server beside it by what
+//! `mailward setup postfix` prints. The milter is off.
 
 use std::path::{Path, PathBuf};
 
@@ -115,6 +115,9 @@ allow-documentation-prefixes = true
 url = \"http://127.0.0.1:{portal}\"
 listen = \"127.0.0.1:{portal}\"
 contact = \"postmaster@example.org\"
+
+[milter]
+tcp = \"off\"
 
 ",
         data.display()
