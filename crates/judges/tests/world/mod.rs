@@ -90,14 +90,14 @@ impl Daemon {
         );
         fs::write(folder.join("conf"), config).expect("our own file");
         let config = folder.join("conf");
-        Daemon::start(folder, Command::new(CLAMD).arg("-c").arg(config))
+        Daemon::start(folder, bound_to_us(CLAMD).arg("-c").arg(config))
     }
 
     pub(crate) fn spamd() -> Daemon {
         let folder = folder("spamd");
         let socket = format!("--socketpath={}", folder.join("sock").display());
         let home = format!("--helper-home-dir={}", folder.display());
-        let mut command = Command::new(SPAMD);
+        let mut command = bound_to_us(SPAMD);
         command.args([
             "--local",
             "--nouser-config",
@@ -136,7 +136,7 @@ impl Daemon {
         }
         put("classifier-bayes.conf", "");
         run(Command::new("chmod").arg("-R").arg("a+rwX").arg(&folder));
-        let mut command = Command::new(RSPAMD);
+        let mut command = bound_to_us(RSPAMD);
         command.args(["-f", "-u", "_rspamd", "-g", "_rspamd", "-c"]).arg(etc.join("rspamd.conf"));
         for (name, place) in [
             ("DBDIR", &folder),
@@ -185,6 +185,13 @@ impl Drop for Daemon {
             eprintln!("{}: {error}", self.folder.display());
         }
     }
+}
+
+/// A daemon that dies with this test, also when that is killed.
+fn bound_to_us(program: &str) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "--", program]);
+    command
 }
 
 fn folder(name: &str) -> PathBuf {
