@@ -37,6 +37,7 @@ mod shape;
 mod streams;
 mod text;
 mod unpack;
+mod uu;
 mod vba;
 mod zips;
 

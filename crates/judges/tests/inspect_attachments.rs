@@ -317,3 +317,38 @@ fn a_fault_says_what_the_page_shows() {
     let words: Vec<&str> = found.faults.iter().map(|fault| fault.sentence()).collect();
     assert_eq!((words, found.score), (vec!["holds a program"], 20));
 }
+
+#[test]
+fn a_document_does_not_excuse_what_no_document_holds() {
+    check("a.zip", &word(&[("setup.exe", b"x")]), &[Fault::Executable]);
+    check("a.docx", &word(&[("word/media/image1.png", &program())]), &[Fault::Embedded]);
+    check("a.docx", &word(&[("word/embeddings/a.zip", &zip(&[("a.js", b"x")]))]), &[Fault::Script]);
+    check(
+        "a.docx",
+        &word(&[("word/embeddings/a.docm", &word(&[("word/vbaProject.bin", b"x")]))]),
+        &[Fault::Macros],
+    );
+}
+
+#[test]
+fn a_pdf_that_is_an_archive_too_is_read_as_both() {
+    let both = [b"%PDF-1.4 << /S /Launch >>\n".as_slice(), &zip(&[("a.exe", &program())])].concat();
+    check("a.pdf", &both, &[Fault::Executable, Fault::ActivePdf]);
+    let rar = [b"GIF89a".as_slice(), &rar_4(&[("a.exe", b"")], 0, 0x33)].concat();
+    check("a.rar", &rar, &[Fault::Executable]);
+}
+
+#[test]
+fn of_fields_that_stand_twice_both_count() {
+    let raw = "Content-Type: text/plain\nContent-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: a/b; name=a.exe\n\nx\n--b--";
+    assert_eq!(inspect(&letter(raw.as_bytes()), &Rules::default()).danger, Danger::Refused);
+    let raw = "Content-Disposition: attachment; filename=a.txt\nContent-Disposition: attachment; filename=a.exe\n\nx";
+    assert_eq!(inspect(&letter(raw.as_bytes()), &Rules::default()).danger, Danger::Refused);
+}
+
+#[test]
+fn files_that_stand_in_the_text_are_named() {
+    let raw = "Subject: x\n\nHello\nbegin 644 setup.exe\n#0V%T\n`\nend\n";
+    let found = inspect(&letter(raw.as_bytes()), &Rules::default());
+    assert_eq!((listed(&found), found.danger), (vec!["setup.exe exe executable".into()], Danger::Refused));
+}

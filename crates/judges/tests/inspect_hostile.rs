@@ -5,7 +5,7 @@
 use std::io::{Cursor, Write as _};
 
 use judges::inspect::budget::{DEPTH_MAX, EXPANDED_MAX, MEMBERS_MAX};
-use judges::inspect::parts::{NESTING_MAX, PARTS_MAX};
+use judges::inspect::parts::{HEADS_LEN_MAX, NESTING_MAX, PARTS_MAX};
 use judges::inspect::{Fault, Inspected, Limit, Rules, inspect};
 use model::content::Danger;
 use zip::ZipWriter;
@@ -108,13 +108,20 @@ fn a_hundred_megabytes_without_a_line_end() {
 fn a_field_of_a_megabyte_and_ten_thousand_parameters() {
     let long = "x".repeat(1024 * 1024);
     let many: String = (0..10_000).map(|n| format!("; name*{n}=x")).collect();
-    for value in [long.as_str(), &many, &"; name=a".repeat(50_000), &"=?utf-8?B?YQ==?= ".repeat(50_000)] {
-        let raw = format!(
-            "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: application/x{value}\n\nx\n--b--\n"
-        );
-        assert_eq!(look(raw.as_bytes()).stopped, None);
+    let words = "=?utf-8?B?YQ==?= ".repeat(50_000);
+    for value in [long.as_str(), &many, &"; name=a".repeat(50_000), &words] {
+        let part = format!("--b\nContent-Type: application/x{value}\n\nx\n");
+        let raw = format!("Content-Type: multipart/mixed; boundary=b\n\n{}--b--\n", part.repeat(3));
+        let limit = Some(Limit::Fields).filter(|_| value.len() * 3 > HEADS_LEN_MAX);
+        assert_eq!(look(raw.as_bytes()).stopped, limit);
         assert_eq!(look(format!("Subject: {value}\n\n").as_bytes()).stopped, None);
     }
+}
+
+#[test]
+fn a_document_that_holds_itself() {
+    let deep = (0..20).fold(b"x".to_vec(), |inner, _| word(&[("word/embeddings/a.docx", &inner)]));
+    check_bomb("a.docx", &deep, Limit::Depth);
 }
 
 #[test]
@@ -176,7 +183,8 @@ fn a_stream_and_an_archive_of_zeros() {
     let zeros = vec![0; 20 * 1024 * 1024];
     check_bomb("a.gz", &gzip(&zeros), Limit::Ratio);
     check_bomb("a.7z", &seven(&[("zeros", &zeros)]), Limit::Ratio);
-    check_bomb("a.docx", &word(&[("word/embeddings/a.bin", &zeros)]), Limit::Ratio);
+    let inside = zip(&[("zeros", &zeros)]);
+    check_bomb("a.docx", &word(&[("word/embeddings/a.zip", &inside)]), Limit::Ratio);
 }
 
 #[test]

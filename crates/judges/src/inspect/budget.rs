@@ -24,6 +24,8 @@ pub enum Limit {
     Parts,
     /// MIME parts inside each other, deeper than [`super::parts::NESTING_MAX`]: not seen.
     Nesting,
+    /// Fields of parts longer than [`super::parts::HEADS_LEN_MAX`]: the rest was not read.
+    Fields,
     /// More archive members than [`MEMBERS_MAX`].
     Members,
     /// Archives inside each other, deeper than [`DEPTH_MAX`].
@@ -38,7 +40,7 @@ impl Limit {
     /// Whether it makes the message dangerous: the limits of archives do (OFF-13: ‘bomb’),
     /// those of MIME leave the rest unknown.
     pub fn is_bomb(self) -> bool {
-        !matches!(self, Limit::Parts | Limit::Nesting)
+        !matches!(self, Limit::Parts | Limit::Nesting | Limit::Fields)
     }
 }
 

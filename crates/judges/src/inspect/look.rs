@@ -10,7 +10,7 @@ use super::budget::{Budget, Limit};
 use super::kinds::{self, Class, Kind};
 use super::names::{self, NAME_LEN_MAX};
 use super::parts::{Leaf, Sink};
-use super::{Fault, Macros, Rules, text};
+use super::{Fault, Macros, Rules, text, uu};
 
 /// The most octets of an attachment's shown name, path included.
 const PATH_LEN_MAX: usize = 4 * NAME_LEN_MAX;
@@ -164,7 +164,7 @@ impl Sink for Look<'_> {
         let is_file = leaf.attached || kinds::by_bytes(&leaf.bytes).is_some();
         if !is_file {
             self.text.take(&leaf.declared, leaf.charset.as_deref(), &leaf.bytes);
-            return;
+            return uu::names(&leaf.bytes).iter().for_each(|name| self.name_only(name));
         }
         let path = leaf.names.first().map_or("", String::as_str);
         let names = &leaf.names;

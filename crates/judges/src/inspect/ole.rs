@@ -42,15 +42,6 @@ pub(super) fn look(look: &mut Look<'_>, bytes: &[u8]) -> Vec<Fault> {
     faults
 }
 
-/// A file inside a document of the new form.
-pub(super) fn embedded(look: &mut Look<'_>, bytes: &[u8]) -> Option<Fault> {
-    match kinds::by_bytes(bytes)?.class {
-        Class::Blocked(_) => Some(Fault::Embedded),
-        Class::Ole => self::look(look, bytes).into_iter().max_by_key(|fault| fault.score()),
-        _ => None,
-    }
-}
-
 /// What office programs still open though it is broken: only the marks of macros are sought.
 fn broken(look: &Look<'_>, bytes: &[u8]) -> Vec<Fault> {
     let project: Vec<u8> = "_VBA_PROJECT".bytes().flat_map(|byte| [byte, 0]).collect();

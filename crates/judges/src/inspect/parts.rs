@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use mail_parser::decoders::base64::base64_decode;
 use mail_parser::decoders::quoted_printable::quoted_printable_decode;
-use mail_parser::{ContentType, HeaderName, HeaderValue, MessageParser, MimeHeaders};
+use mail_parser::{ContentType, HeaderName, HeaderValue, MessageParser};
 use model::Letter;
 use model::letter::Field;
 
@@ -21,9 +21,9 @@ pub const PARTS_MAX: u32 = 500;
 /// Multiparts and messages inside each other that are looked at. Bounces of forwarded
 /// bounces come to ten.
 pub const NESTING_MAX: u32 = 32;
-/// Octets of the fields of one part that are read. Three fields matter; a name that does
-/// not fit is of no use to anybody.
-const HEAD_LEN_MAX: usize = 8 * 1024;
+/// Octets of the fields that say what parts are, of all parts together. Five hundred parts
+/// have less; joining the pieces of one parameter of this length is still quick.
+pub const HEADS_LEN_MAX: usize = 128 * 1024;
 /// RFC 2046 §5.1.1 allows 70 octets.
 const BOUNDARY_LEN_MAX: usize = 512;
 
@@ -55,23 +55,26 @@ pub(super) trait Sink {
 
 /// Hands every part of `letter` to `sink`.
 pub(super) fn walk(letter: &Letter, sink: &mut impl Sink) {
-    let head = Head::parse(&block(&letter.fields));
-    Walk { parts: PARTS_MAX, sink }.entity(&head, &letter.body, 0, false);
+    let mut walk = Walk { parts: PARTS_MAX, heads: HEADS_LEN_MAX, sink };
+    let head = walk.head(block(&letter.fields));
+    walk.entity(&head, &letter.body, 0, false);
 }
 
 /// The fields that say what the body is, as one block.
 fn block(fields: &[Field]) -> Vec<u8> {
     let mut block = Vec::new();
-    for field in fields
-        .iter()
-        .filter(|f| f.is("Content-Type") || f.is("Content-Disposition") || f.is("Content-Transfer-Encoding"))
-    {
+    for field in fields.iter().filter(|field| is_about_part(&field.name)) {
         block.extend_from_slice(&field.name);
         block.push(b':');
         block.extend_from_slice(&field.value);
         block.extend_from_slice(b"\r\n");
     }
     block
+}
+
+fn is_about_part(name: &[u8]) -> bool {
+    let names = [&b"Content-Type"[..], b"Content-Disposition", b"Content-Transfer-Encoding"];
+    names.iter().any(|known| name.trim_ascii_end().eq_ignore_ascii_case(known))
 }
 
 /// What the fields of a part say of its body.
@@ -96,39 +99,49 @@ enum Encoding {
 
 impl Head {
     /// Reads a block of fields; without a type it is text (RFC 2045 §5.2).
-    fn parse(block: &[u8]) -> Head {
-        let mut block = block[..block.len().min(HEAD_LEN_MAX)].to_vec();
+    ///
+    /// Of fields that stand twice programs take the one or the other: names count of all, and
+    /// a multipart is one whichever says so.
+    fn parse(mut block: Vec<u8>) -> Head {
         block.extend_from_slice(b"\r\n\r\n");
         let parser = MessageParser::new()
             .header_content_type(HeaderName::ContentType)
             .header_content_type(HeaderName::ContentDisposition)
             .header_text(HeaderName::ContentTransferEncoding)
             .default_header_ignore();
-        let Some(message) = parser.parse_headers(&block) else { return Head::default() };
         let mut head = Head::default();
-        if let Some(disposition) = message.content_disposition() {
-            head.attachment = disposition.ctype().eq_ignore_ascii_case("attachment");
-            head.names.extend(names(disposition, "filename"));
-        }
-        if let Some(kind) = message.content_type() {
-            head.take_type(kind);
-        }
-        if let Some(HeaderValue::Text(encoding)) = message.header(HeaderName::ContentTransferEncoding) {
-            head.encoding = Encoding::of(encoding);
+        for field in parser.parse_headers(&block).iter().flat_map(mail_parser::Message::headers) {
+            head.take(&field.name, &field.value);
         }
         head
     }
 
+    fn take(&mut self, name: &HeaderName<'_>, value: &HeaderValue<'_>) {
+        match (name, value) {
+            (HeaderName::ContentDisposition, HeaderValue::ContentType(disposition)) => {
+                self.attachment |= disposition.ctype().eq_ignore_ascii_case("attachment");
+                self.names.splice(0..0, names(disposition, "filename"));
+            }
+            (HeaderName::ContentType, HeaderValue::ContentType(kind)) => self.take_type(kind),
+            (HeaderName::ContentTransferEncoding, HeaderValue::Text(word)) => {
+                self.encoding = Encoding::of(word);
+            }
+            _ => {}
+        }
+    }
+
     fn take_type(&mut self, kind: &ContentType<'_>) {
+        self.names.extend(names(kind, "name"));
+        let is_multipart = kind.ctype().eq_ignore_ascii_case("multipart");
+        if !self.declared.is_empty() && (!is_multipart || self.boundary.is_some()) {
+            return;
+        }
         let subtype = kind.subtype().unwrap_or_default();
         self.declared = format!("{}/{subtype}", kind.ctype()).to_ascii_lowercase();
-        self.boundary = kind
-            .attribute("boundary")
-            .filter(|b| !b.is_empty() && b.len() <= BOUNDARY_LEN_MAX)
-            .map(Into::into);
+        let boundary = kind.attribute("boundary");
+        self.boundary = boundary.filter(|b| !b.is_empty() && b.len() <= BOUNDARY_LEN_MAX).map(Into::into);
         self.report = kind.attribute("report-type").map(str::to_ascii_lowercase);
         self.charset = kind.attribute("charset").map(Into::into);
-        self.names.extend(names(kind, "name"));
     }
 }
 
@@ -184,10 +197,21 @@ fn lenient_quoted(body: &[u8]) -> Vec<u8> {
 
 struct Walk<'s, S> {
     parts: u32,
+    heads: usize,
     sink: &'s mut S,
 }
 
 impl<S: Sink> Walk<'_, S> {
+    /// Reads the fields of a part, as long as there is work left for it.
+    fn head(&mut self, mut block: Vec<u8>) -> Head {
+        if block.len() > self.heads {
+            self.sink.stop(Limit::Fields);
+            block.truncate(self.heads);
+        }
+        self.heads -= block.len();
+        Head::parse(block)
+    }
+
     /// One part: fields already read, body still encoded. `digest` is whether it stands in a
     /// multipart/digest.
     fn entity(&mut self, head: &Head, body: &[u8], depth: u32, digest: bool) {
@@ -209,7 +233,8 @@ impl<S: Sink> Walk<'_, S> {
             _ if message => {
                 let bytes = head.encoding.undo(body);
                 let (fields, body) = split_head(&bytes);
-                self.entity(&Head::parse(&interesting(fields)), body, depth + 1, false);
+                let head = self.head(interesting(fields));
+                self.entity(&head, body, depth + 1, false);
             }
             _ => self.hand_on(head, body),
         }
@@ -222,7 +247,8 @@ impl<S: Sink> Walk<'_, S> {
                 return self.sink.stop(Limit::Parts);
             }
             let (fields, body) = split_head(part);
-            self.entity(&Head::parse(&interesting(fields)), body, depth + 1, digest);
+            let head = self.head(interesting(fields));
+            self.entity(&head, body, depth + 1, digest);
         }
     }
 
@@ -313,12 +339,12 @@ fn interesting(fields: &[u8]) -> Vec<u8> {
     let mut keep = false;
     for line in fields.split_inclusive(|byte| *byte == b'\n') {
         if !line.starts_with(b" ") && !line.starts_with(b"\t") {
-            keep = line.get(..8).is_some_and(|start| start.eq_ignore_ascii_case(b"content-"));
+            keep = line.split(|byte| *byte == b':').next().is_some_and(is_about_part);
         }
         if keep {
             kept.extend_from_slice(line);
         }
-        if kept.len() > HEAD_LEN_MAX {
+        if kept.len() > HEADS_LEN_MAX {
             break;
         }
     }

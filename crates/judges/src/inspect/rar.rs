@@ -11,10 +11,13 @@ const SIGNATURE_5: &[u8] = b"Rar!\x1a\x07\x01\0";
 
 /// Looks at the names in an archive.
 pub(super) fn look(look: &mut Look<'_>, file: &File<'_>) -> Vec<Fault> {
-    if let Some(rest) = file.bytes.strip_prefix(SIGNATURE_5) {
+    // Programs find an archive behind whatever stands before it.
+    let at = memchr::memmem::find(file.bytes, &SIGNATURE_4[..6]).unwrap_or_default();
+    let bytes = &file.bytes[at..];
+    if let Some(rest) = bytes.strip_prefix(SIGNATURE_5) {
         return blocks(look, file, rest, block_5);
     }
-    match file.bytes.strip_prefix(SIGNATURE_4) {
+    match bytes.strip_prefix(SIGNATURE_4) {
         Some(rest) => blocks(look, file, rest, block_4),
         None => Vec::new(),
     }

@@ -6,6 +6,9 @@ use super::kinds::{Archive, Class, Kind};
 use super::look::{File, Look};
 use super::{cab, ole, pdf, rar, sevenz, streams, zips};
 
+/// Documents inside each other that are opened beyond [`DEPTH_MAX`].
+const OFFICE_DEPTH: u32 = 2;
+
 impl Look<'_> {
     /// Opens `file` by what its bytes are, or else by what its name says.
     pub(super) fn open(
@@ -17,23 +20,25 @@ impl Look<'_> {
         if !self.budget.is_open() {
             return Vec::new();
         }
-        match by_bytes.or(named).map(|kind| kind.class) {
-            Some(Class::Archive(archive)) => self.archive(file, archive),
-            // Two forms in one file: a picture by its start, an archive by its end.
-            Some(Class::Harmless | Class::Other | Class::Document) | None
-                if zips::ends_like_one(file.bytes) =>
-            {
-                self.archive(file, Archive::Zip)
-            }
+        let mut faults = match by_bytes.or(named).map(|kind| kind.class) {
+            Some(Class::Archive(archive)) => return self.archive(file, archive),
             Some(Class::Pdf) => pdf::acts(file.bytes).then_some(Fault::ActivePdf).into_iter().collect(),
-            Some(Class::Ole) => ole::look(self, file.bytes),
+            Some(Class::Ole) => return ole::look(self, file.bytes),
             _ => Vec::new(),
+        };
+        // Two forms in one file: a picture by its start, an archive by its end or its name.
+        match named.map(|kind| kind.class) {
+            Some(Class::Archive(archive)) => faults.extend(self.archive(file, archive)),
+            _ if zips::ends_like_one(file.bytes) => faults.extend(self.archive(file, Archive::Zip)),
+            _ => {}
         }
+        faults
     }
 
     fn archive(&mut self, file: &File<'_>, archive: Archive) -> Vec<Fault> {
         let office = archive == Archive::Zip && zips::is_office(file.bytes);
-        if file.depth >= DEPTH_MAX && !office {
+        // A document in a document is no deeper archive, but it ends too.
+        if file.depth >= DEPTH_MAX + u32::from(office) * OFFICE_DEPTH {
             self.budget.stop(Limit::Depth);
             return vec![Fault::Bomb];
         }

@@ -1,13 +1,14 @@
 //! Zip archives (PKWARE APPNOTE 6.3.10), and the Office documents that are ones.
 
-use std::io::Cursor;
+use std::io::{Cursor, Read as _};
 
 use zip::ZipArchive;
 
 use super::Fault;
 use super::budget::MEMBERS_MAX;
+use super::kinds::{self, Class};
 use super::look::{File, Look};
-use super::ole;
+use super::{names, ole};
 
 /// Entries of a directory that the library is given to read: it holds some hundred octets
 /// for each, so an archive of 46-octet entries would take seven times its length.
@@ -15,6 +16,8 @@ const ENTRIES_MAX: usize = 4 * MEMBERS_MAX as usize;
 /// Members of an Office document that are looked at; presentations have thousands, and only
 /// two kinds of them matter.
 const OFFICE_MEMBERS_MAX: usize = ENTRIES_MAX;
+/// Octets of a document's member that tell what it is.
+const START_LEN: u64 = 4096;
 const LOCAL: &[u8] = b"PK\x03\x04";
 const CENTRAL: &[u8] = b"PK\x01\x02";
 const END: &[u8] = b"PK\x05\x06";
@@ -118,23 +121,51 @@ fn local_names(look: &mut Look<'_>, file: &File<'_>) -> Vec<Fault> {
     faults
 }
 
-/// Looks into an Office document: only for macros and for files inside.
+/// Looks into an Office document: macros, and files that no document holds. Its own members
+/// are not listed, and most are only begun: spreadsheets expand to more than archives may.
 pub(super) fn office(look: &mut Look<'_>, file: &File<'_>) -> Vec<Fault> {
-    let Some(mut archive) = open(file.bytes) else { return Vec::new() };
+    let Some(mut archive) = open(file.bytes) else { return local_names(look, file) };
     let mut faults = Vec::new();
     let mut so_far = 0;
     for index in 0..archive.len().min(OFFICE_MEMBERS_MAX) {
         if !look.budget.is_open() {
             break;
         }
-        let Ok(entry) = archive.by_index(index) else { continue };
-        let name = String::from_utf8_lossy(entry.name_raw()).to_ascii_lowercase();
-        if name.ends_with("vbaproject.bin") || name.contains("/macrosheets/") {
-            faults.push(look.macros());
-        } else if name.contains("/embeddings/") || name.contains("/activex/") {
-            let Some(bytes) = look.budget.read(entry, file.bytes.len() as u64, &mut so_far) else { break };
-            faults.extend(ole::embedded(look, &bytes));
+        faults.extend(office_member(look, file, &mut archive, index, &mut so_far));
+    }
+    faults
+}
+
+fn office_member(
+    look: &mut Look<'_>,
+    file: &File<'_>,
+    archive: &mut ZipArchive<Cursor<&[u8]>>,
+    index: usize,
+    so_far: &mut u64,
+) -> Vec<Fault> {
+    let packed = file.bytes.len() as u64;
+    let Ok(entry) = archive.by_index(index) else { return Vec::new() };
+    let name = String::from_utf8_lossy(entry.name_raw()).into_owned();
+    let lower = name.to_ascii_lowercase();
+    let mut faults = Vec::new();
+    if lower.ends_with("vbaproject.bin") || lower.contains("/macrosheets/") {
+        faults.push(look.macros());
+    }
+    if names::judge(&name).fault.is_some() {
+        look.member_name(file, &name);
+    }
+    let Some(start) = look.budget.read(entry.take(START_LEN), packed, so_far) else { return faults };
+    match kinds::by_bytes(&start).map(|kind| kind.class) {
+        Some(Class::Blocked(_)) => faults.push(Fault::Embedded),
+        Some(class @ (Class::Ole | Class::Archive(_) | Class::Pdf)) => {
+            let Ok(entry) = archive.by_index(index) else { return faults };
+            let Some(bytes) = look.budget.read(entry, packed, so_far) else { return faults };
+            match class {
+                Class::Ole => faults.extend(ole::look(look, &bytes)),
+                _ => look.member(file, &name, &bytes),
+            }
         }
+        _ => {}
     }
     faults
 }
