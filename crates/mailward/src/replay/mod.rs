@@ -2,6 +2,7 @@
 
 mod cases;
 pub(crate) mod line;
+mod raw;
 mod report;
 mod run;
 pub(crate) mod stream;
