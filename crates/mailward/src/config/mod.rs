@@ -33,7 +33,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use model::policy::RuleMode;
-use model::{Node, Secs};
+use model::{Domain, Node, Secs};
 
 pub(crate) use error::{ConfigError, ConfigErrors};
 pub(crate) use judges::{Endpoint, HeaderMark};
@@ -233,6 +233,12 @@ impl Config {
     /// Our mail domains whose SPF record is complete.
     pub(crate) fn own_senders(&self) -> Vec<String> {
         self.settings.own.senders.iter().map(|domain| domain.as_str().to_owned()).collect()
+    }
+
+    /// Our names and mail domains.
+    pub(crate) fn own_domains(&self) -> Vec<Domain> {
+        let own = &self.settings.own;
+        own.names.iter().chain(&own.senders).cloned().collect()
     }
 
     /// Where mail for Mailward itself is handed in.

@@ -4,6 +4,7 @@ mod bench;
 pub(crate) mod control;
 pub(crate) mod desk;
 mod intake;
+mod keeper;
 mod pipeline;
 mod recover;
 pub(crate) mod rerun;
@@ -21,12 +22,13 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use edge::{Clock, Persons, Published, Start, Views, policy as policy_server};
-use ledger::DataDir;
+use ledger::{DataDir, Exhibits};
 use model::{Input, Name, Offence, PersonHash, Policy, Site, policy::RuleMode};
 
 use crate::config::Config;
 use desk::Desk;
 use intake::{QUEUE, Queue};
+use keeper::{Keeper, Redaction};
 use pipeline::Common;
 pub(crate) use pipeline::utc;
 use recover::Recovered;
@@ -69,6 +71,9 @@ pub(crate) struct Shared {
     /// All our names.
     pub(crate) names: Vec<Name>,
     pub(crate) ledger_path: PathBuf,
+    pub(crate) exhibits_path: PathBuf,
+    /// Taken away at the stop, so that its thread ends.
+    keeper: Mutex<Option<Arc<Keeper>>>,
     stop: Arc<AtomicBool>,
     policy: Mutex<Option<policy_server::Running>>,
     /// Inputs from the operator's API.
@@ -92,11 +97,13 @@ impl Daemon {
         let first = first_inputs(&config, &keys, &recovered, &clock);
         let notes = std::mem::take(&mut recovered.notes);
         let shared = Arc::new(share(config, &store, &keys, clock, inputs, &mut recovered));
+        let keeping = start_keeper(&shared, &store, &keys)?;
         let (begins, before) = (!first.is_empty(), shared.view().arrival);
-        let threads = start_threads(&shared, store, options, recovered, queued, first)?;
+        let mut threads = start_threads(&shared, store, options, recovered, queued, first)?;
         if begins {
             shared.await_change(before)?;
         }
+        threads.push(keeping);
         let daemon = Daemon { shared, threads, notes };
         let running = daemon.serve_policy()?;
         *daemon.shared.policy() = running;
@@ -136,6 +143,7 @@ impl Daemon {
     /// Stops answering, then writes everything that was seen.
     pub(crate) fn stop(mut self) {
         drop(self.shared.policy().take());
+        drop(self.shared.keeper().take());
         self.shared.stop.store(true, Ordering::Release);
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
@@ -213,6 +221,8 @@ fn share(
         queue: Arc::new(Queue::new(inputs.clone())),
         persons: Persons::new(keys.persons),
         ledger_path: store.ledger(),
+        exhibits_path: store.exhibits(),
+        keeper: Mutex::new(None),
         stop: Arc::new(AtomicBool::new(false)),
         policy: Mutex::new(None),
         mx,
@@ -221,6 +231,17 @@ fn share(
         config,
         inputs,
     }
+}
+
+/// Starts the keeper of headers, and tells it what the ledger's cases have taken.
+fn start_keeper(shared: &Arc<Shared>, store: &DataDir, keys: &SiteFile) -> Result<JoinHandle<()>, String> {
+    let exhibits = Exhibits::open(store).map_err(|e| e.to_string())?;
+    let redaction = Redaction { key: keys.persons, ours: shared.config.own_domains() };
+    let (bytes_max, queue) = (shared.config.exhibits_max(), shared.queue.clone());
+    let (keeper, thread) = Keeper::start(exhibits, bytes_max, redaction, queue, shared.clock.clone())
+        .map_err(|e| format!("threads can not be started: {e}"))?;
+    *shared.keeper() = Some(Arc::new(keeper));
+    Ok(thread)
 }
 
 fn start_threads(
@@ -237,6 +258,7 @@ fn start_threads(
         queue: shared.queue.clone(),
         desk: shared.desk.clone(),
         published: shared.published.clone(),
+        keeper: shared.keeper().clone(),
         stop: shared.stop.clone(),
         engine_threads: options.engine_threads.max(1),
     });
@@ -249,6 +271,10 @@ impl Shared {
     /// The newest view.
     pub(crate) fn view(&self) -> Arc<projections::View> {
         self.published.view()
+    }
+
+    fn keeper(&self) -> MutexGuard<'_, Option<Arc<Keeper>>> {
+        self.keeper.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn policy(&self) -> MutexGuard<'_, Option<policy_server::Running>> {

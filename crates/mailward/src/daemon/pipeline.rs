@@ -16,11 +16,12 @@ use edge::{Clock, Published};
 use engine::{Engine, Step};
 use ledger::journal::{Frame as Stored, Writer};
 use ledger::{DataDir, EventStore, SqliteLedger, checkpoint};
-use model::{Envelope, Frame, Input, Millis, Sealed};
+use model::{Envelope, Evidence, Frame, Input, Millis, Sealed};
 use projections::Projector;
 
 use super::desk::Desk;
 use super::intake::Queue;
+use super::keeper::Keeper;
 use super::recover::{to_row, to_stored};
 use super::site_file::random;
 use super::tell;
@@ -75,6 +76,7 @@ pub(crate) struct Common {
     pub(crate) queue: Arc<Queue>,
     pub(crate) desk: Arc<Desk>,
     pub(crate) published: Arc<Published>,
+    pub(crate) keeper: Option<Arc<Keeper>>,
     pub(crate) stop: Arc<AtomicBool>,
     pub(crate) engine_threads: usize,
 }
@@ -313,12 +315,22 @@ fn persist(
             journal.lock().unwrap_or_else(PoisonError::into_inner).sync().map_err(|e| e.to_string())?;
             ledger.append(&own, &rows, &notes).map_err(|e| e.to_string())
         })?;
+        steps.iter().flat_map(|s| &s.side_rows).for_each(|row| take_exhibit(row, common));
         let first = last + 1 - own.len() as u64;
         let opened = sealed.iter().filter_map(|s| s.open().ok());
         durable.events = (first..).zip(opened).collect();
     }
     durable.receipts = steps.into_iter().flat_map(|s| s.receipts).collect();
     Some(durable)
+}
+
+/// What a case shows stays as long as its evidence.
+fn take_exhibit(row: &engine::SideRow, common: &Common) {
+    let evidence = minicbor::decode::<Evidence>(&row.body);
+    let named = evidence.ok().and_then(|evidence| evidence.exhibit);
+    if let (Some(id), Some(keeper)) = (named, &common.keeper) {
+        keeper.take(vec![id], row.expires);
+    }
 }
 
 /// Tries until it succeeds; says once that it does not.

@@ -65,7 +65,7 @@ async fn serve_portal(
         let shared = shared.clone();
         Arc::new(move || -> Millis { shared.clock.now() })
     };
-    let vault = Arc::new(Vault::new(shared.ledger_path.clone()));
+    let vault = Arc::new(Vault::new(shared.ledger_path.clone(), shared.exhibits_path.clone()));
     let portal = portal::Portal::new(Arc::new(Published(shared)), vault, clock);
     portal::serve(listener, portal::router(portal), stopped(stop)).await.map_err(|e| format!("portal: {e}"))
 }
