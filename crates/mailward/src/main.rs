@@ -5,6 +5,7 @@ mod config;
 mod daemon;
 mod demo;
 mod filter_opensmtpd;
+mod hearing;
 mod learn;
 mod observe;
 mod replay;

@@ -257,6 +257,15 @@ impl Config {
         })
     }
 
+    /// The whole addresses that take reports.
+    pub(crate) fn report_addresses(&self) -> Vec<Vec<u8>> {
+        let whole = |known: &Recipient| match known {
+            Recipient::Local(_) => None,
+            Recipient::Address(mailbox) => Some(mailbox.0.clone().into_bytes()),
+        };
+        self.settings.reports.addresses.iter().filter_map(whole).collect()
+    }
+
     /// Octets of all exhibits together.
     pub(crate) fn exhibits_max(&self) -> u64 {
         self.settings.exhibits.0

@@ -1,0 +1,120 @@
+//! What judges and the message itself weigh in the one score of a message.
+//!
+//! DESIGN §8 has one score of families, none above three points. The connection's families
+//! are `detectors::score`'s; the message adds three: what spam filters say of its content,
+//! what is attached to it, and what its sender's domain says of the client. So no filter
+//! refuses a message by itself, and a bad connection needs less from it than a good one.
+
+use judges::auth::Found;
+use judges::inspect;
+use judges::judge::Answer;
+use model::Name;
+use model::content::{Dmarc, Spf};
+
+/// Quarter points that one family has at most.
+const FAMILY_MAX: i32 = 12;
+/// Quarter points of a message at a filter's mark: from three quarters of the mark on a
+/// family is full.
+const AT_MARK: i64 = 16;
+/// Where rspamd's shipped configuration begins to mark spam (`add_header`), in hundredths.
+const RSPAMD_MARK: i64 = 600;
+/// Where SpamAssassin's does (`required_score`), in hundredths.
+const SPAMD_MARK: i64 = 500;
+
+/// Quarter points by family, each with its words.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Points {
+    filters: i32,
+    attachments: i32,
+    sender: i32,
+}
+
+impl Points {
+    /// Weighs a message.
+    pub(crate) fn of(answers: &[(Name, Answer)], looked: &inspect::Inspected, found: &Found) -> Points {
+        let filters = answers.iter().filter_map(|(source, answer)| filter(source, answer));
+        Points {
+            filters: filters.max().unwrap_or(0),
+            attachments: i32::try_from(looked.score).unwrap_or(FAMILY_MAX).min(FAMILY_MAX),
+            sender: sender(found),
+        }
+    }
+
+    /// All of it, in quarters of a point.
+    pub(crate) fn quarters(self) -> i32 {
+        self.filters + self.attachments + self.sender
+    }
+
+    /// The facts behind it with their weight, in no order.
+    pub(crate) fn facts(self) -> [(i32, &'static str); 3] {
+        [
+            (self.filters, "the text looks like spam"),
+            (self.attachments, "its attachments look dangerous"),
+            (self.sender, "the sender's domain does not permit this server"),
+        ]
+    }
+}
+
+/// A spam filter's score against its own mark. A filter that finds mail good says nothing
+/// against the connection.
+fn filter(source: &Name, answer: &Answer) -> Option<i32> {
+    let Answer::Said(said) = answer else { return None };
+    let mark = match source.as_bytes() {
+        b"rspamd" => RSPAMD_MARK,
+        b"spamd" | b"header" => SPAMD_MARK,
+        _ => return None,
+    };
+    let points = i64::from(said.score?).saturating_mul(AT_MARK) / mark;
+    i32::try_from(points.clamp(0, i64::from(FAMILY_MAX))).ok()
+}
+
+/// A domain that forbids the client (OFF-14: ‘others score’), and an author's that asks for
+/// rejection.
+fn sender(found: &Found) -> i32 {
+    let spf = if found.spf == Spf::Fail { 4 } else { 0 };
+    let dmarc = match found.dmarc {
+        Dmarc::FailReject => 4,
+        Dmarc::FailQuarantine => 2,
+        _ => 0,
+    };
+    if found.dkim_aligned { 0 } else { spf + dmarc }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use judges::judge::Said;
+
+    fn scored(source: &str, score: i32) -> (Name, Answer) {
+        let said = Said { judgement: None, score: Some(score), tests: Vec::new() };
+        (Name::new(source.as_bytes()), Answer::Said(said))
+    }
+
+    #[track_caller]
+    fn check(answers: &[(Name, Answer)], expect: i32) {
+        let points = Points::of(answers, &inspect::Inspected::default(), &Found::default());
+        assert_eq!(points.quarters(), expect);
+    }
+
+    #[test]
+    fn a_filter_weighs_as_much_as_its_score_has_of_its_mark() {
+        check(&[scored("rspamd", 300)], 8);
+        check(&[scored("rspamd", 450)], 12);
+        check(&[scored("rspamd", 5000)], 12);
+        check(&[scored("spamd", 250)], 8);
+        check(&[scored("rspamd", -700)], 0);
+        check(&[scored("clamd", 900)], 0);
+    }
+
+    #[test]
+    fn two_filters_are_one_family() {
+        check(&[scored("rspamd", 300), scored("spamd", 400)], 12);
+    }
+
+    #[test]
+    fn an_author_s_signature_outweighs_a_forbidden_path() {
+        let found = Found { spf: Spf::Fail, dmarc: Dmarc::FailReject, ..Found::default() };
+        assert_eq!(sender(&found), 8);
+        assert_eq!(sender(&Found { dkim_aligned: true, ..found }), 0);
+    }
+}

@@ -1,0 +1,47 @@
+//! The judges of a configuration, each in its seat.
+
+use judges::clamd::Clamd;
+use judges::header::Trusted;
+use judges::place::Place;
+use judges::rspamd::Rspamd;
+use judges::seat::{Limits, Panel, Seat};
+use judges::spamd::Spamd;
+use model::Name;
+
+use crate::config::{Asked, Endpoint, HeaderMark};
+
+/// All that are configured.
+pub(super) fn panel(asked: &Asked) -> Panel {
+    let limits = Limits { deadline: asked.deadline, size_max: asked.size_max, at_once_max: asked.at_once };
+    let whole = Limits { size_max: usize::MAX, ..limits };
+    let seats = [
+        asked.rspamd.as_ref().map(|at| Seat::new(name("rspamd"), Rspamd::new(place(at), None), limits)),
+        asked.spamd.as_ref().map(|at| Seat::new(name("spamd"), Spamd::new(place(at), None), limits)),
+        asked.clamd.as_ref().map(|at| Seat::new(name("clamd"), Clamd::new(place(at)), whole)),
+        asked.header.as_ref().map(|mark| Seat::new(name("header"), trusted(mark), limits)),
+    ];
+    Panel::new(seats.into_iter().flatten().collect())
+}
+
+fn name(word: &str) -> Name {
+    Name::new(word.as_bytes())
+}
+
+fn place(at: &Endpoint) -> Place {
+    match at {
+        Endpoint::Tcp(addr) => Place::Tcp(addr.ip().to_string(), addr.port()),
+        Endpoint::Unix(path) => Place::Unix(path.clone()),
+    }
+}
+
+/// The field of an earlier filter; what it says of other mail is ham only if it says so in
+/// the words that filters use.
+fn trusted(mark: &HeaderMark) -> Trusted {
+    Trusted {
+        field: mark.name.clone(),
+        spam: vec![mark.value.trim_end_matches([',', ';']).to_owned()],
+        ham: vec!["no".to_owned(), "false".to_owned()],
+        mark: None,
+        upstream_only: false,
+    }
+}
