@@ -2,8 +2,8 @@
 //!
 //! The connection was judged at RCPT ([`crate::answer`]); a message that came this far is
 //! refused here for malware, for a dangerous attachment, for a sender of ours that SPF
-//! forbids (OFF-12, OFF-13, OFF-14), or because a filter takes it for spam, if the site
-//! wants that. A recipient that is open to blocked hosts is not open to malware (STD-33),
+//! forbids (OFF-12, OFF-13, OFF-14), because connection and content give four points
+//! together, or because a filter takes it for spam, if the site wants that. A recipient that is open to blocked hosts is not open to malware (STD-33),
 //! but the desk where people report abuse takes whatever they report.
 //!
 //! Nothing of the message enters a text. While learning nothing is refused; the mark that
@@ -21,7 +21,8 @@ use crate::answer::enforced;
 use crate::link::{case_link, help_link};
 use crate::page::{hundredths, judgement};
 use crate::public::{Public, Reply};
-use crate::texts::{ENCRYPTED, FILE_TYPE, FORGED, INFECTED, LIKE_SPAM, Text, Values};
+use crate::session::ConnectionScore;
+use crate::texts::{ENCRYPTED, FILE_TYPE, FORGED, INFECTED, LIKE_SPAM, SCORED, Text, Values};
 
 /// The longest word of a judge in a mark.
 const WORD_LEN_MAX: usize = 40;
@@ -37,6 +38,8 @@ pub struct Ending<'a> {
     pub content: &'a Content,
     /// What the judges say together; `None` is unknown.
     pub verdict: Option<&'a Verdict>,
+    /// What connection and content weigh together, where a score may refuse.
+    pub score: Option<ConnectionScore>,
     /// The envelope sender's domain is one of ours.
     pub sender_is_ours: bool,
     /// Every recipient is an address where people report abuse.
@@ -74,6 +77,8 @@ pub struct EndRules {
     pub spam: Act,
     /// The lowest score that is acted on, in hundredths; `None` is every verdict ‘spam’.
     pub spam_score: Option<i32>,
+    /// What connection and content give four points together.
+    pub scored: Act,
 }
 
 impl Default for EndRules {
@@ -86,6 +91,7 @@ impl Default for EndRules {
             forged: Act::Refuse,
             spam: Act::Pass,
             spam_score: None,
+            scored: Act::Refuse,
         }
     }
 }
@@ -99,6 +105,7 @@ pub enum EndRule {
     Encrypted,
     Forged,
     Spam,
+    Scored,
 }
 
 impl EndRule {
@@ -110,6 +117,7 @@ impl EndRule {
             EndRule::Encrypted => "encrypted",
             EndRule::Forged => "spf",
             EndRule::Spam => "spam",
+            EndRule::Scored => "score",
         }
     }
 
@@ -120,6 +128,7 @@ impl EndRule {
             EndRule::Encrypted => (ENCRYPTED, "files"),
             EndRule::Forged => (FORGED, "spf"),
             EndRule::Spam => (LIKE_SPAM, "spam"),
+            EndRule::Scored => (SCORED, "spam"),
         }
     }
 }
@@ -195,6 +204,7 @@ fn hardest(ending: &Ending<'_>, rules: &EndRules, view: &View) -> Option<(EndRul
         (EndRule::Encrypted, encrypted, content.attachment == Danger::Encrypted),
         (EndRule::Forged, rules.forged, is_forged(ending, view)),
         (EndRule::Spam, rules.spam, verdict.is_some_and(|v| is_spam(v, rules))),
+        (EndRule::Scored, rules.scored, ending.score.is_some_and(|score| score.refuses())),
     ];
     let found = all.into_iter().filter(|(_, _, found)| *found).map(|(rule, act, _)| (rule, act));
     found.reduce(|first, next| if next.1 > first.1 { next } else { first })
@@ -227,7 +237,11 @@ fn refusal(rule: EndRule, ending: &Ending<'_>, view: &View) -> Public<Reply> {
     let (text, topic) = rule.text();
     let (site, case) = (&view.site, ending.case);
     let url = case.map_or_else(|| help_link(site, topic), |case| case_link(site, case));
-    text.reply(&Values::new(site, fold(ending.addr), &url, case))
+    let values = Values::new(site, fold(ending.addr), &url, case);
+    match ending.score.filter(|_| rule == EndRule::Scored) {
+        Some(score) => text.reply_with(score.heaviest, &values),
+        None => text.reply(&values),
+    }
 }
 
 /// `would refuse; rule=virus; verdict=virus; by=clamav`.

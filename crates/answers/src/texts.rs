@@ -88,18 +88,36 @@ pub(crate) const LIKE_SPAM: Text<'static> = Text {
              Help: {url}",
     ],
 };
+/// Connection and content look like spam together.
+pub(crate) const SCORED: Text<'static> = Text {
+    id: "end-score",
+    short: &["550 5.7.1 Message refused: {facts}. Help: {url}"],
+    long: &["550 5.7.1 Message refused: {facts}. If it is no spam, please write to us. Help: {url}"],
+};
 /// The deferral of a list host.
 pub(crate) const WAIT: Text<'static> = Text { id: "list-host", short: &LIST_HOST, long: &LIST_HOST };
 /// The deferral of who writes too often.
 pub(crate) const SLOWER: Text<'static> = Text { id: "too-often", short: &[TOO_OFTEN], long: &[TOO_OFTEN] };
 /// What is said of a message itself, at its end.
-pub(crate) const AT_END: [Text<'static>; 5] = [FORGED, INFECTED, FILE_TYPE, ENCRYPTED, LIKE_SPAM];
+pub(crate) const AT_END: [Text<'static>; 6] = [FORGED, INFECTED, FILE_TYPE, ENCRYPTED, LIKE_SPAM, SCORED];
 
 impl Text<'_> {
     /// The reply with these values.
     pub(crate) fn reply(&self, values: &Values<'_>) -> Public<Reply> {
         let short = first_fitting(&self.short_forms(values), SHORT_LEN_MAX);
         Public::new(Reply::new(short, first_fitting(&self.long_forms(values), LONG_LEN_MAX)))
+    }
+
+    /// The reply that names the two heaviest facts if both fit, or one.
+    pub(crate) fn reply_with(&self, heaviest: [Option<&'static str>; 2], values: &Values<'_>) -> Public<Reply> {
+        let both = heaviest.iter().flatten().copied().collect::<Vec<_>>().join(" and ");
+        let facts = [both.as_str(), heaviest[0].unwrap_or(""), NO_FACT];
+        let told = facts.iter().filter(|f| !f.is_empty());
+        let values: Vec<_> = told.map(|facts| Values { facts, ..*values }).collect();
+        let short: Vec<_> = values.iter().flat_map(|values| self.short_forms(values)).collect();
+        let long: Vec<_> = values.iter().flat_map(|values| self.long_forms(values)).collect();
+        let (short, long) = (first_fitting(&short, SHORT_LEN_MAX), first_fitting(&long, LONG_LEN_MAX));
+        Public::new(Reply::new(short, long))
     }
 
     /// The fullest first: with the mailbox, without it, in fewer words.
@@ -173,17 +191,10 @@ pub fn too_often(site: &Site, ip: IpAddr, case: Option<CaseId>) -> Public<Reply>
 
 /// The refusal by the connection score, with its two heaviest facts if both fit.
 pub(crate) fn connection(site: &Site, ip: IpAddr, heaviest: [Option<&'static str>; 2]) -> Public<Reply> {
-    let both = heaviest.iter().flatten().copied().collect::<Vec<_>>().join(" and ");
-    let facts = [both.as_str(), heaviest[0].unwrap_or(""), NO_FACT];
     let (short, long) = of_reason(by_id("connection").unwrap_or(&REASONS[0]));
-    let text = Text { id: "connection", short: &short, long: &long };
     let url = help_link(site, "connection");
-    let told = facts.iter().filter(|f| !f.is_empty());
-    let values: Vec<_> = told.map(|facts| Values { facts, ..Values::new(site, ip, &url, None) }).collect();
-    let short: Vec<_> = values.iter().flat_map(|values| text.short_forms(values)).collect();
-    let long: Vec<_> = values.iter().flat_map(|values| text.long_forms(values)).collect();
-    let (short, long) = (first_fitting(&short, SHORT_LEN_MAX), first_fitting(&long, LONG_LEN_MAX));
-    Public::new(Reply::new(short, long))
+    let text = Text { id: "connection", short: &short, long: &long };
+    text.reply_with(heaviest, &Values::new(site, ip, &url, None))
 }
 
 /// The first line that may be sent. [`crate::lint`] has made sure that one may; if it was

@@ -22,15 +22,18 @@ pub struct ConnectionScore {
 
 /// Scores a connection; `credit` says that the key has good mail of the last 30 days.
 pub fn connection(traits: &Traits, credit: bool) -> ConnectionScore {
-    let helo = (helo_points(traits.helo), traits.helo.fault());
-    let rdns = rdns_points(traits.rdns);
-    let mut facts = [helo, rdns];
+    let mut facts = facts(traits);
     facts.sort_by_key(|(points, _)| -points);
     let history = if credit { -12 } else { 0 };
     ConnectionScore {
-        quarters: helo.0 + rdns.0 + history,
+        quarters: facts.iter().map(|(points, _)| points).sum::<i32>() + history,
         heaviest: facts.map(|(p, text)| text.filter(|_| p > 0)),
     }
+}
+
+/// What the HELO name and reverse DNS weigh, in quarters of a point, each with its words.
+pub fn facts(traits: &Traits) -> [(i32, Option<&'static str>); 2] {
+    [(helo_points(traits.helo), traits.helo.fault()), rdns_points(traits.rdns)]
 }
 
 fn helo_points(helo: HeloClass) -> i32 {

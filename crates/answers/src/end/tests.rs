@@ -13,6 +13,7 @@ const ALL: EndRules = EndRules {
     forged: Act::Refuse,
     spam: Act::Refuse,
     spam_score: None,
+    scored: Act::Refuse,
 };
 
 fn verdict(judgement: Judgement, score: i32) -> Verdict {
@@ -25,6 +26,7 @@ fn ending<'a>(content: &'a Content, verdict: Option<&'a Verdict>) -> Ending<'a> 
         trusted: false,
         content,
         verdict,
+        score: None,
         sender_is_ours: true,
         desk: false,
         case: None,
@@ -198,4 +200,23 @@ fn a_mark_holds_nothing_but_words() {
     let odd = Verdict { source: Name::new(b"a b;\r\nX: y\xff%"), ..verdict(Judgement::Ham, -120) };
     let ended = at_end(&ending(&Content::default(), Some(&odd)), &ALL, &testing::view(&[]));
     assert_eq!(ended.mark.get().as_str(), "pass; verdict=ham; score=-1.20; by=a_b___x__y__");
+}
+
+#[test]
+fn four_points_of_connection_and_content_are_refused_with_the_heaviest_facts() {
+    let content = with(Danger::None, Spf::None, Shape::default());
+    let facts = [Some("the address has no reverse DNS name"), Some("the text looks like spam")];
+    let scored = |quarters| Some(ConnectionScore { quarters, heaviest: facts });
+    let view = testing::view(&[]);
+    let of = |quarters| at_end(&Ending { score: scored(quarters), ..ending(&content, None) }, &ALL, &view);
+    assert_eq!(told(&of(15)), "pass | pass; verdict=unknown");
+    assert_eq!(told(&of(16)), "550 | refused; rule=score; verdict=unknown");
+    let Finish::Refuse(reply) = of(16).tell else { panic!("refused") };
+    assert!(
+        reply.get().short().starts_with(
+            "550 5.7.1 Message refused: the address has no reverse DNS name and the text looks like spam. Help: "
+        ),
+        "{}",
+        reply.get().short()
+    );
 }

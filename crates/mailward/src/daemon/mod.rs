@@ -5,6 +5,7 @@ pub(crate) mod control;
 pub(crate) mod desk;
 mod intake;
 mod keeper;
+pub(crate) mod letters;
 mod pipeline;
 mod recover;
 pub(crate) mod rerun;

@@ -1,0 +1,311 @@
+//! Whole messages: heard, decided, and reported with their headers where they can become
+//! evidence.
+//!
+//! The milter hands a letter in and waits for its ending; what was seen goes to the engine
+//! through the keeper, so that headers are durable before anybody is blocked for them.
+
+mod late;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use answers::{ConnectionScore, EndRules, Ended, Finish};
+use detectors::seen::Traits;
+use detectors::{helo::HeloClass, score};
+use edge::milter::{About, EndTell, Ending, Inspection, Inspector};
+use edge::{Clock, Intake, Persons, Published, Views};
+use model::content::{Danger, Shape, Spf};
+use model::observation::{Fact, Message, Sensor, Verdict};
+use model::{Content, Exhibit, Judgement, Key, Letter, Observation, PersonHash, Policy};
+use projections::View;
+use tokio::runtime::{Builder, Handle, Runtime};
+
+use super::intake::Queue;
+use super::keeper::Keeper;
+use crate::config::Config;
+use crate::hearing::{Heard, Hearing};
+pub(crate) use late::Late;
+
+/// Threads that wait for judges; what computes has a pool of its own.
+const THREADS: usize = 2;
+
+/// What letters are judged with.
+pub(crate) struct Letters {
+    desk: Arc<Desk>,
+    judges: Handle,
+}
+
+/// The runtime of the judges; it ends with this.
+pub(crate) struct Judges(Option<Runtime>);
+
+/// What a letter meets once it was heard.
+struct Desk {
+    hearing: Hearing,
+    rules: EndRules,
+    /// Connection and content may refuse together.
+    by_score: bool,
+    /// Messages get our fields.
+    marks: bool,
+    policy: Policy,
+    traps: HashSet<PersonHash>,
+    our_senders: Vec<String>,
+    report_desks: ReportDesks,
+    means: Means,
+}
+
+/// What letters need of the daemon.
+pub(crate) struct Means {
+    pub(crate) published: Arc<Published>,
+    pub(crate) clock: Clock,
+    pub(crate) persons: Persons,
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) keeper: Arc<Keeper>,
+    pub(crate) late: Arc<Late>,
+}
+
+/// Where people report abuse: what they send there is no offence of theirs.
+struct ReportDesks(Config);
+
+impl Drop for Judges {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            // A judge that hangs must not hold up the stop.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Letters {
+    /// Starts the judges' runtime.
+    ///
+    /// # Errors
+    ///
+    /// A text for the operator.
+    pub(crate) fn new(
+        config: &Config,
+        hearing: Hearing,
+        policy: Policy,
+        means: Means,
+    ) -> Result<(Letters, Judges), String> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(THREADS)
+            .thread_name("judges")
+            .enable_all()
+            .build()
+            .map_err(|e| format!("threads can not be started: {e}"))?;
+        let by_score = config.message_mode() == model::policy::RuleMode::Block;
+        let desk = Desk {
+            hearing,
+            rules: EndRules::default(),
+            by_score,
+            marks: config.milter().header,
+            traps: policy.traps.iter().map(|(who, _)| *who).collect(),
+            policy,
+            our_senders: config.own_senders(),
+            report_desks: ReportDesks(config.clone()),
+            means,
+        };
+        let judges = runtime.handle().clone();
+        Ok((Letters { desk: Arc::new(desk), judges }, Judges(Some(runtime))))
+    }
+}
+
+impl Inspector for Letters {
+    fn inspect(&self, letter: Letter, about: About) -> Inspection {
+        if let Some(heard) = self.desk.hearing.at_once(&letter) {
+            return Inspection::Done(self.desk.conclude(&letter, heard, &about));
+        }
+        let (desk, letter) = (self.desk.clone(), Arc::new(letter));
+        let work = self.judges.spawn(async move {
+            let heard = desk.hearing.hear(&letter).await;
+            desk.conclude(&letter, heard, &about)
+        });
+        // A panic in the work is a defect of ours, told by the panic itself; the message passes.
+        Inspection::Pending(Box::pin(async { work.await.unwrap_or_default() }))
+    }
+}
+
+impl Desk {
+    fn conclude(&self, letter: &Letter, heard: Heard, about: &About) -> Ending {
+        let view = self.means.published.view();
+        let ended = self.decide(letter, &heard, about, &view);
+        log(letter, &heard, &ended);
+        let results = heard.results.clone();
+        if about.counts {
+            self.report(letter, heard);
+        }
+        self.ending(ended, results)
+    }
+
+    fn decide(&self, letter: &Letter, heard: &Heard, about: &About, view: &View) -> Ended {
+        let verdict = heard.verdict.as_ref().map(|said| verdict(said, None));
+        let ending = answers::Ending {
+            addr: letter.client.addr,
+            // A refusal to our own relay would only come back as a bounce (ADV-20).
+            trusted: letter.through.is_some() || letter.client.authenticated,
+            content: &heard.content,
+            verdict: verdict.as_ref(),
+            score: self.by_score.then(|| self.score(letter, heard, view)),
+            sender_is_ours: self.is_ours(&letter.sender),
+            desk: self.is_for_desks(letter),
+            case: None,
+            would: about.would,
+        };
+        answers::at_end(&ending, &self.rules, view)
+    }
+
+    /// One score of all families (DESIGN §8): connection, filters, attachments, sender.
+    fn score(&self, letter: &Letter, heard: &Heard, view: &View) -> ConnectionScore {
+        let credit = view
+            .cases
+            .key(&Key::of_client(letter.client.addr))
+            .and_then(|known| known.standing)
+            .is_some_and(|standing| standing.credit);
+        message_score(&self.traits(letter), credit, heard)
+    }
+
+    fn traits(&self, letter: &Letter) -> Traits {
+        Traits::of(&letter.client, &self.policy.our_names, &self.policy.shared)
+    }
+
+    fn is_ours(&self, sender: &[u8]) -> bool {
+        let Some(at) = sender.iter().rposition(|b| *b == b'@') else { return false };
+        self.our_senders.iter().any(|own| sender[at + 1..].eq_ignore_ascii_case(own.as_bytes()))
+    }
+
+    fn is_for_desks(&self, letter: &Letter) -> bool {
+        let all = letter.recipients.iter().all(|to| self.report_desks.takes(to));
+        all && !letter.recipients.is_empty()
+    }
+
+    /// Tells the engine what was seen; with headers where they can become evidence.
+    fn report(&self, letter: &Letter, heard: Heard) {
+        let queue = self.queue_of(letter);
+        let trap = self.is_for_trap(letter);
+        let bad = trap || self.can_be_evidence(letter, &heard);
+        let exhibit = (bad || heard.verdict.is_none()).then(|| exhibit(letter, &heard, trap));
+        let seen = self.seen(letter, heard, queue);
+        match exhibit {
+            Some(exhibit) if bad => self.means.keeper.keep(exhibit, seen),
+            waiting => {
+                seen.into_iter().for_each(|one| drop(self.means.queue.offer(one)));
+                if let (Some(exhibit), Some(queue)) = (waiting, queue) {
+                    self.means.late.hold(queue, letter.session, exhibit);
+                }
+            }
+        }
+    }
+
+    fn seen(&self, letter: &Letter, heard: Heard, queue: Option<u64>) -> Vec<Observation> {
+        let at = self.means.clock.now();
+        let one = |fact| Observation { at, sensor: Sensor::Milter, session: letter.session, fact };
+        let recipients = letter.recipients.len().saturating_add(letter.recipients_more as usize);
+        let message = Message {
+            queue,
+            recipients: recipients.try_into().unwrap_or(u16::MAX),
+            size: letter.size(),
+            content: Some(Box::new(Content { shape: self.shape(letter, &heard), ..heard.content })),
+        };
+        let mut seen = vec![one(Fact::Message(message))];
+        seen.extend(heard.verdict.map(|said| one(Fact::Verdict(verdict(&said, queue)))));
+        seen
+    }
+
+    fn shape(&self, letter: &Letter, heard: &Heard) -> Shape {
+        let desk = if self.is_for_desks(letter) { Shape::TO_ABUSE_DESK } else { Shape::default() };
+        heard.content.shape | desk
+    }
+
+    fn queue_of(&self, letter: &Letter) -> Option<u64> {
+        let id = &letter.queue_id;
+        (!id.is_empty()).then(|| self.means.persons.queue(letter.mx.as_bytes(), id))
+    }
+
+    fn is_for_trap(&self, letter: &Letter) -> bool {
+        let mut people = letter.recipients.iter().filter_map(|to| self.means.persons.person(to));
+        !self.traps.is_empty() && people.any(|who| self.traps.contains(&who))
+    }
+
+    /// Whether a rule could block for it: what is only good mail leaves no trace.
+    fn can_be_evidence(&self, letter: &Letter, heard: &Heard) -> bool {
+        let content = &heard.content;
+        let judged = heard.verdict.as_ref().is_some_and(|said| said.judgement != Judgement::Ham);
+        let kind = Shape::NULL_SENDER | Shape::AUTOMATIC | Shape::BOUNCE;
+        judged
+            || content.attachment >= Danger::Encrypted
+            || content.spf == Spf::Fail
+            || content.shape.any(kind)
+            || self.traits(letter).helo == HeloClass::OurName
+    }
+
+    fn ending(&self, ended: Ended, results: Option<String>) -> Ending {
+        let tell = match ended.tell {
+            Finish::Pass => EndTell::Pass,
+            Finish::Refuse(reply) => EndTell::Refuse(reply),
+            Finish::Quarantine(why) => EndTell::Quarantine(why.to_owned()),
+        };
+        let mut insert = Vec::new();
+        if self.marks {
+            // What we write on top is read first: results, then the mark.
+            insert.extend(results.map(|text| (b"Authentication-Results".to_vec(), bare(&text))));
+            insert.push((b"X-Mailward".to_vec(), ended.mark.get().as_str().as_bytes().to_vec()));
+        }
+        Ending { tell, insert }
+    }
+}
+
+/// The score of a message: its connection's, and what else weighs.
+pub(crate) fn message_score(traits: &Traits, credit: bool, heard: &Heard) -> ConnectionScore {
+    let connection = score::connection(traits, credit);
+    let mut facts: Vec<(i32, Option<&'static str>)> =
+        heard.points.facts().into_iter().map(|(points, words)| (points, Some(words))).collect();
+    facts.extend(score::facts(traits));
+    facts.retain(|(points, words)| *points > 0 && words.is_some());
+    facts.sort_by_key(|(points, _)| -points);
+    let heaviest = [0, 1].map(|place| facts.get(place).and_then(|(_, words)| *words));
+    ConnectionScore { quarters: connection.quarters + heard.points.quarters(), heaviest }
+}
+
+impl ReportDesks {
+    fn takes(&self, recipient: &[u8]) -> bool {
+        let text = String::from_utf8_lossy(recipient);
+        let local = text.rsplit_once('@').map_or(&*text, |(local, _)| local);
+        // RFC 2142: abuse@ of every domain.
+        local.eq_ignore_ascii_case("abuse") || self.0.takes_reports(&text)
+    }
+}
+
+/// What the engine is told of a judgement.
+pub(crate) fn verdict(said: &crate::hearing::Said, queue: Option<u64>) -> Verdict {
+    Verdict { queue, judgement: said.judgement, score: said.score, source: said.source.clone() }
+}
+
+fn exhibit(letter: &Letter, heard: &Heard, trap: bool) -> Exhibit {
+    Exhibit {
+        trap,
+        opinions: heard.opinions.clone(),
+        attachments: heard.attachments.clone(),
+        ..Exhibit::of(letter)
+    }
+}
+
+/// The milter puts the space behind the colon.
+fn bare(value: &str) -> Vec<u8> {
+    value.trim_start().as_bytes().to_vec()
+}
+
+/// One line for what is more than a good message; no person stands in it.
+fn log(letter: &Letter, heard: &Heard, ended: &Ended) {
+    let Some(rule) = ended.rule else { return };
+    let queue = letter.queue_id.escape_ascii();
+    let action = match (&ended.tell, ended.would) {
+        (_, true) => "would refuse",
+        (Finish::Refuse(_), _) => "refused",
+        (Finish::Quarantine(_), _) => "quarantined",
+        (Finish::Pass, _) => "passed",
+    };
+    let score = heard.verdict.as_ref().and_then(|said| said.score);
+    let judge = heard.verdict.as_ref().map(|said| tracing::field::display(&said.source));
+    tracing::info!(client = %letter.client.addr, %queue, rule = rule.word(), judge, score, action, "message decided");
+}
+

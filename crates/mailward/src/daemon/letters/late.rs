@@ -1,0 +1,65 @@
+//! Headers of messages whose verdict is still to come.
+//!
+//! A filter behind the MTA tells its verdict by queue id, seconds or hours after the message
+//! (`mailward observe`). Until then headers are held here, in memory, bounded: the oldest
+//! give way, and a restart forgets them. A verdict without headers still counts; its page
+//! shows the facts of the connection.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use model::Exhibit;
+
+/// Octets of headers that are held: a quarter of an hour of a busy site.
+const HELD_MAX: usize = 64 << 20;
+
+/// Headers by queue id.
+#[derive(Default)]
+pub(crate) struct Late(Mutex<Held>);
+
+#[derive(Default)]
+struct Held {
+    by_queue: HashMap<u64, Waiting>,
+    order: VecDeque<(u64, usize)>,
+    len: usize,
+}
+
+/// A message that waits for its verdict.
+pub(crate) struct Waiting {
+    /// Which message of which session.
+    pub(crate) session: u64,
+    /// Its headers.
+    pub(crate) exhibit: Exhibit,
+}
+
+impl Late {
+    /// Holds the headers of a message.
+    pub(crate) fn hold(&self, queue: u64, session: u64, exhibit: Exhibit) {
+        let size = size(&exhibit);
+        let mut held = self.lock();
+        held.len += size;
+        held.order.push_back((queue, size));
+        held.by_queue.insert(queue, Waiting { session, exhibit });
+        while held.len > HELD_MAX {
+            let Some((oldest, size)) = held.order.pop_front() else { return };
+            held.len -= size;
+            held.by_queue.remove(&oldest);
+        }
+    }
+
+    /// Gives the headers of a message out, once.
+    pub(crate) fn take(&self, queue: u64) -> Option<Waiting> {
+        self.lock().by_queue.remove(&queue)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Held> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What an exhibit takes, allocations and all, roughly.
+fn size(exhibit: &Exhibit) -> usize {
+    let fields: usize = exhibit.fields.iter().map(|f| f.name.len() + f.value.len() + 80).sum();
+    let recipients: usize = exhibit.recipients.iter().map(|r| r.0.len() + 40).sum();
+    512 + fields + recipients + exhibit.received.len() + exhibit.sender.len()
+}
