@@ -109,7 +109,11 @@ impl Text<'_> {
     }
 
     /// The reply that names the two heaviest facts if both fit, or one.
-    pub(crate) fn reply_with(&self, heaviest: [Option<&'static str>; 2], values: &Values<'_>) -> Public<Reply> {
+    pub(crate) fn reply_with(
+        &self,
+        heaviest: [Option<&'static str>; 2],
+        values: &Values<'_>,
+    ) -> Public<Reply> {
         let both = heaviest.iter().flatten().copied().collect::<Vec<_>>().join(" and ");
         let facts = [both.as_str(), heaviest[0].unwrap_or(""), NO_FACT];
         let told = facts.iter().filter(|f| !f.is_empty());

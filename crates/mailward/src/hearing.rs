@@ -199,6 +199,9 @@ mod tests {
         assert_eq!(of(&[late.clone(), said("clamd", None)]), None);
         let all = [late, said("spamd", Some(Ham)), said("rspamd", Some(Spam)), said("header", Some(Spam))];
         assert_eq!(of(&all), Some(("rspamd".to_owned(), Spam)));
-        assert_eq!(of(&[&all[..], &[said("clamd", Some(Virus))]].concat()), Some(("clamd".to_owned(), Virus)));
+        assert_eq!(
+            of(&[&all[..], &[said("clamd", Some(Virus))]].concat()),
+            Some(("clamd".to_owned(), Virus))
+        );
     }
 }

@@ -3,6 +3,8 @@
 //! The command line is its first client. Everything that changes something is a command
 //! that goes through the journal; the answer waits until the published view shows it.
 
+mod counts;
+
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
@@ -10,16 +12,18 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use model::observation::Vote;
 use model::{Actor, BlockKind, CaseId, Key, Millis, Mode, Order, Prefix, Secs};
 use projections::CaseView;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::inbox::Taken;
 use super::{Shared, utc};
 use crate::observe;
 
-/// The most bytes of one request: a batch of verdicts.
-const BODY_LEN_MAX: usize = 4 << 20;
+/// The most bytes of one request: a reported message, as large as an MX takes.
+const BODY_LEN_MAX: usize = 26 << 20;
 
 /// What an operator may order.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -48,6 +52,7 @@ pub(crate) fn router(daemon: Arc<Shared>) -> Router {
     Router::new()
         .route("/v1/order", post(order))
         .route("/v1/observe", post(observe))
+        .route("/v1/report", post(report))
         .route("/v1/status", get(status))
         .route("/v1/check", get(check))
         .route("/v1/explain", get(explain))
@@ -162,6 +167,37 @@ async fn observe(State(daemon): State<Arc<Shared>>, body: String) -> Json<Value>
     )
 }
 
+#[derive(Deserialize)]
+struct ReportQuery {
+    reporter: String,
+    /// It is the reported message itself: `junk` or `not-junk`; without it a report.
+    #[serde(default)]
+    vote: Option<String>,
+}
+
+async fn report(
+    State(daemon): State<Arc<Shared>>,
+    Query(asked): Query<ReportQuery>,
+    raw: axum::body::Bytes,
+) -> Result<Json<Value>, Fault> {
+    let inbox = daemon.servers().inbox.clone().ok_or_else(|| bad("the daemon is stopping"))?;
+    let take = move || {
+        let reporter = asked.reporter.as_bytes();
+        match asked.vote.as_deref() {
+            None => inbox.mail(reporter, &raw),
+            Some("junk") => inbox.button(reporter, &raw, Vote::Junk),
+            Some("not-junk") => inbox.button(reporter, &raw, Vote::NotJunk),
+            Some(other) => Err(format!("expected junk or not-junk, but got {other:?}")),
+        }
+    };
+    let taken = tokio::task::spawn_blocking(take).await.map_err(bad)?.map_err(bad)?;
+    let count = match taken {
+        Taken::Counted(count) => count,
+        Taken::Unmatched => 0,
+    };
+    Ok(Json(json!({"counted": count})))
+}
+
 async fn status(State(daemon): State<Arc<Shared>>) -> Json<Value> {
     let (view, now, heard) = (daemon.view(), daemon.clock.now(), &daemon.queue.heard);
     let count = |counter: &std::sync::atomic::AtomicU64| counter.load(std::sync::atomic::Ordering::Relaxed);
@@ -177,24 +213,14 @@ async fn status(State(daemon): State<Arc<Shared>>) -> Json<Value> {
         "refused": count(&heard.refused),
         "would_refuse": count(&heard.would_refuse),
         "waiting": daemon.inputs.len(),
-        "policy": counts(&daemon),
+        "policy": counts::policy(&daemon),
+        "milter": counts::milter(&daemon),
+        "judges": counts::judges(&daemon),
+        "reports": counts::reports(&daemon),
+        "headers_lost": counts::headers_lost(&daemon),
         "missing_for_refusals": daemon.config.missing_for_refusals(),
         "portal": view.site.portal,
     }))
-}
-
-/// What the policy server has counted.
-fn counts(daemon: &Shared) -> Value {
-    let Some(counts) = daemon.policy_counts() else { return Value::Null };
-    json!({
-        "requests": counts.requests,
-        "refused": counts.refused,
-        "connections": counts.connections,
-        "turned_away": counts.turned_away,
-        "malformed": counts.malformed,
-        "oversize": counts.oversize,
-        "slow": counts.slow,
-    })
 }
 
 #[derive(Deserialize)]

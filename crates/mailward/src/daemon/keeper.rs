@@ -207,9 +207,9 @@ fn report(queue: &Queue, seen: Vec<Observation>, kept: Kept) {
 mod tests {
     use super::*;
     use crate::testing::Scratch;
+    use model::Input;
     use model::content::Content;
     use model::observation::{Client, Message, Rdns, Sensor};
-    use model::Input;
 
     fn exhibit() -> Exhibit {
         let addr = "192.0.2.1".parse().unwrap();

@@ -308,4 +308,3 @@ fn log(letter: &Letter, heard: &Heard, ended: &Ended) {
     let judge = heard.verdict.as_ref().map(|said| tracing::field::display(&said.source));
     tracing::info!(client = %letter.client.addr, %queue, rule = rule.word(), judge, score, action, "message decided");
 }
-

@@ -3,6 +3,7 @@
 mod bench;
 pub(crate) mod control;
 pub(crate) mod desk;
+pub(crate) mod inbox;
 mod intake;
 mod keeper;
 pub(crate) mod letters;
@@ -10,6 +11,7 @@ mod pipeline;
 mod recover;
 pub(crate) mod rerun;
 mod scorer;
+mod servers;
 mod site_file;
 mod tell;
 mod threads;
@@ -22,7 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use edge::{Clock, Persons, Published, Start, Views, policy as policy_server};
+use edge::{Clock, Persons, Published, Start, Views};
 use ledger::{DataDir, Exhibits};
 use model::{Input, Name, Offence, PersonHash, Policy, Site, policy::RuleMode};
 
@@ -30,10 +32,12 @@ use crate::config::Config;
 use desk::Desk;
 use intake::{QUEUE, Queue};
 use keeper::{Keeper, Redaction};
+use letters::Late;
 use pipeline::Common;
 pub(crate) use pipeline::utc;
 use recover::Recovered;
 pub(crate) use recover::from_stored;
+use servers::Servers;
 use site_file::SiteFile;
 pub(crate) use threads::Threads;
 
@@ -76,7 +80,10 @@ pub(crate) struct Shared {
     /// Taken away at the stop, so that its thread ends.
     keeper: Mutex<Option<Arc<Keeper>>>,
     stop: Arc<AtomicBool>,
-    policy: Mutex<Option<policy_server::Running>>,
+    servers: Mutex<Servers>,
+    /// Headers that wait for a verdict.
+    pub(crate) late: Arc<Late>,
+    keys: SiteFile,
     /// Inputs from the operator's API.
     pub(crate) inputs: Sender<Input>,
 }
@@ -106,44 +113,24 @@ impl Daemon {
         }
         threads.push(keeping);
         let daemon = Daemon { shared, threads, notes };
-        let running = daemon.serve_policy()?;
-        *daemon.shared.policy() = running;
+        let servers = Servers::start(&daemon.shared)?;
+        *daemon.shared.servers() = servers;
         Ok(daemon)
-    }
-
-    fn serve_policy(&self) -> Result<Option<policy_server::Running>, String> {
-        let listeners = self.shared.config.listeners();
-        if listeners.policy_tcp.is_none() && listeners.policy_unix.is_none() {
-            return Ok(None);
-        }
-        let policy = self.shared.config.policy(&|_| PersonHash(0));
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let config = policy_server::Config {
-            tcp: listeners.policy_tcp,
-            unix: listeners.policy_unix,
-            threads: listeners.threads.unwrap_or(cores),
-            trust_local: listeners.trust_local,
-            ours: policy.protected.iter().chain(&policy.relays).copied().collect(),
-            scorer: scorer::of(&policy),
-            ..policy_server::Config::new(self.shared.mx.clone())
-        };
-        let means = policy_server::Means {
-            views: self.shared.published.clone(),
-            intake: self.shared.queue.clone(),
-            clock: self.shared.clock.clone(),
-            persons: self.shared.persons.clone(),
-        };
-        policy_server::serve(config, means).map(Some).map_err(|e| e.to_string())
     }
 
     /// Where the policy server listens on TCP.
     pub(crate) fn policy_addr(&self) -> Option<std::net::SocketAddr> {
-        self.shared.policy().as_ref().and_then(policy_server::Running::tcp_addr)
+        self.shared.servers().policy.as_ref().and_then(edge::policy::Running::tcp_addr)
+    }
+
+    /// Where the milter listens on TCP.
+    pub(crate) fn milter_addr(&self) -> Option<std::net::SocketAddr> {
+        self.shared.servers().milter.as_ref().and_then(edge::milter::Running::tcp_addr)
     }
 
     /// Stops answering, then writes everything that was seen.
     pub(crate) fn stop(mut self) {
-        drop(self.shared.policy().take());
+        drop(std::mem::take(&mut *self.shared.servers()));
         drop(self.shared.keeper().take());
         self.shared.stop.store(true, Ordering::Release);
         for thread in self.threads.drain(..) {
@@ -225,7 +212,9 @@ fn share(
         exhibits_path: store.exhibits(),
         keeper: Mutex::new(None),
         stop: Arc::new(AtomicBool::new(false)),
-        policy: Mutex::new(None),
+        servers: Mutex::default(),
+        late: Arc::default(),
+        keys: keys.clone(),
         mx,
         names,
         clock,
@@ -278,13 +267,19 @@ impl Shared {
         self.keeper.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn policy(&self) -> MutexGuard<'_, Option<policy_server::Running>> {
-        self.policy.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The keeper, as long as the daemon runs.
+    pub(crate) fn keeper_now(&self) -> Result<Arc<Keeper>, String> {
+        self.keeper().clone().ok_or_else(|| "the daemon is stopping".to_owned())
     }
 
-    /// Counts of the policy server, if it runs.
-    pub(crate) fn policy_counts(&self) -> Option<policy_server::Counts> {
-        self.policy().as_ref().map(policy_server::Running::counters)
+    /// The servers that run.
+    pub(crate) fn servers(&self) -> MutexGuard<'_, Servers> {
+        self.servers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The policy of the configuration, with traps as this site's hashes.
+    pub(crate) fn policy_now(&self) -> Policy {
+        policy(&self.config, &self.keys)
     }
 
     /// Waits until what the start itself ordered can be seen: nobody is answered before.

@@ -27,9 +27,9 @@ impl Vault {
 
     fn evidence_of(&self, case: CaseId) -> Result<Vec<Evidence>, String> {
         let open = |path: &Path| SqliteLedger::open_to_read(path).map_err(|e| e.to_string());
-        let rows = self.ledger.read(open, |ledger| {
-            ledger.evidence_for(&case.to_string()).map_err(|e| e.to_string())
-        })?;
+        let rows = self
+            .ledger
+            .read(open, |ledger| ledger.evidence_for(&case.to_string()).map_err(|e| e.to_string()))?;
         Ok(rows.iter().filter_map(|row| minicbor::decode(&row.body).ok()).collect())
     }
 

@@ -61,7 +61,14 @@ impl Border {
         None
     }
 
-    fn over(&self, read: &Received<'_>, addr: IpAddr, by: &str, fields: &[Field], place: usize) -> Option<Hop> {
+    fn over(
+        &self,
+        read: &Received<'_>,
+        addr: IpAddr,
+        by: &str,
+        fields: &[Field],
+        place: usize,
+    ) -> Option<Hop> {
         let value = &fields[place].value;
         let greeting = read.helo.as_deref().or(read.from.as_deref());
         Some(Hop {
@@ -86,7 +93,9 @@ impl Border {
     fn is_home(&self, by: &str, home: Option<&str>) -> bool {
         let by = by.to_ascii_lowercase();
         let below = |name: &Name| {
-            by.as_bytes().strip_suffix(name.as_bytes()).is_some_and(|rest| rest.is_empty() || rest.ends_with(b"."))
+            by.as_bytes()
+                .strip_suffix(name.as_bytes())
+                .is_some_and(|rest| rest.is_empty() || rest.ends_with(b"."))
         };
         if self.names.is_empty() {
             home.is_none_or(|home| organisation(&by) == home) || by == "localhost"
@@ -105,7 +114,11 @@ impl Border {
 fn is_internal(addr: IpAddr) -> bool {
     match addr {
         IpAddr::V4(v4) => {
-            v4.is_loopback() || v4.is_private() || v4.is_link_local() || v4.is_unspecified() || v4.is_multicast()
+            v4.is_loopback()
+                || v4.is_private()
+                || v4.is_link_local()
+                || v4.is_unspecified()
+                || v4.is_multicast()
         }
         IpAddr::V6(v6) => {
             v6.is_loopback() || v6.is_unspecified() || v6.is_unique_local() || v6.is_unicast_link_local()
@@ -137,7 +150,8 @@ fn rdns(read: &Received<'_>, value: &[u8]) -> Rdns {
 /// The recipient: from the field's own `for` (RFC 5321 §4.4), else from final delivery.
 fn recipient(fields: &[Field], place: usize) -> Option<String> {
     let text = String::from_utf8_lossy(&fields[place].value).into_owned();
-    let after = text.split_once(" for ").or_else(|| text.split_once("\tfor ")).map(|(_, rest)| rest.trim_start());
+    let after =
+        text.split_once(" for ").or_else(|| text.split_once("\tfor ")).map(|(_, rest)| rest.trim_start());
     let word = after.and_then(|rest| rest.split([' ', ';', '\t', '\r']).next());
     let named = word.map(|w| w.trim_matches(['<', '>']).to_owned()).filter(|w| w.contains('@'));
     named.or_else(|| {
@@ -167,7 +181,8 @@ mod tests {
                           id 4T9K for <a@example.org>; Sat, 21 Nov 2026 21:39:34 +0000";
     const INSIDE: &str = "from mx.example.org (mx.example.org [10.1.2.3]) by store.example.org (Postfix) with ESMTP id \
                           77; Sat, 21 Nov 2026 21:39:35 +0000";
-    const FORGED: &str = "from bank.example.net ([192.0.2.1]) by mx.example.org; Sat, 21 Nov 2026 21:00:00 +0000";
+    const FORGED: &str =
+        "from bank.example.net ([192.0.2.1]) by mx.example.org; Sat, 21 Nov 2026 21:00:00 +0000";
 
     #[test]
     fn the_first_stranger_from_the_top_is_the_client() {
@@ -195,7 +210,10 @@ mod tests {
     #[test]
     fn the_border_s_words_are_kept() {
         let hop = Border::default().hop(&received(&[BORDER])).unwrap();
-        assert_eq!((hop.mx.as_str(), hop.queue_id.as_str(), hop.protocol.as_str()), ("mx.example.org", "4T9K", "ESMTP"));
+        assert_eq!(
+            (hop.mx.as_str(), hop.queue_id.as_str(), hop.protocol.as_str()),
+            ("mx.example.org", "4T9K", "ESMTP")
+        );
         assert_eq!(hop.recipient.as_deref(), Some("a@example.org"));
         assert_eq!(hop.at, Millis::from_secs(1_795_297_174));
     }

@@ -1,0 +1,81 @@
+//! What the servers and judges have counted, as `status` shows it.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use judges::breaker::State;
+use judges::judge::Unknown;
+use serde_json::{Map, Value, json};
+
+use crate::daemon::Shared;
+
+/// The policy server.
+pub(super) fn policy(daemon: &Shared) -> Value {
+    let Some(counts) = daemon.servers().policy.as_ref().map(edge::policy::Running::counters) else {
+        return Value::Null;
+    };
+    json!({
+        "requests": counts.requests,
+        "refused": counts.refused,
+        "connections": counts.connections,
+        "turned_away": counts.turned_away,
+        "malformed": counts.malformed,
+        "oversize": counts.oversize,
+        "slow": counts.slow,
+    })
+}
+
+/// The milter.
+pub(super) fn milter(daemon: &Shared) -> Value {
+    let Some(counts) = daemon.servers().milter.as_ref().map(edge::milter::Running::counters) else {
+        return Value::Null;
+    };
+    json!({
+        "connections": counts.connections,
+        "accepted": counts.accepted,
+        "turned_away": counts.turned_away,
+        "recipients": counts.recipients,
+        "refused": counts.refused,
+        "rejected_by_mta": counts.rejected,
+        "messages": counts.messages,
+        "stopped": counts.stopped,
+        "forged_results": counts.forged,
+        "malformed": counts.malformed,
+        "oversize": counts.oversize,
+        "slow": counts.slow,
+    })
+}
+
+/// Each judge by name.
+pub(super) fn judges(daemon: &Shared) -> Value {
+    let servers = daemon.servers();
+    let Some(hearing) = &servers.hearing else { return Value::Null };
+    let seats = hearing.panel().seats().map(|seat| {
+        let counts = seat.counts();
+        let unknown: Map<String, Value> = Unknown::KINDS
+            .iter()
+            .zip(counts.unknown)
+            .map(|(kind, n)| ((*kind).to_owned(), n.into()))
+            .collect();
+        let resting = matches!(counts.breaker, State::Resting { .. });
+        let told = json!({
+            "asked": counts.asked,
+            "answered": counts.answered,
+            "unknown": unknown,
+            "resting": resting,
+        });
+        (seat.name().to_string(), told)
+    });
+    Value::Object(seats.collect())
+}
+
+/// Reports on the shelf, and those that came in as mail.
+pub(super) fn reports(daemon: &Shared) -> Value {
+    let servers = daemon.servers();
+    let shelved = servers.inbox.as_ref().map_or(0, |inbox| inbox.shelved());
+    json!({"shelved": shelved, "lmtp": servers.lmtp.is_some()})
+}
+
+/// Messages that were no evidence because their headers could not be kept.
+pub(super) fn headers_lost(daemon: &Shared) -> Value {
+    daemon.keeper_now().map_or(Value::Null, |keeper| keeper.lost.load(Relaxed).into())
+}

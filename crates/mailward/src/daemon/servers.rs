@@ -1,0 +1,124 @@
+//! The servers that mail systems talk with: policy, milter, LMTP.
+
+use std::sync::Arc;
+
+use edge::{lmtp, milter, policy};
+use model::{Name, PersonHash, Prefix};
+
+use super::inbox::Inbox;
+use super::letters::{self, Judges, Letters};
+use super::{Shared, scorer};
+use crate::hearing::Hearing;
+
+/// How long a judge's last word may come after its own deadline.
+const SLACK: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// Everything that answers mail systems; all of it stops when this is dropped.
+#[derive(Default)]
+pub(crate) struct Servers {
+    pub(crate) policy: Option<policy::Running>,
+    pub(crate) milter: Option<milter::Running>,
+    pub(crate) lmtp: Option<lmtp::Running>,
+    pub(crate) hearing: Option<Hearing>,
+    pub(crate) inbox: Option<Arc<Inbox>>,
+    /// After the milter: it waits for its judges.
+    judges: Option<Judges>,
+}
+
+impl Servers {
+    /// Starts what is configured.
+    ///
+    /// # Errors
+    ///
+    /// A text for the operator.
+    pub(crate) fn start(shared: &Shared) -> Result<Servers, String> {
+        let mut servers = Servers { policy: serve_policy(shared)?, ..Servers::default() };
+        servers.serve_milter(shared)?;
+        servers.serve_lmtp(shared)?;
+        Ok(servers)
+    }
+
+    fn serve_milter(&mut self, shared: &Shared) -> Result<(), String> {
+        let settings = shared.config.milter();
+        if settings.tcp.is_none() && settings.unix.is_none() {
+            return Ok(());
+        }
+        let hearing = Hearing::new(&shared.config, shared.persons.clone(), &shared.mx)?;
+        let policy = shared.policy_now();
+        let means = letters::Means {
+            published: shared.published.clone(),
+            clock: shared.clock.clone(),
+            persons: shared.persons.clone(),
+            queue: shared.queue.clone(),
+            keeper: shared.keeper_now()?,
+            late: shared.late.clone(),
+        };
+        let (letters, judges) = Letters::new(&shared.config, hearing.clone(), policy.clone(), means)?;
+        let config = milter::Config {
+            tcp: settings.tcp,
+            unix: settings.unix,
+            threads: settings.threads.unwrap_or_else(cores),
+            trust_local: settings.trust_local,
+            ours: policy.protected.clone(),
+            relays: policy.relays.clone(),
+            scorer: scorer::of(&policy),
+            inspector: Some(Arc::new(letters)),
+            body_max: settings.body_max,
+            inspect_max: settings.patience.max(shared.config.judges().deadline + SLACK),
+            ..milter::Config::new(shared.mx.clone())
+        };
+        let means = milter::Means {
+            views: shared.published.clone(),
+            intake: shared.queue.clone(),
+            clock: shared.clock.clone(),
+            persons: shared.persons.clone(),
+        };
+        self.milter = Some(milter::serve(config, means).map_err(|e| e.to_string())?);
+        (self.hearing, self.judges) = (Some(hearing), Some(judges));
+        Ok(())
+    }
+
+    fn serve_lmtp(&mut self, shared: &Shared) -> Result<(), String> {
+        let inbox = Arc::new(inbox(shared));
+        self.inbox = Some(inbox.clone());
+        let Some(unix) = shared.config.lmtp() else { return Ok(()) };
+        let config = lmtp::Config::new(unix.to_path_buf(), shared.mx.to_string());
+        let running = lmtp::serve(config, inbox, shared.clock.clone()).map_err(|e| e.to_string())?;
+        self.lmtp = Some(running);
+        Ok(())
+    }
+}
+
+fn inbox(shared: &Shared) -> Inbox {
+    let Shared { config, mx, names, .. } = shared;
+    Inbox::new(config, mx, names, shared.persons.clone(), shared.queue.clone(), shared.clock.clone())
+}
+
+fn serve_policy(shared: &Shared) -> Result<Option<policy::Running>, String> {
+    let listeners = shared.config.listeners();
+    if listeners.policy_tcp.is_none() && listeners.policy_unix.is_none() {
+        return Ok(None);
+    }
+    let policy = shared.config.policy(&|_| PersonHash(0));
+    let ours: Vec<Prefix> = policy.protected.iter().chain(&policy.relays).copied().collect();
+    let config = policy::Config {
+        tcp: listeners.policy_tcp,
+        unix: listeners.policy_unix,
+        threads: listeners.threads.unwrap_or_else(cores),
+        trust_local: listeners.trust_local,
+        ours,
+        scorer: scorer::of(&policy),
+        ..policy::Config::new(Name::clone(&shared.mx))
+    };
+    let means = policy::Means {
+        views: shared.published.clone(),
+        intake: shared.queue.clone(),
+        clock: shared.clock.clone(),
+        persons: shared.persons.clone(),
+    };
+    policy::serve(config, means).map(Some).map_err(|e| e.to_string())
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
