@@ -75,6 +75,13 @@ impl Hearing {
         Ok(Hearing(Arc::new(Parts { panel: seats::panel(&asked), look, auth, persons })))
     }
 
+    /// The same without sender authentication: old mail can not be held against today's DNS.
+    pub(crate) fn offline(config: &Config, persons: Persons) -> Hearing {
+        let asked = config.judges();
+        let look = asked.attachments.then(|| rules(config, &asked));
+        Hearing(Arc::new(Parts { panel: seats::panel(&asked), look, auth: None, persons }))
+    }
+
     /// How each judge has fared.
     pub(crate) fn panel(&self) -> &Panel {
         &self.0.panel

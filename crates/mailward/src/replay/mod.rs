@@ -1,6 +1,7 @@
 //! `mailward replay`: recorded sessions through the real engine, without a disk.
 
 mod cases;
+mod judged;
 pub(crate) mod line;
 mod raw;
 mod report;
@@ -29,7 +30,7 @@ use run::Replay;
 /// Replays recorded SMTP sessions and prints what would have been refused.
 #[derive(Args)]
 pub(crate) struct ReplayArgs {
-    /// Streams: JSON Lines, plain, gzip or zstd.
+    /// Streams (JSON Lines, plain, gzip or zstd), or raw messages: folders, tar files, mailboxes.
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// Print the figures as one JSON object.
@@ -57,7 +58,11 @@ pub(crate) fn main(args: &ReplayArgs, config: Option<&Path>) -> Done {
     if let Some(file) = &args.relays {
         policy.relays.extend(relays(file)?);
     }
-    Ok(run(args, policy, delay)?)
+    match args.files.iter().filter(|path| raw::is_raw(path)).count() {
+        0 => Ok(run(args, policy, delay)?),
+        all if all == args.files.len() => judged::main(args, config, policy),
+        _ => Err(Failed::Usage("expected either recorded streams or raw messages, but got both".to_owned())),
+    }
 }
 
 fn run(args: &ReplayArgs, policy: Policy, delay: Secs) -> Result<ExitCode, String> {

@@ -70,6 +70,15 @@ impl Replay {
 
     /// Takes one session; every event it causes goes to `tell`.
     pub(crate) fn session(&mut self, line: &Line, tell: &mut dyn FnMut(&Envelope)) -> Answer {
+        let answer = self.rcpt(line, tell);
+        if let Some(judgement) = line.label {
+            self.judge(self.now, self.sessions, judgement, tell);
+        }
+        answer
+    }
+
+    /// Takes the recipient of a session, and nothing of its message yet.
+    pub(crate) fn rcpt(&mut self, line: &Line, tell: &mut dyn FnMut(&Envelope)) -> Answer {
         self.release_late(line.at, tell);
         // ‘After’ is a later line, also within one second: every line gets a millisecond of its own.
         self.now = line.at.max(Millis(self.now.0.saturating_add(1)));
@@ -85,13 +94,21 @@ impl Replay {
             answered: answer.answered(),
         };
         self.step(now, vec![observed(now, tag, Fact::Attempt(attempt))], tell);
-        if let Some(judgement) = line.label {
-            self.judge(now, tag, judgement, tell);
-        }
         if self.sessions.is_multiple_of(SWEEP_EVERY) {
             self.projector.sweep(now);
         }
         answer
+    }
+
+    /// What was seen at the end of the last session's message.
+    pub(crate) fn ended(&mut self, facts: Vec<Fact>, tell: &mut dyn FnMut(&Envelope)) {
+        let (now, tag) = (self.now, self.sessions);
+        self.step(now, facts.into_iter().map(|fact| observed(now, tag, fact)).collect(), tell);
+    }
+
+    /// What those who answer see now.
+    pub(crate) fn view(&self) -> &projections::View {
+        self.projector.current()
     }
 
     /// Verdicts that are still on their way when the stream ends.
@@ -158,7 +175,7 @@ fn covered(policy: &Policy, addr: IpAddr) -> bool {
     policy.protected.iter().chain(&policy.relays).any(|p| p.covers(host))
 }
 
-fn traits(line: &Line, policy: &Policy) -> Traits {
+pub(super) fn traits(line: &Line, policy: &Policy) -> Traits {
     let client = &line.client;
     Traits {
         helo: helo::classify(client.helo.as_ref().map(Name::as_bytes), client.addr, &policy.our_names),
