@@ -190,7 +190,11 @@ impl Session {
 
     /// Takes what the message showed at its end; `None` if that was known.
     pub(crate) fn ended(&mut self, content: &Content, hash: u64) -> Option<(Prefix, Sight)> {
-        if self.content.is_some() {
+        if let Some(known) = &mut self.content {
+            // The headers of a good-looking message are kept when a late verdict asks for them.
+            if known.kept == Kept::No {
+                known.kept = content.kept;
+            }
             return None;
         }
         self.content = Some(Box::new(content.clone()));

@@ -1,12 +1,13 @@
 //! `mailward observe`: verdicts of a content filter, by queue id, as JSON Lines.
 //!
 //! `{"ts":…,"queue_id":"…","mx":"…","verdict":"spam|ham|virus","score":…,"source":"…"}`.
-//! Without `mx` the site's own first name is meant, without `ts` now. Until the milter is
-//! there this is how a filter's judgement reaches the engine.
+//! Without `mx` the site's own first name is meant, without `ts` now. So a filter reaches the
+//! engine that no judge of the milter asks; the headers of its messages are held meanwhile.
 
-use edge::Intake;
-use model::observation::{Fact, Sensor, Verdict};
-use model::{Judgement, Millis, Name, Observation};
+use edge::{Full, Intake};
+use model::exhibit::Opinion;
+use model::observation::{Fact, Message, Sensor, Verdict};
+use model::{Content, Judgement, Millis, Name, Observation};
 use serde::Deserialize;
 
 use crate::daemon::Shared;
@@ -41,7 +42,7 @@ pub(crate) struct Told {
 pub(crate) fn take(daemon: &Shared, body: &str) -> Told {
     let mut told = Told::default();
     for (number, line) in (1..).zip(body.lines()).filter(|(_, l)| !l.trim().is_empty()) {
-        match read(daemon, line).map(|seen| daemon.queue.offer(seen)) {
+        match read(daemon, line).map(|seen| hand_in(daemon, seen)) {
             Ok(Ok(())) => told.taken += 1,
             Ok(Err(_)) => told.dropped += 1,
             Err(what) => {
@@ -53,6 +54,35 @@ pub(crate) fn take(daemon: &Shared, body: &str) -> Told {
         }
     }
     told
+}
+
+/// Hands a verdict to the engine; with the headers of its message, if the milter holds them.
+fn hand_in(daemon: &Shared, seen: Observation) -> Result<(), Full> {
+    let Fact::Verdict(verdict) = &seen.fact else { return daemon.queue.offer(seen) };
+    let waiting = verdict.queue.and_then(|queue| daemon.late.take(queue));
+    match (waiting, daemon.keeper_now()) {
+        (Some(waiting), Ok(keeper)) if verdict.judgement != Judgement::Ham => {
+            let opinion = Opinion {
+                source: verdict.source.clone(),
+                judgement: Some(verdict.judgement),
+                score: verdict.score,
+                tests: Vec::new(),
+            };
+            let mut exhibit = waiting.exhibit;
+            exhibit.opinions.push(opinion);
+            let content = Some(Box::new(Content::default()));
+            let again = Message { queue: verdict.queue, recipients: 0, size: 0, content };
+            let ended = Observation {
+                at: seen.at,
+                sensor: Sensor::Milter,
+                session: waiting.session,
+                fact: Fact::Message(again),
+            };
+            keeper.keep(exhibit, vec![ended, seen]);
+            Ok(())
+        }
+        _ => daemon.queue.offer(seen),
+    }
 }
 
 fn read(daemon: &Shared, line: &str) -> Result<Observation, String> {

@@ -30,23 +30,23 @@ impl Client {
         self.ask(Method::GET, path, String::new())
     }
 
-    /// Sends JSON, gets JSON.
-    pub(crate) fn post(&self, path: &str, body: String) -> Result<Value, String> {
+    /// Sends JSON, or bytes that the path takes, and gets JSON.
+    pub(crate) fn post(&self, path: &str, body: impl Into<Bytes>) -> Result<Value, String> {
         json(&self.ask(Method::POST, path, body)?)
     }
 
-    fn ask(&self, method: Method, path: &str, body: String) -> Result<String, String> {
+    fn ask(&self, method: Method, path: &str, body: impl Into<Bytes>) -> Result<String, String> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.map_err(|e| e.to_string())?.block_on(self.exchange(method, path, body))
+        runtime.map_err(|e| e.to_string())?.block_on(self.exchange(method, path, body.into()))
     }
 
-    async fn exchange(&self, method: Method, path: &str, body: String) -> Result<String, String> {
+    async fn exchange(&self, method: Method, path: &str, body: Bytes) -> Result<String, String> {
         let stream = UnixStream::connect(&self.socket).await.map_err(|e| self.unreachable(&e))?;
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|e| e.to_string())?;
         tokio::spawn(connection);
         let request = Request::builder().method(method).uri(path).header("host", "mailward");
-        let request = request.header("content-type", "application/json").body(Full::new(Bytes::from(body)));
+        let request = request.header("content-type", "application/json").body(Full::new(body));
         let answer =
             sender.send_request(request.map_err(|e| e.to_string())?).await.map_err(|e| e.to_string())?;
         let status = answer.status();

@@ -2,6 +2,7 @@
 
 pub(crate) mod client;
 mod doctor;
+mod intake;
 mod ledger;
 mod operate;
 pub(crate) mod serve;
@@ -42,6 +43,11 @@ enum Command {
     Learn(learn::LearnArgs),
     /// Feed a content filter's verdicts to the daemon: JSON Lines, from a file or standard input.
     Observe(operate::ObserveArgs),
+    /// Report a message to the daemon, as a junk button or a Sieve script does: reads it from
+    /// standard input.
+    Report(intake::ReportArgs),
+    /// Take mail for Mailward from a mail server that speaks no LMTP: reads it from standard input.
+    Intake(intake::IntakeArgs),
     Replay(replay::ReplayArgs),
     /// Say what is known of a key.
     Check(operate::CheckArgs),
@@ -136,6 +142,8 @@ fn run(cli: &Cli) -> Done {
         Command::Replay(args) => replay::main(args, cli.config.as_deref()),
         Command::Enforce(args) => operate::enforce(&client()?, args),
         Command::Learn(args) => learn::main(&client()?, args),
+        Command::Report(args) => intake::report(&client()?, args),
+        Command::Intake(args) => intake::intake(&client()?, args),
         Command::Observe(args) => operate::observe(&client()?, args),
         Command::Check(args) => operate::check(&client()?, args),
         Command::Explain(args) => operate::explain(&client()?, args),

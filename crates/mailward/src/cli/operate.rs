@@ -370,11 +370,40 @@ pub(crate) fn show(client: &Client, args: &ShowArgs) -> Done {
         crate::say!("{case}");
         return Ok(ExitCode::SUCCESS);
     }
-    for (name, value) in case.as_object().into_iter().flatten() {
+    for (name, value) in case.as_object().into_iter().flatten().filter(|(name, _)| *name != "exhibits") {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         crate::say!("{name:<12} {text}");
     }
+    for (number, exhibit) in (1..).zip(case["exhibits"].as_array().into_iter().flatten()) {
+        crate::say!("\nMessage {number}, for your eyes only:");
+        say_exhibit(exhibit);
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// One message with its envelope and header, as the operator may see it for a week.
+fn say_exhibit(exhibit: &Value) {
+    let words = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let list = |name: &str| exhibit[name].as_array().cloned().unwrap_or_default();
+    crate::say!("  from    <{}>", words(&exhibit["sender"]));
+    list("recipients").iter().for_each(|to| crate::say!("  to      <{}>", words(to)));
+    for said in list("opinions") {
+        crate::say!(
+            "  judge   {} says {} {}",
+            words(&said["source"]),
+            words(&said["judgement"]),
+            said["score"]
+        );
+    }
+    for file in list("attachments") {
+        crate::say!(
+            "  file    {} ({}) {}",
+            words(&file["name"]),
+            words(&file["kind"]),
+            words(&file["fault"])
+        );
+    }
+    list("header").iter().for_each(|line| crate::say!("  | {}", words(line)));
 }
 
 pub(crate) fn panic(client: &Client, args: &PanicArgs) -> Done {

@@ -1,5 +1,7 @@
 //! `mailward serve`: the daemon in the foreground.
 
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -84,14 +86,20 @@ fn announce(daemon: &Daemon, web: &Web) {
     let view = daemon.shared.view();
     let learning = view.mode == model::Mode::Shadow;
     let blocks = view.holding(view.mode, daemon.shared.clock.now()).len();
-    let socket = daemon.shared.config.listeners().policy_unix.map(|path| path.display().to_string());
-    let policy = daemon.policy_addr().map(|addr| addr.to_string()).into_iter().chain(socket);
-    let policy = policy.collect::<Vec<_>>().join(" ");
+    let config = &daemon.shared.config;
+    let policy = both(daemon.policy_addr(), config.listeners().policy_unix);
+    let milter = both(daemon.milter_addr(), config.milter().unix);
     let portal = web.portal_addr().map(|a| a.to_string()).unwrap_or_default();
-    tracing::info!(policy, portal, learning, blocks, "started");
+    tracing::info!(policy, milter, portal, learning, blocks, "started");
     for line in daemon.shared.config.missing_for_refusals() {
         tracing::warn!(missing = line, "no refusal leaves this site for clients outside loopback");
     }
+}
+
+/// Where a server listens: address, path, or both.
+fn both(addr: Option<SocketAddr>, path: Option<PathBuf>) -> String {
+    let path = path.map(|path| path.display().to_string());
+    addr.map(|addr| addr.to_string()).into_iter().chain(path).collect::<Vec<_>>().join(" ")
 }
 
 /// The signals that a service manager or a person sends.

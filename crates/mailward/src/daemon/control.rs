@@ -4,6 +4,7 @@
 //! that goes through the journal; the answer waits until the published view shows it.
 
 mod counts;
+mod exhibits;
 
 use std::sync::Arc;
 
@@ -274,12 +275,14 @@ async fn case(
     Path(reference): Path<String>,
 ) -> Result<Json<Value>, Fault> {
     let id: CaseId = reference.parse().map_err(bad)?;
-    let known = daemon.view().case(id).is_some();
-    if known {
-        Ok(Json(row_of(&daemon, id)))
-    } else {
-        Err(Fault(StatusCode::NOT_FOUND, format!("no case {id} is known")))
+    if daemon.view().case(id).is_none() {
+        return Err(Fault(StatusCode::NOT_FOUND, format!("no case {id} is known")));
     }
+    let shared = daemon.clone();
+    let exhibits = tokio::task::spawn_blocking(move || shared.vault().full(id)).await.map_err(bad)?;
+    let mut row = row_of(&daemon, id);
+    row["exhibits"] = exhibits.iter().map(exhibits::told).collect();
+    Ok(Json(row))
 }
 
 async fn protected(State(daemon): State<Arc<Shared>>) -> Json<Value> {

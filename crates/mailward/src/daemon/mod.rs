@@ -40,6 +40,7 @@ pub(crate) use recover::from_stored;
 use servers::Servers;
 use site_file::SiteFile;
 pub(crate) use threads::Threads;
+use vault::Vault;
 
 /// The start waits ten seconds for its own first events.
 const PATIENCE_STEPS: u32 = 5000;
@@ -270,6 +271,11 @@ impl Shared {
     /// The keeper, as long as the daemon runs.
     pub(crate) fn keeper_now(&self) -> Result<Arc<Keeper>, String> {
         self.keeper().clone().ok_or_else(|| "the daemon is stopping".to_owned())
+    }
+
+    /// Evidence, read from the disk.
+    pub(crate) fn vault(&self) -> Vault {
+        Vault::new(self.ledger_path.clone(), self.exhibits_path.clone())
     }
 
     /// The servers that run.

@@ -7,7 +7,6 @@ use edge::listen::{self, Access, UnixSocket};
 use model::Millis;
 use tokio::sync::watch;
 
-use super::vault::Vault;
 use super::{Shared, control};
 
 /// The listeners of the web, bound before anything is announced.
@@ -65,7 +64,7 @@ async fn serve_portal(
         let shared = shared.clone();
         Arc::new(move || -> Millis { shared.clock.now() })
     };
-    let vault = Arc::new(Vault::new(shared.ledger_path.clone(), shared.exhibits_path.clone()));
+    let vault = Arc::new(shared.vault());
     let portal = portal::Portal::new(Arc::new(Published(shared)), vault, clock);
     portal::serve(listener, portal::router(portal), stopped(stop)).await.map_err(|e| format!("portal: {e}"))
 }
