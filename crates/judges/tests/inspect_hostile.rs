@@ -119,6 +119,16 @@ fn a_field_of_a_megabyte_and_ten_thousand_parameters() {
 }
 
 #[test]
+fn object_streams_of_many_documents() {
+    let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(&vec![0; 16 * 1024 * 1024]).unwrap();
+    let pdf =
+        [b"%PDF-1.5 5 0 obj << /Type /ObjStm >>\nstream\n".as_slice(), &packed.finish().unwrap()].concat();
+    let found = inspect(&mail("hello", "x", &[("a.pdf", pdf.as_slice()); 5]), &Rules::default());
+    assert_eq!((found.stopped, found.danger), (Some(Limit::Documents), Danger::Score));
+}
+
+#[test]
 fn a_document_that_holds_itself() {
     let deep = (0..20).fold(b"x".to_vec(), |inner, _| word(&[("word/embeddings/a.docx", &inner)]));
     check_bomb("a.docx", &deep, Limit::Depth);

@@ -17,6 +17,10 @@ pub const RATIO_MAX: u64 = 100;
 /// shrinks a thousandfold and is no bomb.
 pub const RATIO_FROM: u64 = 8 * 1024 * 1024;
 
+/// Octets of documents of a message that are unpacked or put together again, apart from the
+/// archives that they may be: object streams of PDFs, streams of compound files.
+pub const DOCUMENTS_MAX: u64 = 64 * 1024 * 1024;
+
 /// A limit that was met.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Limit {
@@ -26,6 +30,8 @@ pub enum Limit {
     Nesting,
     /// Fields of parts longer than [`super::parts::HEADS_LEN_MAX`]: the rest was not read.
     Fields,
+    /// More octets of documents than [`DOCUMENTS_MAX`]: the rest was not read.
+    Documents,
     /// More archive members than [`MEMBERS_MAX`].
     Members,
     /// Archives inside each other, deeper than [`DEPTH_MAX`].
@@ -38,9 +44,9 @@ pub enum Limit {
 
 impl Limit {
     /// Whether it makes the message dangerous: the limits of archives do (OFF-13: ‘bomb’),
-    /// those of MIME leave the rest unknown.
+    /// those of parts and documents leave the rest unknown.
     pub fn is_bomb(self) -> bool {
-        !matches!(self, Limit::Parts | Limit::Nesting | Limit::Fields)
+        matches!(self, Limit::Members | Limit::Depth | Limit::Expanded | Limit::Ratio)
     }
 }
 
@@ -49,13 +55,14 @@ impl Limit {
 pub(super) struct Budget {
     members: u32,
     expanded: u64,
+    documents: u64,
     /// The first limit that was met.
     pub(super) stopped: Option<Limit>,
 }
 
 impl Budget {
     pub(super) fn new() -> Budget {
-        Budget { members: MEMBERS_MAX, expanded: EXPANDED_MAX, stopped: None }
+        Budget { members: MEMBERS_MAX, expanded: EXPANDED_MAX, documents: DOCUMENTS_MAX, stopped: None }
     }
 
     /// Whether archives are still opened.
@@ -97,6 +104,19 @@ impl Budget {
         self.expanded -= len;
         *so_far += len;
         Some(bytes)
+    }
+
+    /// Reads up to `len_max` octets of something inside a document.
+    pub(super) fn read_document(&mut self, from: impl Read, len_max: u64) -> Vec<u8> {
+        let allowed = self.documents.min(len_max);
+        let mut bytes = Vec::new();
+        // As in `read`.
+        let _ = from.take(allowed).read_to_end(&mut bytes);
+        self.documents -= bytes.len() as u64;
+        if self.documents == 0 {
+            self.stop(Limit::Documents);
+        }
+        bytes
     }
 
     /// Believes a claim that speaks against the archive.

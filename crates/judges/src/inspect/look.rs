@@ -94,6 +94,7 @@ impl<'r> Look<'r> {
         self.bait |= kind.is_some_and(Kind::is_bait);
         let at = self.list(file, kind);
         faults.extend(self.open(file, by_bytes, named));
+        faults.extend((self.budget.stopped == Some(Limit::Documents)).then_some(Fault::Unseen));
         self.blame(at, &faults);
     }
 

@@ -1,6 +1,6 @@
 //! Compound files (MS-CFB): old Office documents, installers, and encrypted new documents.
 
-use std::io::{Cursor, Read};
+use std::io::Cursor;
 use std::path::PathBuf;
 
 use cfb::CompoundFile;
@@ -14,8 +14,6 @@ use super::{names, vba};
 const ENTRIES_MAX: usize = 2000;
 /// Octets of one stream that are read.
 const STREAM_LEN_MAX: u64 = 4 * 1024 * 1024;
-/// Octets of all streams of a file together.
-const STREAMS_LEN_MAX: u64 = 16 * 1024 * 1024;
 /// The class of an installer's root.
 const MSI: &str = "000c1084-0000-0000-c000-000000000046";
 
@@ -26,7 +24,7 @@ pub(super) fn look(look: &mut Look<'_>, bytes: &[u8]) -> Vec<Fault> {
     if file.root_entry().clsid().to_string() == MSI {
         faults.push(Fault::Executable);
     }
-    let mut found = Streams { left: STREAMS_LEN_MAX, ..Streams::default() };
+    let mut found = Streams::default();
     let paths: Vec<PathBuf> = file
         .walk()
         .take(ENTRIES_MAX)
@@ -34,7 +32,7 @@ pub(super) fn look(look: &mut Look<'_>, bytes: &[u8]) -> Vec<Fault> {
         .map(|entry| entry.path().to_owned())
         .collect();
     for path in paths {
-        found.take(&mut file, &path);
+        found.take(look, &mut file, &path);
     }
     faults.extend(found.encrypted.then_some(Fault::Encrypted));
     faults.extend(found.embedded.then_some(Fault::Embedded));
@@ -52,7 +50,6 @@ fn broken(look: &Look<'_>, bytes: &[u8]) -> Vec<Fault> {
 /// What the streams showed.
 #[derive(Default)]
 struct Streams {
-    left: u64,
     encrypted: bool,
     embedded: bool,
     vba: bool,
@@ -61,7 +58,7 @@ struct Streams {
 }
 
 impl Streams {
-    fn take(&mut self, file: &mut CompoundFile<Cursor<&[u8]>>, path: &std::path::Path) {
+    fn take(&mut self, look: &mut Look<'_>, file: &mut CompoundFile<Cursor<&[u8]>>, path: &std::path::Path) {
         let text = path.to_string_lossy().to_ascii_lowercase();
         let (storage, name) = text.rsplit_once('/').unwrap_or(("", &text));
         self.encrypted |= name == "encryptedpackage";
@@ -72,19 +69,11 @@ impl Streams {
         if !project && !package && !book {
             return;
         }
-        let Some(bytes) = self.read(file, path) else { return };
+        let Ok(stream) = file.open_stream(path) else { return };
+        let bytes = look.budget.read_document(stream, STREAM_LEN_MAX);
         self.starts_itself |= project && vba::starts_itself(&bytes);
         self.embedded |= package && is_program(&bytes);
         self.sheets |= book && has_macro_sheet(&bytes);
-    }
-
-    fn read(&mut self, file: &mut CompoundFile<Cursor<&[u8]>>, path: &std::path::Path) -> Option<Vec<u8>> {
-        let mut bytes = Vec::new();
-        let stream = file.open_stream(path).ok()?;
-        // A broken chain of sectors ends it; what came before is looked at.
-        let _ = stream.take(self.left.min(STREAM_LEN_MAX)).read_to_end(&mut bytes);
-        self.left -= bytes.len() as u64;
-        Some(bytes)
     }
 }
 
@@ -94,11 +83,14 @@ fn is_program(package: &[u8]) -> bool {
     let mut texts = rest.splitn(3, |byte| *byte == 0);
     let blocked = |name: &[u8]| matches!(names::judge(&String::from_utf8_lossy(name)).kind, Some(kind) if matches!(kind.class, Class::Blocked(_)));
     let named = texts.by_ref().take(2).any(blocked);
-    named
-        || memchr::memmem::find_iter(rest, b"MZ").any(|at| {
-            kinds::by_bytes(&rest[at..]).is_some_and(|kind| kind.word == "exe")
-                && memchr::memmem::find(&rest[at..], b"This program").is_some_and(|dos| dos < 256)
-        })
+    named || memchr::memmem::find_iter(rest, b"MZ").any(|at| is_dos_program(&rest[at..]))
+}
+
+/// The header of a program, and in its first octets what it says under DOS.
+fn is_dos_program(bytes: &[u8]) -> bool {
+    let start = &bytes[..bytes.len().min(256)];
+    kinds::by_bytes(start).is_some_and(|kind| kind.word == "exe")
+        && memchr::memmem::find(start, b"This program").is_some()
 }
 
 /// A BIFF stream (MS-XLS) whose list of sheets has one of Excel 4 macros: BoundSheet8,

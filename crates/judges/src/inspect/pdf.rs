@@ -4,14 +4,15 @@
 //! (§7.5.7), which hold them compressed. What an encrypted file holds in object streams
 //! stays unknown.
 
-use std::io::Read;
-
 use flate2::read::ZlibDecoder;
+
+use super::budget::Budget;
 
 /// Object streams that are unpacked.
 const STREAMS_MAX: usize = 500;
-/// Octets that the object streams of a file may unpack to. They hold dictionaries, no
-/// pictures.
+/// Streams that are looked at, whether they are object streams or not.
+const CANDIDATES_MAX: usize = 40_000;
+/// Octets that one object stream may unpack to. They hold dictionaries, no pictures.
 const UNPACKED_MAX: u64 = 16 * 1024 * 1024;
 /// How far before `stream` its dictionary is sought.
 const DICTIONARY_LEN_MAX: usize = 512;
@@ -27,32 +28,27 @@ struct Names {
 }
 
 /// Whether the file runs a script or program, holds a file, or opens a link by itself.
-pub(super) fn acts(bytes: &[u8]) -> bool {
+pub(super) fn acts(bytes: &[u8], budget: &mut Budget) -> bool {
     let mut names = Names::default();
     names.take_all(bytes);
-    let mut left = UNPACKED_MAX;
-    for at in memchr::memmem::find_iter(bytes, b"stream")
-        .filter(|at| is_object_stream(bytes, *at))
-        .take(STREAMS_MAX)
-    {
+    let streams = memchr::memmem::find_iter(bytes, b"stream").take(CANDIDATES_MAX);
+    for at in streams.filter(|at| is_object_stream(bytes, *at)).take(STREAMS_MAX) {
         let data = &bytes[at + b"stream".len()..];
         let data = data.strip_prefix(b"\r").unwrap_or(data);
-        let mut unpacked = Vec::new();
-        // A broken stream gives what came before the fault.
-        let _ =
-            ZlibDecoder::new(data.strip_prefix(b"\n").unwrap_or(data)).take(left).read_to_end(&mut unpacked);
-        left -= unpacked.len() as u64;
-        names.take_all(&unpacked);
+        let data = data.strip_prefix(b"\n").unwrap_or(data);
+        names.take_all(&budget.read_document(ZlibDecoder::new(data), UNPACKED_MAX));
     }
     names.script || names.launch || names.file || names.opens && names.link
 }
 
 /// Whether the dictionary before this `stream` says /ObjStm, in whatever spelling.
 fn is_object_stream(bytes: &[u8], at: usize) -> bool {
-    let before = &bytes[at.saturating_sub(DICTIONARY_LEN_MAX)..at];
+    let before = bytes[at.saturating_sub(DICTIONARY_LEN_MAX)..at].trim_ascii_end();
+    if !before.ends_with(b">>") {
+        return false;
+    }
     let from = memchr::memmem::rfind(before, b"obj").unwrap_or(0);
-    before[from..].trim_ascii_end().ends_with(b">>")
-        && names_in(&before[from..]).any(|name| name == b"ObjStm")
+    names_in(&before[from..]).any(|name| name == b"ObjStm")
 }
 
 impl Names {
@@ -103,7 +99,7 @@ mod tests {
 
     #[track_caller]
     fn check(body: &str, expect: bool) {
-        assert_eq!(acts(format!("%PDF-1.4\n{body}").as_bytes()), expect, "{body}");
+        assert_eq!(acts(format!("%PDF-1.4\n{body}").as_bytes(), &mut Budget::new()), expect, "{body}");
     }
 
     #[test]
@@ -137,14 +133,14 @@ mod tests {
 
     #[test]
     fn object_streams_are_unpacked() {
-        assert!(acts(&object_stream(b"<< /S /JavaScript >>")));
-        assert!(!acts(&object_stream(b"<< /S /GoTo >>")));
+        assert!(acts(&object_stream(b"<< /S /JavaScript >>"), &mut Budget::new()));
+        assert!(!acts(&object_stream(b"<< /S /GoTo >>"), &mut Budget::new()));
     }
 
     #[test]
     fn an_object_stream_that_grows_without_end_is_left() {
         let mut big = vec![b' '; usize::try_from(UNPACKED_MAX).unwrap()];
         big.extend_from_slice(b"/JavaScript");
-        assert!(!acts(&object_stream(&big)));
+        assert!(!acts(&object_stream(&big), &mut Budget::new()));
     }
 }

@@ -8,13 +8,16 @@ use std::io::Cursor;
 use sevenz_rust2::{Archive, ArchiveEntry, ArchiveReader, Block, Password};
 
 use super::Fault;
-use super::budget::Limit;
+use super::budget::{Limit, MEMBERS_MAX};
 use super::look::{File, Look};
 
 /// Octets of a list of members: a thousand with names of 255 letters in UTF-16 take half.
 const LIST_LEN_MAX: u64 = 1024 * 1024;
 /// The largest dictionary that is allocated: 7-Zip's strongest preset.
 const DICTIONARY_MAX: u64 = 64 * 1024 * 1024;
+/// Blocks of an archive that is unpacked: each costs a dictionary, whether it has members or
+/// not.
+const BLOCKS_MAX: usize = MEMBERS_MAX as usize;
 const SIGNATURE_LEN: usize = 32;
 const AES: &[u8] = &[6, 0xf1, 7, 1];
 const LZMA: &[u8] = &[3, 1, 1];
@@ -35,7 +38,7 @@ pub(super) fn look(look: &mut Look<'_>, file: &File<'_>) -> Vec<Fault> {
         return Vec::new();
     };
     let encrypted = coders(&archive.blocks).any(|(id, _)| id == AES);
-    let readable = !encrypted && coders(&archive.blocks).all(|(id, properties)| fits(id, properties));
+    let readable = !encrypted && archive.blocks.len() <= BLOCKS_MAX && archive.blocks.iter().all(is_small);
     match readable {
         true => contents(look, file, archive),
         false => names(look, file, &archive),
@@ -47,16 +50,22 @@ fn coders(blocks: &[Block]) -> impl Iterator<Item = (&[u8], &[u8])> {
     blocks.iter().flat_map(|block| block.coders.iter()).map(|c| (c.encoder_method_id(), c.properties()))
 }
 
-/// Whether a coder's dictionary is one that we allocate.
-fn fits(id: &[u8], properties: &[u8]) -> bool {
+/// Whether a block's dictionaries are ones that we allocate. Writers chain at most four
+/// coders, of which one or two have a dictionary.
+fn is_small(block: &Block) -> bool {
+    let dictionaries =
+        block.coders.iter().map(|coder| dictionary(coder.encoder_method_id(), coder.properties()));
+    block.coders.len() <= 4 && dictionaries.fold(0, u64::saturating_add) <= DICTIONARY_MAX
+}
+
+/// Octets of a coder's dictionary; of one that is wrong, more than there can be.
+fn dictionary(id: &[u8], properties: &[u8]) -> u64 {
     match (id, properties) {
-        (LZMA, [_, size @ ..]) => {
-            size.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte)) <= DICTIONARY_MAX
-        }
+        (LZMA, [_, size @ ..]) => le(size),
         // Two bits of mantissa: 2 or 3, shifted.
-        (LZMA2, [bits]) => *bits < 40 && u64::from(2 | bits & 1) << (bits / 2 + 11) <= DICTIONARY_MAX,
-        (LZMA | LZMA2, _) => false,
-        _ => true,
+        (LZMA2, [bits]) if *bits < 40 => u64::from(2 | bits & 1) << (bits / 2 + 11),
+        (LZMA | LZMA2, _) => u64::MAX,
+        _ => 0,
     }
 }
 
@@ -153,7 +162,7 @@ fn packed_list(info: &[u8]) -> Option<List> {
     };
     at.expect(&[0x0c])?;
     let unpacked = at.number()?;
-    let fits = fits(id, properties);
+    let fits = dictionary(id, properties) <= DICTIONARY_MAX;
     Some(if unpacked <= LIST_LEN_MAX && fits { List::Readable } else { List::TooLong })
 }
 

@@ -22,7 +22,9 @@ impl Look<'_> {
         }
         let mut faults = match by_bytes.or(named).map(|kind| kind.class) {
             Some(Class::Archive(archive)) => return self.archive(file, archive),
-            Some(Class::Pdf) => pdf::acts(file.bytes).then_some(Fault::ActivePdf).into_iter().collect(),
+            Some(Class::Pdf) => {
+                pdf::acts(file.bytes, &mut self.budget).then_some(Fault::ActivePdf).into_iter().collect()
+            }
             Some(Class::Ole) => return ole::look(self, file.bytes),
             _ => Vec::new(),
         };
