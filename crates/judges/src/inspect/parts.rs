@@ -19,8 +19,8 @@ use super::budget::Limit;
 /// have some dozens.
 pub const PARTS_MAX: u32 = 500;
 /// Multiparts and messages inside each other that are looked at. Bounces of forwarded
-/// bounces come to ten.
-pub const NESTING_MAX: u32 = 32;
+/// bounces come to ten. Each level is searched for its own delimiters.
+pub const NESTING_MAX: u32 = 20;
 /// Octets of the fields that say what parts are, of all parts together. Five hundred parts
 /// have less; joining the pieces of one parameter of this length is still quick.
 pub const HEADS_LEN_MAX: usize = 128 * 1024;
@@ -298,26 +298,23 @@ fn opens(body: &[u8], boundary: &str) -> bool {
 
 /// What stands before the next delimiter line, what behind, and whether it was the last.
 fn find_delimiter<'a>(body: &'a [u8], boundary: &[u8]) -> Option<(&'a [u8], &'a [u8], bool)> {
-    let mut start = 0;
-    while start < body.len() {
-        let end = memchr::memchr(b'\n', &body[start..]).map_or(body.len(), |at| start + at + 1);
-        if let Some(last) = is_delimiter(&body[start..end], boundary) {
-            let before = &body[..start];
-            let before = before.strip_suffix(b"\n").unwrap_or(before);
-            return Some((before.strip_suffix(b"\r").unwrap_or(before), &body[end..], last));
+    let delimiter = [b"--", boundary].concat();
+    for at in memchr::memmem::find_iter(body, &delimiter) {
+        let before = &body[..at];
+        if !before.is_empty() && !before.ends_with(b"\n") {
+            continue;
         }
-        start = end;
+        let line = &body[at + delimiter.len()..];
+        let (rest, after) = line.split_at(memchr::memchr(b'\n', line).map_or(line.len(), |end| end + 1));
+        let last = match rest.trim_ascii_end() {
+            b"" => false,
+            b"--" => true,
+            _ => continue,
+        };
+        let before = before.strip_suffix(b"\n").unwrap_or(before);
+        return Some((before.strip_suffix(b"\r").unwrap_or(before), after, last));
     }
     None
-}
-
-fn is_delimiter(line: &[u8], boundary: &[u8]) -> Option<bool> {
-    let rest = line.strip_prefix(b"--")?.strip_prefix(boundary)?.trim_ascii_end();
-    match rest {
-        b"" => Some(false),
-        b"--" => Some(true),
-        _ => None,
-    }
 }
 
 /// Splits a part at its first empty line.

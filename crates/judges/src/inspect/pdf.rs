@@ -48,13 +48,13 @@ fn is_object_stream(bytes: &[u8], at: usize) -> bool {
         return false;
     }
     let from = memchr::memmem::rfind(before, b"obj").unwrap_or(0);
-    names_in(&before[from..]).any(|name| name == b"ObjStm")
+    names_in(&before[from..]).any(|name| name.as_bytes() == b"ObjStm")
 }
 
 impl Names {
     fn take_all(&mut self, bytes: &[u8]) {
         for name in names_in(bytes) {
-            match name.as_slice() {
+            match name.as_bytes() {
                 b"JavaScript" => self.script = true,
                 b"Launch" => self.launch = true,
                 b"EmbeddedFile" => self.file = true,
@@ -66,26 +66,45 @@ impl Names {
     }
 }
 
-/// Every name in `bytes`, `#xx` undone (§7.3.5); of long ones the beginning.
-fn names_in(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+/// A name, `#xx` undone (§7.3.5); of long ones the beginning.
+struct Name {
+    bytes: [u8; NAME_LEN_MAX],
+    len: usize,
+}
+
+/// Longer than every name that matters.
+const NAME_LEN_MAX: usize = 16;
+
+impl Name {
+    fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
+/// Every name in `bytes`.
+fn names_in(bytes: &[u8]) -> impl Iterator<Item = Name> {
     memchr::memchr_iter(b'/', bytes).map(|at| name_at(&bytes[at + 1..]))
 }
 
-fn name_at(bytes: &[u8]) -> Vec<u8> {
-    /// Three octets for each letter of the longest name that matters, and one more.
-    const LEN_MAX: usize = 40;
-    let end =
-        bytes.iter().take(LEN_MAX).take_while(|b| b.is_ascii_graphic() && !b"/<>[](){}%".contains(b)).count();
-    let mut name = Vec::new();
-    let mut rest = &bytes[..end];
-    while let Some((first, after)) = rest.split_first() {
-        let hex = after.get(..2).filter(|_| *first == b'#').and_then(|two| std::str::from_utf8(two).ok());
-        match hex.and_then(|two| u8::from_str_radix(two, 16).ok()) {
-            Some(byte) => (rest, _) = (&after[2..], name.push(byte)),
-            None => (rest, _) = (after, name.push(*first)),
-        }
+fn name_at(mut rest: &[u8]) -> Name {
+    let mut name = Name { bytes: [0; NAME_LEN_MAX], len: 0 };
+    for slot in &mut name.bytes {
+        let (byte, after) = match rest {
+            [b'#', high, low, after @ ..] if let Some(byte) = hex(*high, *low) => (byte, after),
+            [first, after @ ..] if first.is_ascii_graphic() && !b"/<>[](){}%".contains(first) => {
+                (*first, after)
+            }
+            _ => break,
+        };
+        (*slot, rest) = (byte, after);
+        name.len += 1;
     }
     name
+}
+
+fn hex(high: u8, low: u8) -> Option<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    Some(digit(high)? << 4 | digit(low)?)
 }
 
 #[cfg(test)]
