@@ -177,8 +177,7 @@ fn a_dictionary_of_forty_is_forty_facts_of_one_message() {
         mta.refused_rcpt(&format!("<user{at}@example.org>"), "5.1.1", "User unknown");
     }
     let seen = stage.heard(40);
-    assert!(seen.iter().all(|seen| matches!(seen.fact, Fact::Rejected(_)) && seen.session == seen.session));
-    assert!(seen.iter().all(|other| other.session == seen[0].session));
+    assert!(seen.iter().all(|one| matches!(one.fact, Fact::Rejected(_)) && one.session == seen[0].session));
 }
 
 #[test]
