@@ -26,6 +26,8 @@ pub(crate) const KEPT: Secs = Secs(7 * 86_400);
 const JUDGES_MAX: usize = 16;
 /// Bytes of one message.
 const LEN: usize = 35;
+/// In the last of them: another message has taken its name.
+const NAMELESS: u8 = 0x80;
 
 /// One message that we took.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -141,15 +143,21 @@ impl Delivered {
     /// `before`, or under its own from the same client at the same time.
     pub(crate) fn put(&mut self, before: Option<u64>, delivery: &Delivery, now: Millis) {
         self.make_room(now);
-        let renamed = before.and_then(|queue| self.number(queue));
-        let own = || self.number(delivery.queue).filter(|number| self.is_same(*number, delivery));
-        let Some(number) = renamed.or_else(own) else { return self.push(delivery) };
-        let name = self.at(number).queue;
-        self.unlink(number);
-        if let Some(exhibit) = self.exhibits.remove(&name) {
-            self.exhibits.insert(delivery.queue, exhibit);
+        let older = self.number(delivery.queue);
+        let renamed = before.filter(|queue| *queue != delivery.queue).and_then(|queue| self.number(queue));
+        let named = before == Some(delivery.queue);
+        let known = older.filter(|number| named || self.is_same(*number, delivery));
+        match (renamed, known, older) {
+            (Some(number), ..) => self.rename(number, delivery),
+            (None, Some(number), _) => self.write(number, delivery),
+            (None, None, Some(number)) => {
+                // Queue ids are used again: the newest message has the name.
+                self.bury(number);
+                self.exhibits.remove(&delivery.queue);
+                self.push(delivery);
+            }
+            (None, None, None) => self.push(delivery),
         }
-        self.set(number, delivery);
     }
 
     /// A message was judged.
@@ -157,8 +165,7 @@ impl Delivered {
         let Some(number) = self.number(queue) else { return };
         let mut delivery = self.at(number);
         (delivery.judgement, delivery.near) = (Some(judgement), near);
-        let place = self.place(number);
-        self.ring[place] = delivery.pack();
+        self.write(number, &delivery);
     }
 
     /// The message of this queue name, if we took it in the last seven days.
@@ -194,27 +201,42 @@ impl Delivered {
         false
     }
 
+    /// Remembers a message whose name no other has.
     fn push(&mut self, delivery: &Delivery) {
-        if let Some(older) = self.number(delivery.queue) {
-            // Queue ids are used again: the newest message has the name.
-            self.unlink(older);
-            self.exhibits.remove(&delivery.queue);
-        }
         let number = self.first.wrapping_add(self.ring.len() as u32);
-        self.ring.push_back([0; LEN]);
-        self.set(number, delivery);
+        self.ring.push_back(delivery.pack());
+        self.link(number, delivery.queue);
     }
 
-    /// Writes a message whose number no name leads to, and links its name.
-    fn set(&mut self, number: u32, delivery: &Delivery) {
+    fn rename(&mut self, number: u32, delivery: &Delivery) {
+        let before = self.at(number).queue;
+        self.unlink(number);
         if let Some(older) = self.number(delivery.queue) {
-            self.unlink(older);
+            self.bury(older);
         }
+        if let Some(exhibit) = self.exhibits.remove(&before) {
+            self.exhibits.insert(delivery.queue, exhibit);
+        }
+        self.write(number, delivery);
+        self.link(number, delivery.queue);
+    }
+
+    /// A message has lost its name to a newer one.
+    fn bury(&mut self, number: u32) {
+        self.unlink(number);
+        let place = self.place(number);
+        self.ring[place][LEN - 1] |= NAMELESS;
+    }
+
+    fn write(&mut self, number: u32, delivery: &Delivery) {
         let place = self.place(number);
         self.ring[place] = delivery.pack();
+    }
+
+    fn link(&mut self, number: u32, queue: u64) {
         let (seeded, ring, first) = (self.seeded, &self.ring, self.first);
         let hash = |number: &u32| seeded.pair(queue_of(&ring[number.wrapping_sub(first) as usize]), 0);
-        self.by_queue.insert_unique(seeded.pair(delivery.queue, 0), number, hash);
+        self.by_queue.insert_unique(seeded.pair(queue, 0), number, hash);
     }
 
     fn make_room(&mut self, now: Millis) {
@@ -270,8 +292,11 @@ impl Delivered {
         let mut all = Delivered::new(seeded);
         let (messages, _) = stored.messages.as_chunks::<LEN>();
         for bytes in messages.iter().take(MESSAGES_MAX) {
-            // The exhibits come after: a name that is used again would drop the newer one's.
-            all.push(&Delivery::unpack(bytes));
+            let number = all.ring.len() as u32;
+            all.ring.push_back(*bytes);
+            if bytes[LEN - 1] & NAMELESS == 0 && all.number(queue_of(bytes)).is_none() {
+                all.link(number, queue_of(bytes));
+            }
         }
         all.exhibits.extend(stored.exhibits.into_iter().take(EXHIBITS_MAX));
         all.marks = stored.marks;
@@ -374,7 +399,7 @@ mod tests {
     fn all_is_there_after_a_checkpoint() {
         let mut all = delivered();
         for n in 0..300 {
-            all.put(None, &delivery(n % 200, n), START);
+            all.put((n % 3 == 0).then_some(n % 7), &delivery(n % 200, n), START);
             all.keep_exhibit(n % 200, ExhibitId([n as u8; 16]));
         }
         let bytes = minicbor::to_vec(all.store()).unwrap();

@@ -12,7 +12,7 @@ use model::{
     Policy, Prefix, Sensor, Verdict,
 };
 
-use crate::connections::{self, Connections, Spot};
+use crate::connections;
 use crate::delivered::Delivery;
 use crate::seeded::Seeded;
 use crate::shard::{Keep, Sample, Sight};
@@ -75,6 +75,11 @@ pub(crate) struct Session {
     /// A judge had doubts about it.
     #[n(16)]
     near: bool,
+    /// It is the newest of its chain, and the tag of the one before it.
+    #[n(17)]
+    pub(crate) newest: bool,
+    #[n(18)]
+    pub(crate) before: u64,
 }
 
 impl Session {
@@ -104,22 +109,28 @@ impl Session {
             aliases: Vec::new(),
             content: None,
             near: false,
+            newest: false,
+            before: 0,
         }
     }
 
-    /// Where it stands among the connections.
-    pub(crate) fn spot(&self, tag: u64, seeded: Seeded) -> Spot {
-        Spot { hash: Connections::hash(seeded, self.client.addr, self.sender), at: self.at, tag }
+    /// The chain it belongs to, if its sensors take part.
+    pub(crate) fn chain(&self, seeded: Seeded) -> Option<u64> {
+        (self.seen_by != 0).then(|| connections::chain(seeded, self.client.addr, self.sender))
     }
 
-    /// How well an attempt of another sensor fits: `None` if it is about another message,
-    /// else `false` before `true`: whether its recipient is not known here.
-    pub(crate) fn fits(&self, attempt: &Attempt) -> Option<bool> {
+    /// How badly an attempt of another sensor fits: `None` if it is about another message,
+    /// else whether its recipient is not known here, and how many milliseconds they are apart.
+    pub(crate) fn fits(&self, sensor: u8, attempt: &Attempt, at: Millis) -> Option<(bool, u64)> {
         let same_client = self.client.addr == attempt.client.addr && self.sender == attempt.sender;
+        let apart = self.at.0.abs_diff(at.0);
+        if self.seen_by & sensor != 0 || !same_client || apart > connections::APART_MAX.0 * 1000 {
+            return None;
+        }
         let (one, other) = (self.client.port, attempt.client.port);
         let known = attempt.recipient.is_some_and(|who| self.knows(who.0 as u32));
-        let fits = same_client && if one == 0 || other == 0 { known } else { one == other };
-        fits.then_some(!known)
+        let fits = if one == 0 || other == 0 { known } else { one == other };
+        fits.then_some((!known, apart))
     }
 
     fn knows(&self, fragment: u32) -> bool {

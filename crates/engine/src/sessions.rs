@@ -12,7 +12,7 @@ use model::key::client_prefix;
 use model::{Answered, Attempt, Fact, Message, Millis, Observation, Policy, Prefix, Secs, Sensor, Verdict};
 
 use crate::Counters;
-use crate::connections::{self, Connections};
+use crate::connections;
 use crate::mail::Mail;
 use crate::seeded::Seeded;
 use crate::session::Session;
@@ -34,7 +34,8 @@ pub(crate) struct Sessions {
     queues: HashMap<u64, u64, Seeded>,
     /// Tags of further sensors, and the tag under which the session is known.
     aliases: HashMap<u64, u64, Seeded>,
-    connections: Connections,
+    /// The newest session of each chain (`connections`).
+    chains: HashMap<u64, u64, Seeded>,
     /// Tags in the order in which they were opened.
     order: VecDeque<u64>,
     /// When a message was last seen with its headers.
@@ -58,7 +59,7 @@ impl Sessions {
             known: HashMap::with_hasher(seeded),
             queues: HashMap::with_hasher(seeded),
             aliases: HashMap::with_hasher(seeded),
-            connections: Connections::default(),
+            chains: HashMap::with_hasher(seeded),
             order: VecDeque::new(),
             shown_at: Millis(0),
         }
@@ -102,23 +103,30 @@ impl Sessions {
             Answered::WouldBlock(_) => Some(pair()),
             Answered::Passed | Answered::Exempt => None,
         };
-        let tag = self.tag_of(seen, attempt, at);
+        let tag = self.find_or_open(seen, attempt, around);
         let hash = self.sample_hash(tag);
         let awaited = seen.sensor == Sensor::Milter || around.now.since(self.shown_at) < AWAITED;
-        let session = self.open(tag, seen, attempt, around);
+        let session = self.known.get_mut(&tag)?;
         let sight = session.attempt(seen, attempt, at, hash, awaited, around.policy);
-        self.seen_by(tag, connections::bit(seen.sensor));
+        session.seen_by |= connections::bit(seen.sensor);
         sight.map(|sight| (key, Work::Seen(Sight { pair, ..sight })))
     }
 
     /// The tag under which the message of an attempt is known: its own, or that of another
-    /// sensor that saw the same.
-    fn tag_of(&mut self, seen: &Observation, attempt: &Attempt, at: Millis) -> u64 {
+    /// sensor that saw the same; or it is known from here on.
+    fn find_or_open(&mut self, seen: &Observation, attempt: &Attempt, around: &Around<'_>) -> u64 {
         let tag = self.resolve(seen.session);
         if self.known.contains_key(&tag) {
             return tag;
         }
-        let Some(first) = self.same_connection(seen.sensor, attempt, at) else { return tag };
+        let bit = connections::bit(seen.sensor);
+        let chain = (bit != 0).then(|| connections::chain(self.seeded, attempt.client.addr, attempt.sender));
+        let newest = chain.and_then(|chain| self.chains.get(&chain).copied());
+        let Some(first) = newest.and_then(|newest| self.same_message_as(newest, bit, attempt, around.at))
+        else {
+            self.open(tag, Session::new(seen, attempt, around.at, around.now, around.policy), around.now);
+            return tag;
+        };
         self.aliases.insert(tag, first);
         if let Some(session) = self.known.get_mut(&first) {
             session.aliases.push(tag);
@@ -127,30 +135,20 @@ impl Sessions {
     }
 
     fn resolve(&self, tag: u64) -> u64 {
-        self.aliases.get(&tag).copied().unwrap_or(tag)
+        if self.aliases.is_empty() { tag } else { self.aliases.get(&tag).copied().unwrap_or(tag) }
     }
 
-    /// The message that other sensors have reported and this one has not: of those that can
-    /// be it, first one to the same recipient, then the nearest in time, then the first.
-    fn same_connection(&self, sensor: Sensor, attempt: &Attempt, at: Millis) -> Option<u64> {
-        let hash = Connections::hash(self.seeded, attempt.client.addr, attempt.sender);
-        let near = self.connections.near(connections::bit(sensor), hash, at);
-        let fitting = near.filter_map(|(apart, tag)| {
-            let session = self.known.get(&tag)?;
-            Some((session.fits(attempt)?, apart, session.at, tag))
+    /// The message of a chain that other sensors have reported and this one has not: of
+    /// those that can be it, first one to the same recipient, then the nearest in time, then
+    /// the first.
+    fn same_message_as(&self, newest: u64, sensor: u8, attempt: &Attempt, at: Millis) -> Option<u64> {
+        let get = |tag| Some((self.resolve(tag), self.known.get(&self.resolve(tag))?));
+        let chain = std::iter::successors(get(newest), |(_, session)| get(session.before));
+        let fitting = chain.take(connections::LOOKS_MAX).filter_map(|(tag, session)| {
+            let (is_unknown, apart) = session.fits(sensor, attempt, at)?;
+            Some((is_unknown, apart, session.at, tag))
         });
         fitting.min().map(|(.., tag)| tag)
-    }
-
-    /// A sensor has reported a session, too.
-    fn seen_by(&mut self, tag: u64, bit: u8) {
-        let Some(session) = self.known.get_mut(&tag) else { return };
-        if session.seen_by & bit != bit {
-            let spot = session.spot(tag, self.seeded);
-            self.connections.remove(session.seen_by, spot);
-            session.seen_by |= bit;
-            self.connections.insert(session.seen_by, spot);
-        }
     }
 
     /// By which the samples of a case are chosen among the sessions behind it.
@@ -158,18 +156,24 @@ impl Sessions {
         self.seeded.pair(tag, 1)
     }
 
-    /// Finds or begins the session of an attempt.
-    fn open(&mut self, tag: u64, seen: &Observation, attempt: &Attempt, around: &Around<'_>) -> &mut Session {
-        if !self.known.contains_key(&tag) {
-            self.make_room(around.now);
-            self.order.push_back(tag);
+    /// Begins the session of an attempt.
+    fn open(&mut self, tag: u64, mut session: Session, now: Millis) {
+        self.make_room(now);
+        self.order.push_back(tag);
+        if let Some(chain) = session.chain(self.seeded) {
+            session.newest = true;
+            if let Some(before) = self.chains.insert(chain, tag) {
+                session.before = before;
+                self.set_newest(before, false);
+            }
         }
-        let (connections, seeded) = (&mut self.connections, self.seeded);
-        self.known.entry(tag).or_insert_with(|| {
-            let session = Session::new(seen, attempt, around.at, around.now, around.policy);
-            connections.insert(session.seen_by, session.spot(tag, seeded));
-            Box::new(session)
-        })
+        self.known.insert(tag, Box::new(session));
+    }
+
+    fn set_newest(&mut self, tag: u64, newest: bool) {
+        if let Some(session) = self.known.get_mut(&tag) {
+            session.newest = newest;
+        }
     }
 
     fn make_room(&mut self, now: Millis) {
@@ -197,7 +201,15 @@ impl Sessions {
     /// Takes a session out of what it is found by, but for its names.
     fn remove(&mut self, tag: u64) -> Option<Box<Session>> {
         let session = self.known.remove(&tag)?;
-        self.connections.remove(session.seen_by, session.spot(tag, self.seeded));
+        if let Some(chain) = session.chain(self.seeded).filter(|_| session.newest) {
+            self.chains.remove(&chain);
+            let before = self.resolve(session.before);
+            let is_of_it = self.known.get(&before).and_then(|other| other.chain(self.seeded)) == Some(chain);
+            if is_of_it {
+                self.chains.insert(chain, before);
+                self.set_newest(before, true);
+            }
+        }
         Some(session)
     }
 
@@ -262,7 +274,6 @@ impl Sessions {
             self.order.remove(place);
         }
         self.forget_names(&other);
-        self.seen_by(first, other.seen_by);
         let Some(session) = self.known.get_mut(&first) else { return };
         session.join(other, second);
         self.aliases.extend(session.aliases.iter().map(|alias| (*alias, first)));
@@ -314,7 +325,9 @@ impl Sessions {
                 all.queues.insert(queue, tag);
             }
             all.aliases.extend(session.aliases.iter().map(|alias| (*alias, tag)));
-            all.connections.insert(session.seen_by, session.spot(tag, seeded));
+            if let Some(chain) = session.chain(seeded).filter(|_| session.newest) {
+                all.chains.insert(chain, tag);
+            }
             if all.known.insert(tag, Box::new(session)).is_none() {
                 all.order.push_back(tag);
             }
