@@ -3,7 +3,8 @@
 
 use minicbor::{Decode, Encode};
 use model::{
-    Client, Evidence, Judgement, Millis, Observation, Prefix, Rdns, Rejected, Rejection, Reported, Vote,
+    Client, Evidence, Judgement, Millis, Observation, Policy, Prefix, Rdns, Rejected, Rejection, Reported,
+    Secs, Vote,
 };
 
 use detectors::seen::{Act, Report, Traits};
@@ -16,6 +17,10 @@ use crate::seeded::Seeded;
 use crate::session::Session;
 use crate::sessions::{Around, Sessions};
 use crate::shard::{Keep, Sample, Sight};
+
+/// The clock in a Received field and ours of one message differ by at most this: a client may
+/// send its data slowly.
+const APART_MAX: Secs = Secs(3600);
 
 /// The three.
 pub(crate) struct Mail {
@@ -62,7 +67,8 @@ impl Mail {
         sessions: &Sessions,
         around: &mut Around<'_>,
     ) -> Option<(Prefix, Sight)> {
-        let Some(delivery) = around.mail.delivered.find(report.queue, around.now) else {
+        let known = around.mail.delivered.find(report.queue, around.now);
+        let Some(delivery) = known.filter(|delivery| agrees(report, delivery, around.policy)) else {
             around.counters.unmatched_reports += 1;
             return None;
         };
@@ -151,6 +157,15 @@ impl Mail {
 }
 
 /// Evidence of a client and a time, and of nothing else.
+/// Whether a report knows of a message what only its reader can know (ADV-2): besides the queue
+/// id the client, which is a relay of ours where one handed it on, and the time.
+fn agrees(report: &Reported, delivery: &Delivery, policy: &Policy) -> bool {
+    let relayed = |client: Prefix| policy.relays.iter().any(|relay| relay.covers(client));
+    let by = |client: Prefix| client.covers(Prefix::host(delivery.addr)) || relayed(client);
+    let near = |taken: Millis| taken.0.abs_diff(delivery.at.0) <= APART_MAX.0 * 1000;
+    report.client.is_none_or(by) && report.taken_at.is_none_or(near)
+}
+
 fn bare(at: Millis, client: Client) -> Evidence {
     Evidence {
         at,

@@ -204,7 +204,17 @@ mod tests {
         let mut all = reporters();
         let mut takes = |reporter, domain, vote, at| {
             let sender_domain = Some(DomainHash(domain));
-            all.takes(&Reported { queue: 1, reporter: PersonHash(reporter), sender_domain, vote }, at)
+            all.takes(
+                &Reported {
+                    queue: 1,
+                    reporter: PersonHash(reporter),
+                    sender_domain,
+                    vote,
+                    client: None,
+                    taken_at: None,
+                },
+                at,
+            )
         };
         assert!(takes(1, 1, Vote::Junk, START));
         assert!((0..1000).all(|_| !takes(1, 1, Vote::Junk, START.plus(Secs::HOUR))));

@@ -9,6 +9,7 @@ use minicbor::{Decode, Encode};
 
 use crate::case::CaseId;
 use crate::content::Content;
+use crate::key::Prefix;
 use crate::name::{DomainHash, Name, PersonHash};
 use crate::time::Millis;
 
@@ -235,6 +236,13 @@ pub struct Reported {
     /// What they say.
     #[n(3)]
     pub vote: Vote,
+    /// The client that our Received field names: a queue id alone can be guessed, or read in
+    /// a bounce.
+    #[n(4)]
+    pub client: Option<Prefix>,
+    /// When our Received field says that it came, to the second.
+    #[n(5)]
+    pub taken_at: Option<Millis>,
 }
 
 /// Junk, or not.

@@ -119,7 +119,14 @@ fn rejected(from: &Host, to: u64, null: bool) -> Fact {
 
 fn reported(queue: u64, who: u64, junk: bool) -> Fact {
     let vote = if junk { Vote::Junk } else { Vote::NotJunk };
-    Fact::Reported(model::Reported { queue, reporter: PersonHash(who), sender_domain: None, vote })
+    Fact::Reported(model::Reported {
+        queue,
+        reporter: PersonHash(who),
+        sender_domain: None,
+        vote,
+        client: None,
+        taken_at: None,
+    })
 }
 
 fn sent(who: u64) -> Fact {

@@ -126,7 +126,14 @@ fn further() -> impl Strategy<Value = Fact> {
         }),
         (number(), number(), any::<bool>()).prop_map(|(queue, who, junk)| {
             let vote = if junk { model::Vote::Junk } else { model::Vote::NotJunk };
-            Fact::Reported(model::Reported { queue, reporter: PersonHash(who), sender_domain: None, vote })
+            Fact::Reported(model::Reported {
+                queue,
+                reporter: PersonHash(who),
+                sender_domain: None,
+                vote,
+                client: None,
+                taken_at: None,
+            })
         }),
         (number(), number()).prop_map(|(who, domain)| {
             let (sender, domain) = (Some(PersonHash(who)), Some(model::DomainHash(domain)));

@@ -2,8 +2,8 @@
 
 use model::content::{Kept, Shape};
 use model::{
-    Content, DomainHash, Evidence, ExhibitId, Fact, Judgement, Name, Offence, Order, PersonHash, Reported,
-    Secs, Sensor, Units, Verdict, Vote,
+    Content, DomainHash, Evidence, ExhibitId, Fact, Judgement, Millis, Name, Offence, Order, PersonHash,
+    Reported, Secs, Sensor, Units, Verdict, Vote,
 };
 
 use crate::world::{Host, Mail, PEOPLE, QUEUES, World, end_of_message, mail, nth_server, server, shaped};
@@ -50,7 +50,21 @@ impl World {
     /// A person says something of a message.
     fn report(&mut self, who: u64, queue: u64, domain: u64, vote: Vote) {
         let (reporter, sender_domain) = (PersonHash(PEOPLE + who), Some(DomainHash(domain)));
-        let fact = Fact::Reported(Reported { queue, reporter, sender_domain, vote });
+        let fact =
+            Fact::Reported(Reported { queue, reporter, sender_domain, vote, client: None, taken_at: None });
+        self.frame(vec![self.observed_by(Sensor::Report, 0, fact)]);
+    }
+
+    /// A report that names client and time, too, as our own Received field does.
+    fn report_in_full(&mut self, who: u64, queue: u64, client: &str, taken_at: Millis) {
+        let fact = Fact::Reported(Reported {
+            queue,
+            reporter: PersonHash(PEOPLE + who),
+            sender_domain: Some(DomainHash(1)),
+            vote: Vote::Junk,
+            client: Some(client.parse().unwrap()),
+            taken_at: Some(taken_at),
+        });
         self.frame(vec![self.observed_by(Sensor::Report, 0, fact)]);
     }
 
@@ -301,4 +315,17 @@ fn reports_are_remembered_across_a_restart() {
     assert!(world.cases.is_empty(), "who has said so today has said so");
     world.report(2, queue, 1, Vote::Junk);
     assert!(world.is_blocked(&host));
+}
+
+#[test]
+fn a_guessed_queue_id_is_no_match_without_client_and_time() {
+    let (mut world, host) = (settled(), server(ADDR));
+    let of = |world: &World| world.engine.counters().unmatched_reports;
+    let queue = world.deliver(&host, 1, None, Content::default());
+    let (then, before) = (world.now, of(&world));
+    world.report_in_full(1, queue, "203.0.113.9", then);
+    world.report_in_full(1, queue, ADDR, then.minus(Secs(2 * 3600)));
+    assert_eq!(of(&world), before + 2);
+    world.report_in_full(1, queue, ADDR, then);
+    assert_eq!(of(&world), before + 2);
 }

@@ -12,8 +12,9 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use edge::lmtp::{Delivered, Mailbox, Reply};
 use edge::{Clock, Intake, Persons};
+use model::key::fold;
 use model::observation::{Fact, Reported, Sensor, Vote};
-use model::{Millis, Name, Observation, Secs};
+use model::{Millis, Name, Observation, Prefix, Secs};
 use std::sync::Arc;
 use wire::arf::{self, NotAReport, Report};
 
@@ -108,6 +109,8 @@ impl Inbox {
                     arf::Vote::Junk => Vote::Junk,
                     arf::Vote::NotJunk => Vote::NotJunk,
                 },
+                client: found.from_ip.map(|ip| Prefix::host(fold(ip))),
+                taken_at: found.at_secs.map(Millis::from_secs),
             };
             let (at, session) = (self.clock.now(), reported.queue);
             let seen = Observation { at, sensor: Sensor::Report, session, fact: Fact::Reported(reported) };
