@@ -77,6 +77,23 @@ impl Word for Macros {
     const WORDS: &'static [(&'static str, Self)] = &[("score", Self::Score), ("refuse", Self::Refuse)];
 }
 
+/// What becomes of archives into which nobody can look.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Encrypted {
+    /// They are delivered.
+    #[default]
+    Pass,
+    /// The mail server holds them for its operator.
+    Quarantine,
+    /// They are refused.
+    Refuse,
+}
+
+impl Word for Encrypted {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("pass", Self::Pass), ("quarantine", Self::Quarantine), ("refuse", Self::Refuse)];
+}
+
 /// The most octets of a mark.
 const MARK_LEN_MAX: usize = 200;
 

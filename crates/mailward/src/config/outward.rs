@@ -1,9 +1,11 @@
 //! What other parts of the program are told: the engine's policy and the site's words.
 
+use answers::{Act, EndRules};
 use model::policy::{Guards, RuleMode, TrapKind, VolumeRule};
 use model::{LinkKey, Name, Offence, PersonHash, Policy, Site, Tariff};
 
 use super::Config;
+use super::judges::Encrypted;
 use super::net::{Mailbox, Recipient};
 use super::settings::Settings;
 use super::url::Url;
@@ -51,6 +53,26 @@ impl Config {
         let mut traps: Vec<_> = self.traps.iter().map(|(who, kind)| (person(&who.0), *kind)).collect();
         traps.sort_by_key(|(who, _)| *who);
         traps
+    }
+
+    /// What is done with whole messages: a rule that blocks servers refuses their messages,
+    /// too, and one that is off or in shadow refuses nothing.
+    pub(crate) fn end_rules(&self) -> EndRules {
+        let rules = &self.settings.rules;
+        let refuse_if = |on: bool| if on { Act::Refuse } else { Act::Pass };
+        let blocks = |mode: RuleMode| refuse_if(mode == RuleMode::Block);
+        EndRules {
+            virus: blocks(rules.virus.0),
+            attachment: blocks(rules.attachment.0),
+            encrypted: match self.settings.judges.encrypted {
+                Encrypted::Pass => Act::Pass,
+                Encrypted::Quarantine => Act::Quarantine,
+                Encrypted::Refuse => Act::Refuse,
+            },
+            forged: refuse_if(matches!(rules.forged.0, RuleMode::Score | RuleMode::Block)),
+            scored: blocks(rules.message.0),
+            ..EndRules::default()
+        }
     }
 
     /// What the site says of itself to outsiders.

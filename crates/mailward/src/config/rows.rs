@@ -200,6 +200,8 @@ pub(crate) const ROWS: &[Row] = &[
         "Look into attachments and archives."),
     row("judges.macros", slot!(judges.macros), "'score'",
         "Office documents with macros that start by themselves: score, or refuse."),
+    row("judges.encrypted", slot!(judges.encrypted), "'pass'",
+        "Encrypted archives, into which nobody can look: pass, quarantine (the mail server holds them) or refuse."),
     unset("judges.rspamd", slot!(judges.rspamd), "'127.0.0.1:11333'",
         "rspamd's normal worker (HTTP): address and port, or a unix socket."),
     unset("judges.spamd", slot!(judges.spamd), "'127.0.0.1:783'",

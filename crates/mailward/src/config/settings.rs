@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use model::{Domain, Prefix, Secs};
 
 use super::forms::{Count, Limit, Title};
-use super::judges::{Endpoint, HeaderMark, Macros, Resolver};
+use super::judges::{Encrypted, Endpoint, HeaderMark, Macros, Resolver};
 use super::net::{Listener, Mailbox, Recipient};
 use super::units::{Bytes, Percent};
 use super::url::Url;
@@ -76,6 +76,7 @@ pub(super) struct Judges {
     pub(super) resolvers: Vec<Resolver>,
     pub(super) attachments: bool,
     pub(super) macros: Macros,
+    pub(super) encrypted: Encrypted,
     pub(super) rspamd: Option<Endpoint>,
     pub(super) spamd: Option<Endpoint>,
     pub(super) clamd: Option<Endpoint>,

@@ -96,7 +96,7 @@ impl Letters {
         let by_score = config.message_mode() == model::policy::RuleMode::Block;
         let desk = Desk {
             hearing,
-            rules: EndRules::default(),
+            rules: config.end_rules(),
             by_score,
             marks: config.milter().header,
             traps: policy.traps.iter().map(|(who, _)| *who).collect(),

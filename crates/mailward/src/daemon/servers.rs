@@ -63,6 +63,7 @@ impl Servers {
             relays: policy.relays.clone(),
             scorer: scorer::of(&policy),
             inspector: Some(Arc::new(letters)),
+            quarantine: shared.config.end_rules().encrypted == answers::Act::Quarantine,
             body_max: settings.body_max,
             inspect_max: settings.patience.max(shared.config.judges().deadline + SLACK),
             ..milter::Config::new(shared.mx.clone())

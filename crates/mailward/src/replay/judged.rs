@@ -48,7 +48,14 @@ pub(super) fn main(args: &ReplayArgs, config: Option<&Path>, policy: Policy) -> 
     let by_score = config.message_mode() == RuleMode::Block;
     let replay = Replay::new(policy.clone(), model::Secs(0));
     let stream = RawStream::open(&args.files, border)?;
-    let mut trial = Trial { replay, policy, by_score, cases: Cases::default(), figures: Figures::default() };
+    let mut trial = Trial {
+        replay,
+        policy,
+        by_score,
+        rules: config.end_rules(),
+        cases: Cases::default(),
+        figures: Figures::default(),
+    };
     trial.figures.left_out = stream.left_out;
     Ok(trial.run(args, stream, &hearing, &runtime)?)
 }
@@ -57,6 +64,7 @@ struct Trial {
     replay: Replay,
     policy: Policy,
     by_score: bool,
+    rules: EndRules,
     cases: Cases,
     figures: Figures,
 }
@@ -154,7 +162,7 @@ impl Trial {
             case: None,
             would: None,
         };
-        answers::at_end(&ending, &EndRules::default(), view)
+        answers::at_end(&ending, &self.rules, view)
     }
 
     fn score(&self, message: &RawMessage, heard: &Heard) -> ConnectionScore {

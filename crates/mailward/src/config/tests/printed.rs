@@ -74,7 +74,7 @@ fn another_value(row: &Row) -> String {
         (_, "mode") => "'enforce'".into(),
         (_, "portal.listen" | "policy.tcp" | "milter.tcp") => "'off'".into(),
         (_, "own.exempt" | "reports.addresses") => "['help']".into(),
-        (_, "judges.macros") => "'refuse'".into(),
+        (_, "judges.macros" | "judges.encrypted") => "'refuse'".into(),
         (_, "rules.spam-volume.first-hit") => "'everybody'".into(),
         (_, name) if name.ends_with(".mode") => "'off'".into(),
         (_, "log.level") => "'warn'".into(),

@@ -212,3 +212,17 @@ fn options_of_commands_take_the_same_durations() {
             .into())
     );
 }
+
+#[test]
+fn a_rule_that_is_off_or_in_shadow_refuses_no_message() {
+    let rules = |text: &str| read(text).unwrap().end_rules();
+    assert_eq!(rules(""), answers::EndRules::default());
+    for mode in ["off", "shadow"] {
+        let all = ["virus", "attachment", "forged-sender", "message"];
+        let text: String = all.iter().map(|rule| format!("[rules.{rule}]\nmode = '{mode}'\n")).collect();
+        let told = rules(&text);
+        let acts = [told.virus, told.attachment, told.forged, told.scored];
+        assert_eq!(acts, [answers::Act::Pass; 4], "{mode}");
+    }
+    assert_eq!(rules("[judges]\nencrypted = 'quarantine'").encrypted, answers::Act::Quarantine);
+}
