@@ -15,7 +15,7 @@ use crate::error::TaskError;
 use crate::run;
 
 /// What the world tests need.
-pub(crate) const WORLD: &[&str] = &["postfix", "swaks"];
+pub(crate) const WORLD: &[&str] = &["postfix", "swaks", "iproute2", "m4"];
 
 /// What the benches need besides; without it they leave that peer out.
 pub(crate) const BENCH: &[&str] = &["postgrey"];
@@ -54,13 +54,18 @@ pub(crate) fn ensure(packages: &[&str]) -> Result<Ready, TaskError> {
     if missing.is_empty() {
         return Ok(Ready::Yes);
     }
-    if !Path::new("/etc/debian_version").exists() || !rustix::process::geteuid().is_root() {
+    if !is_root_on_debian() {
         return Ok(Ready::No { reason: how_to_install(&missing) });
     }
     install(&missing)?;
     let still = self::missing(packages);
     let reason = format!("still not installed: {}", still.join(" "));
     Ok(if still.is_empty() { Ready::Yes } else { Ready::No { reason } })
+}
+
+/// Whether packages can be installed here.
+pub(crate) fn is_root_on_debian() -> bool {
+    Path::new("/etc/debian_version").exists() && rustix::process::geteuid().is_root()
 }
 
 /// Says whether the world may be used on a machine where mail may be served.
@@ -116,7 +121,8 @@ fn install(packages: &[&str]) -> Result<(), TaskError> {
     run::must(&mut apt_install(packages), INSTALL_LIMIT)
 }
 
-fn apt(arguments: &[&str]) -> Command {
+/// `apt-get`, which asks nothing.
+pub(crate) fn apt(arguments: &[&str]) -> Command {
     let mut command = Command::new("apt-get");
     command.env("DEBIAN_FRONTEND", "noninteractive").args(arguments);
     command

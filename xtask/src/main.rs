@@ -4,6 +4,7 @@
 //! here is part of the product, and nothing here is needed to run it.
 
 mod bench;
+mod beside;
 mod debian;
 mod demo_data;
 mod error;

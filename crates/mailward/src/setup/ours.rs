@@ -36,9 +36,17 @@ pub(super) fn socket_section(section: &str, socket: &Path) -> String {
 /// The whole, for a mail server whose names and networks we can not read.
 pub(super) fn toml(section: &str, place: &Place, config: Option<&Config>) -> String {
     let mut out = portal_section(&portal(None, config));
+    let configured = config.and_then(|config| match section {
+        "milter" => config.milter().unix,
+        _ => config.listeners().policy_unix,
+    });
     match place {
-        Place::Unix(socket) => out.push_str(&socket_section(section, socket)),
-        Place::Tcp(_) => out.push_str(&format!("# Section [{section}] is right as it is.\n\n")),
+        Place::Unix(socket) if configured.as_ref() != Some(socket) => {
+            out.push_str(&socket_section(section, socket));
+        }
+        Place::Unix(_) | Place::Tcp(_) => {
+            out.push_str(&format!("# Section [{section}] is right as it is.\n\n"));
+        }
     }
     if config.is_none() {
         out.push_str("[own]\n");

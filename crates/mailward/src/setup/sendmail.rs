@@ -61,8 +61,9 @@ fn notes(place: &Place) -> Vec<String> {
     [
         "There is no F= on purpose: when Mailward does not answer, Sendmail goes on without it. F=R would refuse all \
          mail then, F=T defer it.",
+        "Sendmail takes no socket below a folder that everybody, or a whole group, may write to.",
         "Mailward itself tells Sendmail (8.14 and newer) which macros it wants; no confMILTER_MACROS_… is needed.",
-        "Sendmail shows the client our reply as it stands. FEATURE(`delay_checks') is no matter: the milter is asked \
+        "Sendmail shows the client our reply behind the recipient's address, each line as it stands. FEATURE(`delay_checks') is no matter: the milter is asked \
          at RCPT.",
         "Recipients that Sendmail itself refuses are shown to the milter, too; that is how dictionary attacks are \
          seen.",

@@ -4,10 +4,14 @@
 //! Nothing of the machine's own mail system is touched. Every wait has a limit, and every
 //! process ends with the test, also with one that is killed.
 
+#![allow(dead_code, reason = "each test binary uses its part")]
+
+pub(crate) mod beside;
 pub(crate) mod daemon;
 pub(crate) mod http;
 pub(crate) mod mx;
 pub(crate) mod postfix;
+pub(crate) mod room;
 pub(crate) mod sink;
 pub(crate) mod smtp;
 
@@ -31,7 +35,7 @@ pub(crate) fn missing(programs: &[&str]) -> Option<String> {
         return Some("MAILWARD_WORLD is not 1 (cargo xtask test world)".to_owned());
     }
     if !fs::metadata("/proc/self").is_ok_and(|us| us.uid() == 0) {
-        return Some("Postfix starts as root only".to_owned());
+        return Some("mail servers start as root only".to_owned());
     }
     let absent = programs.iter().find(|program| !Path::new(program).exists());
     absent.map(|program| format!("{program} is not installed"))

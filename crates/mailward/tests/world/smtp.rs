@@ -2,7 +2,9 @@
 //! XCLIENT (Postfix's XCLIENT_README). One command at a time, no TLS.
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
+
+use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 
 use super::PATIENCE;
 
@@ -70,7 +72,22 @@ impl Smtp {
     /// Connects, and reads the greeting.
     #[track_caller]
     pub(crate) fn connect(port: u16) -> Smtp {
-        let stream = TcpStream::connect(("127.0.0.1", port)).expect("an SMTP server on loopback");
+        Smtp::greeted(TcpStream::connect(("127.0.0.1", port)).expect("an SMTP server on loopback"))
+    }
+
+    /// The same from an address of ours.
+    #[track_caller]
+    pub(crate) fn connect_from(client: &str, port: u16) -> Smtp {
+        let from = SocketAddr::new(client.parse().expect("an IPv4 address"), 0);
+        let socket = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
+        bind(&socket, &from).unwrap_or_else(|e| panic!("{client} is not ours: {e}"));
+        let server = SocketAddr::from(([127, 0, 0, 1], port));
+        connect(&socket, &server).expect("an SMTP server on loopback");
+        Smtp::greeted(TcpStream::from(socket))
+    }
+
+    #[track_caller]
+    fn greeted(stream: TcpStream) -> Smtp {
         for set in [TcpStream::set_read_timeout, TcpStream::set_write_timeout] {
             set(&stream, Some(PATIENCE)).expect("a time limit");
         }
