@@ -8,7 +8,9 @@ mod points;
 mod seats;
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use answers::{EndRule, Ended};
 use edge::Persons;
 use judges::auth::{Auth, Found, Settings};
 use judges::inspect;
@@ -23,6 +25,9 @@ pub(crate) use points::Points;
 /// Bodies up to this size are looked into on the thread that asks: it takes well under a
 /// millisecond.
 const INLINE_LEN_MAX: u64 = 16 * 1024;
+
+/// How long a judge may take where nobody waits for the message.
+const OFFLINE_DEADLINE: Duration = Duration::from_secs(120);
 
 /// Whom a site asks.
 #[derive(Clone)]
@@ -75,9 +80,11 @@ impl Hearing {
         Ok(Hearing(Arc::new(Parts { panel: seats::panel(&asked), look, auth, persons })))
     }
 
-    /// The same without sender authentication: old mail can not be held against today's DNS.
-    pub(crate) fn offline(config: &Config, persons: Persons) -> Hearing {
+    /// The same for old mail, `at_once` messages at a time: without sender authentication, for
+    /// it can not be held against today's DNS, and with time for every judge.
+    pub(crate) fn offline(config: &Config, persons: Persons, at_once: usize) -> Hearing {
         let asked = config.judges();
+        let asked = Asked { at_once: asked.at_once.max(at_once), deadline: OFFLINE_DEADLINE, ..asked };
         let look = asked.attachments.then(|| rules(config, &asked));
         Hearing(Arc::new(Parts { panel: seats::panel(&asked), look, auth: None, persons }))
     }
@@ -109,6 +116,21 @@ impl Hearing {
         let (looked, answers, found) = tokio::join!(looking, parts.panel.hear(Arc::clone(letter)), found);
         // A look that panicked saw nothing: our defect, and told by the panic itself.
         parts.put_together(letter, answers, looked.ok().flatten(), found)
+    }
+}
+
+impl Heard {
+    /// What is counted against the client: a message whose score alone refuses it is unwanted,
+    /// whatever its filters call it.
+    pub(crate) fn counted(mut self, ended: &Ended) -> Heard {
+        let judged =
+            self.verdict.as_ref().is_some_and(|said| gravity(said.judgement) >= gravity(Judgement::Spam));
+        if ended.rule == Some(EndRule::Scored) && !judged {
+            let score = self.verdict.as_ref().and_then(|said| said.score);
+            let source = Name::new(b"score");
+            self.verdict = Some(Said { judgement: Judgement::Spam, score, source });
+        }
+        self
     }
 }
 

@@ -132,7 +132,7 @@ impl Desk {
         log(letter, &heard, &ended);
         let results = heard.results.clone();
         if about.counts {
-            self.report(letter, heard);
+            self.report(letter, heard.counted(&ended));
         }
         self.ending(ended, results)
     }

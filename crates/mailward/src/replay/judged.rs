@@ -40,7 +40,7 @@ pub(super) fn main(args: &ReplayArgs, config: Option<&Path>, policy: Policy) -> 
         None => Config::from_str("the defaults", "").map_err(|e| Failed::Usage(e.to_string()))?,
     };
     let runtime = Builder::new_multi_thread().enable_all().build().map_err(|e| e.to_string())?;
-    let hearing = Hearing::offline(&config, Persons::new([0; 16]));
+    let hearing = Hearing::offline(&config, Persons::new([0; 16]), AHEAD);
     let border = Border {
         ours: policy.protected.iter().chain(&policy.relays).copied().collect(),
         names: policy.our_names.clone(),
@@ -133,7 +133,7 @@ impl Trial {
         self.figures.without_verdict += u64::from(heard.verdict.is_none());
         let ended = self.decide(message, letter, &heard);
         let cases = &mut self.cases;
-        self.replay.ended(facts(letter, heard), &mut |event| cases.hear(event));
+        self.replay.ended(facts(letter, heard.counted(&ended)), &mut |event| cases.hear(event));
         match (ended.tell, ended.rule) {
             (Finish::Refuse(_), Some(rule)) => {
                 self.figures.refused_at_end += 1;
