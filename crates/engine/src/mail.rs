@@ -156,7 +156,6 @@ impl Mail {
     }
 }
 
-/// Evidence of a client and a time, and of nothing else.
 /// Whether a report knows of a message what only its reader can know (ADV-2): besides the queue
 /// id the client, which is a relay of ours where one handed it on, and the time.
 fn agrees(report: &Reported, delivery: &Delivery, policy: &Policy) -> bool {
@@ -166,6 +165,7 @@ fn agrees(report: &Reported, delivery: &Delivery, policy: &Policy) -> bool {
     report.client.is_none_or(by) && report.taken_at.is_none_or(near)
 }
 
+/// Evidence of a client and a time, and of nothing else.
 fn bare(at: Millis, client: Client) -> Evidence {
     Evidence {
         at,

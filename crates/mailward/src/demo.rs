@@ -122,7 +122,7 @@ fn settings(args: &DemoArgs, dir: &Path) -> String {
     let (dir, policy, portal) = (dir.display(), args.policy, args.portal);
     format!(
         "site = \"Example Networks\"\ndata-dir = \"{dir}/data\"\nmode = \"enforce\"\nallow-documentation-prefixes = true\n\
-         [policy]\ntcp = \"{policy}\"\ntrust-local = true\n\
+         [policy]\ntcp = \"{policy}\"\ntrust-local = true\n[milter]\ntcp = \"off\"\n\
          [portal]\nurl = \"http://{portal}\"\nlisten = \"{portal}\"\ncontact = \"postmaster@mx.example.org\"\n\
          [control]\nsocket = \"{dir}/control.sock\"\n\
          [own]\nnames = [\"mx.example.org\"]\nnetworks = [\"192.0.2.0/24\"]\n"

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::client::Client;
 use super::{Done, load};
@@ -104,8 +104,36 @@ fn daemon(config: &Config) -> Vec<Finding> {
         findings
             .push(look("observations", format!("{} were dropped: the store is too slow", status["dropped"])));
     }
+    if status["headers_lost"].as_u64().unwrap_or(0) > 0 {
+        let text = format!("of {} messages could not be kept: no evidence, no block", status["headers_lost"]);
+        findings.push(look("headers", text));
+    }
+    findings.extend(judges(&status["judges"]));
+    findings.extend(relays(&status["engine"]["upstream"]));
     if status["mode"] == "learn" {
         findings.push(look("mode", "learning: nothing is refused until `mailward enforce`".to_owned()));
     }
     findings
+}
+
+/// A judge that fails is left alone for a while, and its messages pass unjudged.
+fn judges(told: &Value) -> Vec<Finding> {
+    let of = |(name, judge): (&String, &Value)| {
+        let (asked, answered) = (&judge["asked"], &judge["answered"]);
+        let text = format!("{name} answered {answered} of {asked}");
+        match judge["resting"].as_bool() {
+            Some(true) => look("judge", format!("{text} and is left alone for a while: does it run?")),
+            _ => good("judge", text),
+        }
+    };
+    told.as_object().into_iter().flatten().map(of).collect()
+}
+
+/// Hosts that behave like relays of ours: never blocked, but better declared.
+fn relays(told: &Value) -> Vec<Finding> {
+    let of = |host: &Value| {
+        let (key, why) = (host["key"].as_str().unwrap_or(""), host["why"].as_str().unwrap_or(""));
+        look("relay", format!("{key}: {why}. If it is yours: relays = [\"{key}\"]  # in section [own]"))
+    };
+    told.as_array().into_iter().flatten().map(of).collect()
 }

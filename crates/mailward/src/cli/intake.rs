@@ -15,7 +15,7 @@ const MESSAGE_LEN_MAX: u64 = 25 << 20;
 #[derive(Args)]
 pub(crate) struct ReportArgs {
     /// Who reports: the mailbox that the message was in.
-    #[arg(long, value_name = "ADDRESS", env = "USER")]
+    #[arg(long, value_name = "ADDRESS")]
     reporter: String,
     /// It is no junk after all.
     #[arg(long)]

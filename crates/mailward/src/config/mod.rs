@@ -266,6 +266,15 @@ impl Config {
         self.settings.reports.addresses.iter().filter_map(whole).collect()
     }
 
+    /// The addresses that take reports, where a local part means one at each of `domains`.
+    pub(crate) fn report_addresses_at(&self, domains: &[String]) -> Vec<String> {
+        let at = |known: &Recipient| match known {
+            Recipient::Local(name) => domains.iter().map(|domain| format!("{name}@{domain}")).collect(),
+            Recipient::Address(mailbox) => vec![mailbox.0.clone()],
+        };
+        self.settings.reports.addresses.iter().flat_map(at).collect()
+    }
+
     /// Octets of all exhibits together.
     pub(crate) fn exhibits_max(&self) -> u64 {
         self.settings.exhibits.0

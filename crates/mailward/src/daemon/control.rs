@@ -219,6 +219,7 @@ async fn status(State(daemon): State<Arc<Shared>>) -> Json<Value> {
         "judges": counts::judges(&daemon),
         "reports": counts::reports(&daemon),
         "headers_lost": counts::headers_lost(&daemon),
+        "engine": counts::engine(&daemon),
         "missing_for_refusals": daemon.config.missing_for_refusals(),
         "portal": view.site.portal,
     }))

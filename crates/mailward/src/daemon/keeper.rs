@@ -35,8 +35,8 @@ const YEAR_MS: u64 = 366 * 86_400_000;
 enum Errand {
     /// Store an exhibit, then report what names it.
     Keep(Box<Bad>),
-    /// A case has taken exhibits: they stay as long as its evidence.
-    Take(Vec<[u8; 16]>, Millis),
+    /// A case takes exhibits: they stay as long as its evidence. Answered when that is durable.
+    Take(Vec<[u8; 16]>, Millis, Sender<()>),
 }
 
 /// A message that can become evidence, with all that is to be reported of it.
@@ -85,11 +85,13 @@ impl Keeper {
         }
     }
 
-    /// A case has taken these. Waits for room: what a case shows must not go early.
+    /// A case takes these; returns when that is durable, for its event must not be before.
     pub(crate) fn take(&self, ids: Vec<ExhibitId>, until: Millis) {
-        if !ids.is_empty() {
-            // Without a keeper the daemon is stopping; the next start takes them again.
-            let _ = self.into.send(Errand::Take(ids.into_iter().map(|id| id.0).collect(), until));
+        let (done, wait) = bounded(1);
+        let errand = Errand::Take(ids.into_iter().map(|id| id.0).collect(), until, done);
+        // An error on either way is the keeper's end: then the daemon is stopping.
+        if self.into.send(errand).is_ok() {
+            let _ = wait.recv();
         }
     }
 }
@@ -117,12 +119,16 @@ impl Room {
             while let Some(errand) = next {
                 match errand {
                     Errand::Keep(one) => bad.push(*one),
-                    Errand::Take(ids, until) => taken.push((ids, until)),
+                    Errand::Take(ids, until, done) => taken.push((ids, until, done)),
                 }
                 next = if bad.len() < GROUP { errands.try_recv().ok() } else { None };
             }
             self.keep(bad);
-            taken.into_iter().for_each(|(ids, until)| self.take(&ids, until));
+            taken.iter().for_each(|(ids, until, _)| self.take(ids, *until));
+            for (_, _, done) in &taken {
+                // Who does not wait any more is stopping.
+                let _ = done.send(());
+            }
             if swept.elapsed() >= SWEEP {
                 swept = Instant::now();
                 self.sweep();

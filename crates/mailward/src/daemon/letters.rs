@@ -16,7 +16,7 @@ use edge::milter::{About, EndTell, Ending, Inspection, Inspector};
 use edge::{Clock, Intake, Persons, Published, Views};
 use model::content::{Danger, Shape, Spf};
 use model::observation::{Fact, Message, Sensor, Verdict};
-use model::{Content, Exhibit, Judgement, Key, Letter, Observation, PersonHash, Policy};
+use model::{Content, Exhibit, Judgement, Key, Letter, Observation, PersonHash, Policy, Prefix};
 use projections::View;
 use tokio::runtime::{Builder, Handle, Runtime};
 
@@ -142,7 +142,7 @@ impl Desk {
         let ending = answers::Ending {
             addr: letter.client.addr,
             // A refusal to our own relay would only come back as a bounce (ADV-20).
-            trusted: letter.through.is_some() || letter.client.authenticated,
+            trusted: self.came_through_relay(letter) || letter.client.authenticated,
             content: &heard.content,
             verdict: verdict.as_ref(),
             score: self.by_score.then(|| self.score(letter, heard, view)),
@@ -152,6 +152,12 @@ impl Desk {
             would: about.would,
         };
         answers::at_end(&ending, &self.rules, view)
+    }
+
+    /// A declared relay handed it on, whether or not its Received fields say for whom.
+    fn came_through_relay(&self, letter: &Letter) -> bool {
+        let client = Prefix::host(letter.client.addr);
+        letter.through.is_some() || self.policy.relays.iter().any(|relay| relay.covers(client))
     }
 
     /// One score of all families (DESIGN §8): connection, filters, attachments, sender.
@@ -188,7 +194,10 @@ impl Desk {
         match exhibit {
             Some(exhibit) if bad => self.means.keeper.keep(exhibit, seen),
             waiting => {
-                seen.into_iter().for_each(|one| drop(self.means.queue.offer(one)));
+                for one in seen {
+                    // A full queue counts for itself.
+                    let _ = self.means.queue.offer(one);
+                }
                 if let (Some(exhibit), Some(queue)) = (waiting, queue) {
                     self.means.late.hold(queue, letter.session, exhibit);
                 }

@@ -33,8 +33,8 @@ use desk::Desk;
 use intake::{QUEUE, Queue};
 use keeper::{Keeper, Redaction};
 use letters::Late;
-use pipeline::Common;
 pub(crate) use pipeline::utc;
+use pipeline::{Common, Insight};
 use recover::Recovered;
 pub(crate) use recover::from_stored;
 use servers::Servers;
@@ -85,6 +85,8 @@ pub(crate) struct Shared {
     /// Headers that wait for a verdict.
     pub(crate) late: Arc<Late>,
     keys: SiteFile,
+    /// What only the engine knows.
+    pub(crate) insight: Arc<Mutex<Insight>>,
     /// Inputs from the operator's API.
     pub(crate) inputs: Sender<Input>,
 }
@@ -216,6 +218,7 @@ fn share(
         servers: Mutex::default(),
         late: Arc::default(),
         keys: keys.clone(),
+        insight: Arc::default(),
         mx,
         names,
         clock,
@@ -224,7 +227,7 @@ fn share(
     }
 }
 
-/// Starts the keeper of headers, and tells it what the ledger's cases have taken.
+/// Starts the keeper of headers.
 fn start_keeper(shared: &Arc<Shared>, store: &DataDir, keys: &SiteFile) -> Result<JoinHandle<()>, String> {
     let exhibits = Exhibits::open(store).map_err(|e| e.to_string())?;
     let redaction = Redaction { key: keys.persons, ours: shared.config.own_domains() };
@@ -250,6 +253,7 @@ fn start_threads(
         desk: shared.desk.clone(),
         published: shared.published.clone(),
         keeper: shared.keeper().clone(),
+        insight: shared.insight.clone(),
         stop: shared.stop.clone(),
         engine_threads: options.engine_threads.max(1),
     });

@@ -16,7 +16,7 @@ use edge::{Clock, Published};
 use engine::{Engine, Step};
 use ledger::journal::{Frame as Stored, Writer};
 use ledger::{DataDir, EventStore, SqliteLedger, checkpoint};
-use model::{Envelope, Evidence, Frame, Input, Millis, Sealed};
+use model::{Envelope, Evidence, Frame, Input, Millis, Prefix, Sealed};
 use projections::Projector;
 
 use super::desk::Desk;
@@ -50,6 +50,8 @@ const CHECKPOINT_INPUTS: usize = 100_000;
 const CHECKPOINT_MIN: Duration = Duration::from_secs(5);
 /// Between two attempts to write to a store that refused.
 const RETRY: Duration = Duration::from_secs(1);
+/// Between two looks of the operator into the engine.
+const INSIGHT: Duration = Duration::from_secs(2);
 /// Exit code of a fault of our own (sysexits.h).
 const SOFTWARE_FAULT: i32 = 70;
 /// The niceness of threads that decide. Answering threads have 0.
@@ -79,6 +81,18 @@ pub(crate) struct Common {
     pub(crate) keeper: Option<Arc<Keeper>>,
     pub(crate) stop: Arc<AtomicBool>,
     pub(crate) engine_threads: usize,
+    pub(crate) insight: Arc<Mutex<Insight>>,
+}
+
+/// What only the engine knows, for the operator; told once in a few seconds.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Insight {
+    pub(crate) counters: engine::Counters,
+    pub(crate) keys: usize,
+    pub(crate) sessions: usize,
+    pub(crate) deliveries: usize,
+    /// Hosts that behave like relays of ours, and by what.
+    pub(crate) upstream: Vec<(Prefix, engine::PassesOn)>,
 }
 
 /// What they work on.
@@ -228,12 +242,26 @@ impl Framer {
     }
 }
 
+fn insight(engine: &Engine) -> Insight {
+    Insight {
+        counters: engine.counters(),
+        keys: engine.keys(),
+        sessions: engine.sessions(),
+        deliveries: engine.deliveries(),
+        upstream: engine.upstream(),
+    }
+}
+
 /// The engine thread.
 fn decide(mut engine: Engine, frames: &Receiver<(u64, Frame)>, out: &Sender<Decided>, common: &Common) {
     let spread = Threads(common.engine_threads);
     let (mut saved_at, mut saved) = (Instant::now(), None::<u64>);
-    let (mut last, mut inputs) = (0, 0);
+    let (mut last, mut inputs, mut told) = (0, 0, None::<Instant>);
     for (position, frame) in frames {
+        if told.is_none_or(|at| at.elapsed() >= INSIGHT) {
+            told = Some(Instant::now());
+            *common.insight.lock().unwrap_or_else(PoisonError::into_inner) = insight(&engine);
+        }
         let step = engine.step(position, &frame, &spread);
         for alarm in &step.alarms {
             tracing::error!(%alarm, position, "engine alarm");
@@ -309,13 +337,13 @@ fn persist(
     if !sealed.is_empty() {
         let own: Vec<_> = sealed.iter().map(|s| to_stored(s)).collect();
         let rows: Vec<_> = steps.iter().flat_map(|s| &s.side_rows).map(to_row).collect();
+        take_exhibits(steps.iter().flat_map(|s| &s.side_rows), common);
         let notes = common.desk.notes_of(steps.iter().flat_map(|s| &s.receipts).map(|(id, _)| *id));
         let last = retry(common, "ledger", || {
             // Invariant 1: the frame is durable before its event.
             journal.lock().unwrap_or_else(PoisonError::into_inner).sync().map_err(|e| e.to_string())?;
             ledger.append(&own, &rows, &notes).map_err(|e| e.to_string())
         })?;
-        steps.iter().flat_map(|s| &s.side_rows).for_each(|row| take_exhibit(row, common));
         let first = last + 1 - own.len() as u64;
         let opened = sealed.iter().filter_map(|s| s.open().ok());
         durable.events = (first..).zip(opened).collect();
@@ -324,12 +352,17 @@ fn persist(
     Some(durable)
 }
 
-/// What a case shows stays as long as its evidence.
-fn take_exhibit(row: &engine::SideRow, common: &Common) {
-    let evidence = minicbor::decode::<Evidence>(&row.body);
-    let named = evidence.ok().and_then(|evidence| evidence.exhibit);
-    if let (Some(id), Some(keeper)) = (named, &common.keeper) {
-        keeper.take(vec![id], row.expires);
+/// What a case shows stays as long as its evidence, and is taken before the case is durable:
+/// headers without a case go by themselves, a case without its headers does not get them back.
+fn take_exhibits<'a>(rows: impl Iterator<Item = &'a engine::SideRow>, common: &Common) {
+    let Some(keeper) = &common.keeper else { return };
+    let named = |row: &engine::SideRow| {
+        let evidence = minicbor::decode::<Evidence>(&row.body).ok()?;
+        Some((evidence.exhibit?, row.expires))
+    };
+    let (ids, until): (Vec<_>, Vec<_>) = rows.filter_map(named).unzip();
+    if let Some(until) = until.into_iter().max() {
+        keeper.take(ids, until);
     }
 }
 

@@ -9,9 +9,6 @@ use super::postconf::Postconf;
 use super::restrictions::words;
 use crate::config::Config;
 
-/// Who takes mail for Mailward, at each of our domains.
-const LOCAL_PARTS: [&str; 3] = ["report", "unblock", "ticket"];
-
 /// Settings with our mail domains.
 const DOMAINS: [&str; 4] =
     ["mydestination", "virtual_mailbox_domains", "virtual_alias_domains", "relay_domains"];
@@ -39,7 +36,7 @@ pub(super) fn intake(postfix: &Postconf, queue: &Path, config: Option<&Config>) 
     let mut lines = Vec::new();
     lines.extend(added(postfix, "virtual_alias_maps", known));
     lines.extend(added(postfix, "transport_maps", transports));
-    (lines, notes(postfix))
+    (lines, notes(postfix, &addresses))
 }
 
 fn addresses(postfix: &Postconf, config: Option<&Config>) -> Vec<String> {
@@ -49,10 +46,7 @@ fn addresses(postfix: &Postconf, config: Option<&Config>) -> Vec<String> {
         let ours = domain.filter(|domain| domain.contains('.') && !domain.starts_with("localhost."));
         domains.extend(ours.filter(|domain| !domains.contains(domain)));
     }
-    let all = domains.iter().flat_map(|domain| LOCAL_PARTS.map(|local| format!("{local}@{domain}")));
-    let report = |address: &String| !address.starts_with("report@");
-    all.filter(|address| report(address) || config.is_some_and(|config| config.takes_reports(address)))
-        .collect()
+    config.map(|config| config.report_addresses_at(&domains)).unwrap_or_default()
 }
 
 /// A table inside main.cf (Postfix 3.0 and newer).
@@ -71,16 +65,10 @@ fn added(postfix: &Postconf, setting: &'static str, table: String) -> Option<(&'
     Some((setting, [table].into_iter().chain(was).collect()))
 }
 
-fn notes(postfix: &Postconf) -> Vec<String> {
-    let mut notes = vec![
-        "Mail to report@, unblock@ and ticket@ goes to Mailward over LMTP; other addresses of reports.addresses can \
-         be added to the two tables alike."
-            .to_owned(),
-    ];
+fn notes(postfix: &Postconf, addresses: &[String]) -> Vec<String> {
+    let mut notes = vec![format!("Mail to {} goes to Mailward over LMTP.", addresses.join(", "))];
     if !postfix.value("recipient_delimiter").unwrap_or_default().contains('+') {
-        notes.push(
-            "recipient_delimiter lacks +: replies to unblock+…@ and ticket+…@ will not be known.".to_owned(),
-        );
+        notes.push("recipient_delimiter lacks +: report+…@ will not be known.".to_owned());
     }
     notes
 }

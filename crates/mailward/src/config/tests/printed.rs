@@ -210,3 +210,12 @@ fn the_manual_has_a_row_for_each_setting() {
         "| `unix` | an absolute path; such as `\"/var/spool/postfix/mailward/policy\"` | not set |"
     ));
 }
+
+#[test]
+fn the_printed_manual_stands_in_the_manual() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/manual.md");
+    let manual = std::fs::read_to_string(path).unwrap();
+    for line in markdown().lines().filter(|line| !line.is_empty()) {
+        assert!(manual.lines().any(|known| known == line), "docs/manual.md lacks: {line}");
+    }
+}

@@ -1,7 +1,9 @@
 //! What the servers and judges have counted, as `status` shows it.
 
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering::Relaxed;
 
+use engine::PassesOn;
 use judges::breaker::State;
 use judges::judge::Unknown;
 use serde_json::{Map, Value, json};
@@ -78,4 +80,29 @@ pub(super) fn reports(daemon: &Shared) -> Value {
 /// Messages that were no evidence because their headers could not be kept.
 pub(super) fn headers_lost(daemon: &Shared) -> Value {
     daemon.keeper_now().map_or(Value::Null, |keeper| keeper.lost.load(Relaxed).into())
+}
+
+/// What only the engine knows, some seconds old.
+pub(super) fn engine(daemon: &Shared) -> Value {
+    let insight = daemon.insight.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let upstream = insight.upstream.iter().map(|(key, why)| {
+        let why = match why {
+            PassesOn::CarriesMuch => "it carries more than a fifth of the accepted mail",
+            PassesOn::FailsForMany => "SPF fails for many of its senders, and its mail is good",
+            PassesOn::WasHere => "its mail was here before",
+        };
+        json!({"key": key.to_string(), "why": why})
+    });
+    json!({
+        "keys": insight.keys,
+        "sessions": insight.sessions,
+        "deliveries": insight.deliveries,
+        "observations": insight.counters.observations,
+        "guarded": insight.counters.guarded,
+        "without_evidence": insight.counters.without_evidence,
+        "unmatched_verdicts": insight.counters.unmatched_verdicts,
+        "unmatched_reports": insight.counters.unmatched_reports,
+        "ignored_reports": insight.counters.ignored_reports,
+        "upstream": upstream.collect::<Vec<_>>(),
+    })
 }
