@@ -1,5 +1,5 @@
-//! An MX as an operator builds it: Postfix, and Mailward's policy server beside it by what
-//! `mailward setup postfix` prints. The milter is off.
+//! An MX as an operator builds it: Postfix, and Mailward beside it by what
+//! `mailward setup postfix` prints.
 
 use std::path::{Path, PathBuf};
 
@@ -31,11 +31,16 @@ pub(crate) struct Mx {
 }
 
 impl Mx {
-    /// Sets it up as printed, and starts it.
+    /// Sets it up as printed, without the milter, and starts it.
     pub(crate) fn start(folder: &Path) -> Mx {
+        Mx::start_with(folder, "[milter]\ntcp = \"off\"\n")
+    }
+
+    /// The same with these lines of our configuration.
+    pub(crate) fn start_with(folder: &Path, more: &str) -> Mx {
         let postfix = Postfix::new(&folder.join("mx"), free_port(), SETTINGS);
         let mailward =
-            Daemon::new(&folder.join("mailward"), &config(&folder.join("mailward/data"), free_port()));
+            Daemon::new(&folder.join("mailward"), &config(&folder.join("mailward/data"), free_port(), more));
         let mut mx = Mx { postfix, mailward };
         mx.set_up();
         mx.mailward.start();
@@ -61,6 +66,7 @@ impl Mx {
         self.postfix.paste(plan["main_cf"].as_str().expect("lines of main.cf"));
         let printed = plan["mailward_toml"].as_str().expect("lines of mailward.toml");
         let printed = printed.replace("[policy]\n", "[policy]\ntcp = \"off\"\n");
+        let printed = printed.replace("[milter]\n", "[milter]\ntcp = \"off\"\n");
         let ours = std::fs::read_to_string(self.mailward.config()).expect("our configuration");
         std::fs::write(self.mailward.config(), ours + &printed).expect("our configuration");
         self.mailward.ask(&["config", "check"]);
@@ -104,7 +110,7 @@ impl Mx {
     }
 }
 
-fn config(data: &Path, portal: u16) -> String {
+fn config(data: &Path, portal: u16, more: &str) -> String {
     format!(
         "data-dir = \"{}\"
 mode = \"enforce\"
@@ -116,9 +122,7 @@ url = \"http://127.0.0.1:{portal}\"
 listen = \"127.0.0.1:{portal}\"
 contact = \"postmaster@example.org\"
 
-[milter]
-tcp = \"off\"
-
+{more}
 ",
         data.display()
     )
