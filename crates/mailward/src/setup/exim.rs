@@ -33,7 +33,7 @@ pub(super) fn sheet(args: &EximArgs, file: &Path, config: Option<&Config>) -> Sh
     }
     let title = format!("Into {}; join it with sections that are there:", file.display());
     parts.push(Part::text("mailward_toml", title, ours::toml("policy", &place, config)));
-    let title = "At the start of the ACL of acl_smtp_mail (Debian: CHECK_MAIL_LOCAL_ACL_FILE names a file):";
+    let title = "At the start of the ACL of acl_smtp_mail (Debian: acl_check_mail, before its accept):";
     parts.push(Part::text("acl_mail", title, MAIL));
     let title = "Into the ACL of acl_smtp_rcpt, behind the refusal of relaying and of unknown recipients, before \
                  dnslists and other slow tests (Debian: CHECK_RCPT_LOCAL_ACL_FILE names a file):";
