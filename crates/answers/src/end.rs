@@ -40,6 +40,9 @@ pub struct Ending<'a> {
     pub verdict: Option<&'a Verdict>,
     /// What connection and content weigh together, where a score may refuse.
     pub score: Option<ConnectionScore>,
+    /// A verdict ‘spam’ blocks the client at once (OFF-1's first-hit tier): it has no good mail
+    /// and looks like an end user's computer.
+    pub first_hit: bool,
     /// The envelope sender's domain is one of ours.
     pub sender_is_ours: bool,
     /// Every recipient is an address where people report abuse.
@@ -77,6 +80,8 @@ pub struct EndRules {
     pub spam: Act,
     /// The lowest score that is acted on, in hundredths; `None` is every verdict ‘spam’.
     pub spam_score: Option<i32>,
+    /// What a filter takes for spam, from a client that is blocked for it at once.
+    pub first_hit: Act,
     /// What connection and content give four points together.
     pub scored: Act,
 }
@@ -91,6 +96,7 @@ impl Default for EndRules {
             forged: Act::Refuse,
             spam: Act::Pass,
             spam_score: None,
+            first_hit: Act::Refuse,
             scored: Act::Refuse,
         }
     }
@@ -105,6 +111,7 @@ pub enum EndRule {
     Encrypted,
     Forged,
     Spam,
+    FirstHit,
     Scored,
 }
 
@@ -117,6 +124,7 @@ impl EndRule {
             EndRule::Encrypted => "encrypted",
             EndRule::Forged => "spf",
             EndRule::Spam => "spam",
+            EndRule::FirstHit => "first-hit",
             EndRule::Scored => "score",
         }
     }
@@ -127,7 +135,7 @@ impl EndRule {
             EndRule::Attachment => (FILE_TYPE, "files"),
             EndRule::Encrypted => (ENCRYPTED, "files"),
             EndRule::Forged => (FORGED, "spf"),
-            EndRule::Spam => (LIKE_SPAM, "spam"),
+            EndRule::Spam | EndRule::FirstHit => (LIKE_SPAM, "spam"),
             EndRule::Scored => (SCORED, "spam"),
         }
     }
@@ -204,6 +212,8 @@ fn hardest(ending: &Ending<'_>, rules: &EndRules, view: &View) -> Option<(EndRul
         (EndRule::Encrypted, encrypted, content.attachment == Danger::Encrypted),
         (EndRule::Forged, rules.forged, is_forged(ending, view)),
         (EndRule::Spam, rules.spam, verdict.is_some_and(|v| is_spam(v, rules))),
+        // What blocks its server is not delivered first.
+        (EndRule::FirstHit, rules.first_hit, ending.first_hit && verdict.is_some_and(|v| is_spam(v, rules))),
         (EndRule::Scored, rules.scored, ending.score.is_some_and(|score| score.refuses())),
     ];
     let found = all.into_iter().filter(|(_, _, found)| *found).map(|(rule, act, _)| (rule, act));

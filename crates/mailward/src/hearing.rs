@@ -20,6 +20,7 @@ use model::exhibit::{Attachment, Opinion};
 use model::{Content, Judgement, Letter, Name};
 
 use crate::config::{Asked, Config};
+use points::Marks;
 pub(crate) use points::Points;
 
 /// Bodies up to this size are looked into on the thread that asks: it takes well under a
@@ -38,6 +39,7 @@ struct Parts {
     /// What the look at attachments goes by; `None` where it is off.
     look: Option<inspect::Rules>,
     auth: Option<Auth>,
+    marks: Marks,
     persons: Persons,
 }
 
@@ -77,7 +79,13 @@ impl Hearing {
         let asked = config.judges();
         let look = asked.attachments.then(|| rules(config, &asked));
         let auth = if asked.authentication { Some(auth(&asked, mx)?) } else { None };
-        Ok(Hearing(Arc::new(Parts { panel: seats::panel(&asked), look, auth, persons })))
+        Ok(Hearing(Arc::new(Parts {
+            panel: seats::panel(&asked),
+            look,
+            auth,
+            marks: Marks::of(&asked),
+            persons,
+        })))
     }
 
     /// The same for old mail, `at_once` messages at a time: without sender authentication, for
@@ -86,7 +94,13 @@ impl Hearing {
         let asked = config.judges();
         let asked = Asked { at_once: asked.at_once.max(at_once), deadline: OFFLINE_DEADLINE, ..asked };
         let look = asked.attachments.then(|| rules(config, &asked));
-        Hearing(Arc::new(Parts { panel: seats::panel(&asked), look, auth: None, persons }))
+        Hearing(Arc::new(Parts {
+            panel: seats::panel(&asked),
+            look,
+            auth: None,
+            marks: Marks::of(&asked),
+            persons,
+        }))
     }
 
     /// How each judge has fared.
@@ -148,7 +162,7 @@ impl Parts {
     ) -> Heard {
         let results = self.auth.as_ref().zip(found.as_ref()).map(|(auth, found)| auth.results(found));
         let (looked, found) = (looked.unwrap_or_default(), found.unwrap_or_default());
-        let points = Points::of(&answers, &looked, &found);
+        let points = Points::of(&answers, self.marks, &looked, &found);
         let signed = found.passed().next().and_then(|domain| self.persons.domain(domain.as_bytes()));
         let content = Content {
             spf: found.spf,

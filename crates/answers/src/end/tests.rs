@@ -13,6 +13,7 @@ const ALL: EndRules = EndRules {
     forged: Act::Refuse,
     spam: Act::Refuse,
     spam_score: None,
+    first_hit: Act::Refuse,
     scored: Act::Refuse,
 };
 
@@ -27,6 +28,7 @@ fn ending<'a>(content: &'a Content, verdict: Option<&'a Verdict>) -> Ending<'a> 
         content,
         verdict,
         score: None,
+        first_hit: false,
         sender_is_ours: true,
         desk: false,
         case: None,
@@ -219,4 +221,18 @@ fn four_points_of_connection_and_content_are_refused_with_the_heaviest_facts() {
         "{}",
         reply.get().short()
     );
+}
+
+#[test]
+fn what_blocks_its_server_at_once_is_not_delivered_first() {
+    let content = with(Danger::None, Spf::None, Shape::default());
+    let rules = EndRules { spam: Act::Pass, ..ALL };
+    let view = testing::view(&[]);
+    let of = |judgement, first_hit| {
+        let verdict = verdict(judgement, 700);
+        told(&at_end(&Ending { first_hit, ..ending(&content, Some(&verdict)) }, &rules, &view))
+    };
+    assert!(of(Judgement::Spam, true).starts_with("550 | refused; rule=first-hit"));
+    assert!(of(Judgement::Spam, false).starts_with("pass"));
+    assert!(of(Judgement::Ham, true).starts_with("pass"));
 }

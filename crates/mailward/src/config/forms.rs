@@ -89,6 +89,8 @@ pub(super) enum Shown {
     Text(String),
     /// A whole number.
     Number(u32),
+    /// A score, in hundredths.
+    Score(i32),
     /// True or false.
     Switch(bool),
     /// Strings.
@@ -102,6 +104,7 @@ impl Shown {
             Shown::Unset => return None,
             Shown::Text(text) => quoted(text),
             Shown::Number(number) => number.to_string(),
+            Shown::Score(hundredths) => decimal(*hundredths),
             Shown::Switch(switch) => switch.to_string(),
             Shown::List(items) => {
                 format!("[{}]", items.iter().map(|item| quoted(item)).collect::<Vec<_>>().join(", "))
@@ -115,10 +118,16 @@ impl Shown {
             Shown::Unset => Json::Null,
             Shown::Text(text) => json!(text),
             Shown::Number(number) => json!(number),
+            Shown::Score(hundredths) => json!(f64::from(*hundredths) / 100.0),
             Shown::Switch(switch) => json!(switch),
             Shown::List(items) => json!(items),
         }
     }
+}
+
+/// `3.5` of 350.
+fn decimal(hundredths: i32) -> String {
+    format!("{:?}", f64::from(hundredths) / 100.0)
 }
 
 /// A TOML string.
@@ -250,6 +259,39 @@ fn number(node: Node<'_>, from: u32, to: u32) -> Result<u32, Meant> {
 
 fn whole(number: &DeInteger<'_>) -> Option<u32> {
     u32::from_str_radix(number.as_str(), number.radix()).ok()
+}
+
+/// A spam filter's score, above 0 and at most 1000.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct Score {
+    /// Hundredths of a point.
+    pub(super) hundredths: i32,
+}
+
+/// The largest score that is read.
+const SCORE_MAX: f64 = 1000.0;
+
+impl Value for Option<Score> {
+    fn expected() -> String {
+        "a number above 0 and at most 1000".to_owned()
+    }
+
+    fn read(node: Node<'_>) -> Result<Self, Vec<Mismatch>> {
+        let text = match node.get_ref() {
+            DeValue::Float(number) => number.as_str().to_owned(),
+            DeValue::Integer(number) => number.as_str().to_owned(),
+            _ => String::new(),
+        };
+        let number = text.parse::<f64>().ok().filter(|n| *n > 0.0 && *n <= SCORE_MAX);
+        // Bounded and rounded, so nothing is lost.
+        #[expect(clippy::cast_possible_truncation, reason = "at most 100 000")]
+        let score = number.map(|n| Score { hundredths: (n * 100.0).round() as i32 });
+        score.map(Some).ok_or_else(|| mismatch::<Self>(node, Meant::Unknown))
+    }
+
+    fn shown(&self) -> Shown {
+        self.map_or(Shown::Unset, |score| Shown::Score(score.hundredths))
+    }
 }
 
 /// The word that stands for no limit.

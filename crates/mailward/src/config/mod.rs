@@ -106,8 +106,12 @@ pub(crate) struct Asked {
     pub(crate) macros_refused: bool,
     /// rspamd's normal worker.
     pub(crate) rspamd: Option<Endpoint>,
+    /// From which score on its verdict is spam, in hundredths, if not by its own action.
+    pub(crate) rspamd_mark: Option<i32>,
     /// SpamAssassin.
     pub(crate) spamd: Option<Endpoint>,
+    /// The same for SpamAssassin.
+    pub(crate) spamd_mark: Option<i32>,
     /// ClamAV.
     pub(crate) clamd: Option<Endpoint>,
     /// A field of an earlier filter.
@@ -216,7 +220,9 @@ impl Config {
             attachments: judges.attachments,
             macros_refused: judges.macros == Macros::Refuse,
             rspamd: judges.rspamd.clone(),
+            rspamd_mark: judges.rspamd_mark.map(|mark| mark.hundredths),
             spamd: judges.spamd.clone(),
+            spamd_mark: judges.spamd_mark.map(|mark| mark.hundredths),
             clamd: judges.clamd.clone(),
             header: judges.header.clone(),
             deadline: Duration::from_secs(judges.deadline.0),

@@ -70,6 +70,7 @@ impl Config {
                 Encrypted::Refuse => Act::Refuse,
             },
             forged: refuse_if(matches!(rules.forged.0, RuleMode::Score | RuleMode::Block)),
+            first_hit: blocks(rules.volume.mode.0),
             scored: blocks(rules.message.0),
             ..EndRules::default()
         }

@@ -204,8 +204,12 @@ pub(crate) const ROWS: &[Row] = &[
         "Encrypted archives, into which nobody can look: pass, quarantine (the mail server holds them) or refuse."),
     unset("judges.rspamd", slot!(judges.rspamd), "'127.0.0.1:11333'",
         "rspamd's normal worker (HTTP): address and port, or a unix socket."),
+    unset("judges.rspamd-mark", slot!(judges.rspamd_mark), "6.0",
+        "From which score on rspamd's verdict is spam; without it rspamd's action decides."),
     unset("judges.spamd", slot!(judges.spamd), "'127.0.0.1:783'",
         "SpamAssassin's spamd: address and port, or a unix socket."),
+    unset("judges.spamd-mark", slot!(judges.spamd_mark), "5.0",
+        "From which score on spamd's verdict is spam; without it spamd's own mark decides."),
     unset("judges.clamd", slot!(judges.clamd), "'/run/clamav/clamd.ctl'",
         "ClamAV's clamd: a unix socket, or address and port."),
     unset("judges.header", slot!(judges.header), "'X-Spam-Flag: YES'",
@@ -279,7 +283,7 @@ pub(crate) const ROWS: &[Row] = &[
         "Score gives points to other rules; block refuses from four points on."),
 
     row("rules.message.mode", slot!(rules.message), "'block'",
-        "Block refuses a message from four points on; what judges say of it gives three at most."),
+        "Block refuses a message that gets four points; filters, attachments and sender give three each at most."),
 
     row("rules.reports.mode", slot!(rules.reports), "'block'",
         "Shadow decides and records, but refuses nothing."),

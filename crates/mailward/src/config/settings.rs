@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use model::{Domain, Prefix, Secs};
 
-use super::forms::{Count, Limit, Title};
+use super::forms::{Count, Limit, Score, Title};
 use super::judges::{Encrypted, Endpoint, HeaderMark, Macros, Resolver};
 use super::net::{Listener, Mailbox, Recipient};
 use super::units::{Bytes, Percent};
@@ -78,7 +78,9 @@ pub(super) struct Judges {
     pub(super) macros: Macros,
     pub(super) encrypted: Encrypted,
     pub(super) rspamd: Option<Endpoint>,
+    pub(super) rspamd_mark: Option<Score>,
     pub(super) spamd: Option<Endpoint>,
+    pub(super) spamd_mark: Option<Score>,
     pub(super) clamd: Option<Endpoint>,
     pub(super) header: Option<HeaderMark>,
     pub(super) deadline: Secs,

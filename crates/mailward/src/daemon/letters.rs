@@ -16,7 +16,8 @@ use edge::milter::{About, EndTell, Ending, Inspection, Inspector};
 use edge::{Clock, Intake, Persons, Published, Views};
 use model::content::{Danger, Shape, Spf};
 use model::observation::{Fact, Message, Sensor, Verdict};
-use model::{Content, Exhibit, Judgement, Key, Letter, Observation, PersonHash, Policy, Prefix};
+use model::policy::FirstHit;
+use model::{Content, Exhibit, Judgement, Letter, Observation, PersonHash, Policy, Prefix};
 use projections::View;
 use tokio::runtime::{Builder, Handle, Runtime};
 
@@ -146,6 +147,7 @@ impl Desk {
             content: &heard.content,
             verdict: verdict.as_ref(),
             score: self.by_score.then(|| self.score(letter, heard, view)),
+            first_hit: first_hit(&self.policy, &self.traits(letter), view.has_credit(letter.client.addr)),
             sender_is_ours: self.is_ours(&letter.sender),
             desk: self.is_for_desks(letter),
             case: None,
@@ -162,11 +164,7 @@ impl Desk {
 
     /// One score of all families (DESIGN §8): connection, filters, attachments, sender.
     fn score(&self, letter: &Letter, heard: &Heard, view: &View) -> ConnectionScore {
-        let credit = view
-            .cases
-            .key(&Key::of_client(letter.client.addr))
-            .and_then(|known| known.standing)
-            .is_some_and(|standing| standing.credit);
+        let credit = view.has_credit(letter.client.addr);
         message_score(&self.traits(letter), credit, heard)
     }
 
@@ -260,6 +258,15 @@ impl Desk {
             insert.push((b"X-Mailward".to_vec(), ended.mark.get().as_str().as_bytes().to_vec()));
         }
         Ending { tell, insert }
+    }
+}
+
+/// Whether a verdict ‘spam’ blocks the client at once, as OFF-1 has it.
+pub(crate) fn first_hit(policy: &Policy, traits: &Traits, credit: bool) -> bool {
+    match policy.volume.first_hit {
+        FirstHit::Off => false,
+        FirstHit::Suspicious => !credit && !traits.shared && traits.suspicious(),
+        FirstHit::Everybody => true,
     }
 }
 

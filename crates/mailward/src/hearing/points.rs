@@ -8,8 +8,10 @@
 use judges::auth::Found;
 use judges::inspect;
 use judges::judge::Answer;
-use model::Name;
 use model::content::{Dmarc, Spf};
+use model::{Judgement, Name};
+
+use crate::config::Asked;
 
 /// Quarter points that one family has at most.
 const FAMILY_MAX: i32 = 12;
@@ -17,9 +19,26 @@ const FAMILY_MAX: i32 = 12;
 /// family is full.
 const AT_MARK: i64 = 16;
 /// Where rspamd's shipped configuration begins to mark spam (`add_header`), in hundredths.
-const RSPAMD_MARK: i64 = 600;
+const RSPAMD_MARK: i32 = 600;
 /// Where SpamAssassin's does (`required_score`), in hundredths.
-const SPAMD_MARK: i64 = 500;
+const SPAMD_MARK: i32 = 500;
+
+/// From which score on each filter takes a message for spam, in hundredths.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Marks {
+    rspamd: i32,
+    spamd: i32,
+}
+
+impl Marks {
+    /// The site's marks, or the shipped ones.
+    pub(super) fn of(asked: &Asked) -> Marks {
+        Marks {
+            rspamd: asked.rspamd_mark.unwrap_or(RSPAMD_MARK),
+            spamd: asked.spamd_mark.unwrap_or(SPAMD_MARK),
+        }
+    }
+}
 
 /// Quarter points by family, each with its words.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -31,8 +50,13 @@ pub(crate) struct Points {
 
 impl Points {
     /// Weighs a message.
-    pub(crate) fn of(answers: &[(Name, Answer)], looked: &inspect::Inspected, found: &Found) -> Points {
-        let filters = answers.iter().filter_map(|(source, answer)| filter(source, answer));
+    pub(super) fn of(
+        answers: &[(Name, Answer)],
+        marks: Marks,
+        looked: &inspect::Inspected,
+        found: &Found,
+    ) -> Points {
+        let filters = answers.iter().filter_map(|(source, answer)| filter(source, answer, marks));
         Points {
             filters: filters.max().unwrap_or(0),
             attachments: i32::try_from(looked.score).unwrap_or(FAMILY_MAX).min(FAMILY_MAX),
@@ -57,14 +81,17 @@ impl Points {
 
 /// A spam filter's score against its own mark. A filter that finds mail good says nothing
 /// against the connection.
-fn filter(source: &Name, answer: &Answer) -> Option<i32> {
+fn filter(source: &Name, answer: &Answer, marks: Marks) -> Option<i32> {
     let Answer::Said(said) = answer else { return None };
     let mark = match source.as_bytes() {
-        b"rspamd" => RSPAMD_MARK,
-        b"spamd" | b"header" => SPAMD_MARK,
+        b"rspamd" => marks.rspamd,
+        b"spamd" | b"header" => marks.spamd,
         _ => return None,
     };
-    let points = i64::from(said.score?).saturating_mul(AT_MARK) / mark;
+    let by_score = said.score.map(|score| i64::from(score).saturating_mul(AT_MARK) / i64::from(mark));
+    // A field without a score may still say that it is spam.
+    let by_word = (said.judgement == Some(Judgement::Spam)).then_some(i64::from(FAMILY_MAX));
+    let points = by_score.max(by_word)?;
     i32::try_from(points.clamp(0, i64::from(FAMILY_MAX))).ok()
 }
 
@@ -85,6 +112,8 @@ mod tests {
     use super::*;
     use judges::judge::Said;
 
+    const SHIPPED: Marks = Marks { rspamd: RSPAMD_MARK, spamd: SPAMD_MARK };
+
     fn scored(source: &str, score: i32) -> (Name, Answer) {
         let said = Said { judgement: None, score: Some(score), tests: Vec::new() };
         (Name::new(source.as_bytes()), Answer::Said(said))
@@ -92,7 +121,7 @@ mod tests {
 
     #[track_caller]
     fn check(answers: &[(Name, Answer)], expect: i32) {
-        let points = Points::of(answers, &inspect::Inspected::default(), &Found::default());
+        let points = Points::of(answers, SHIPPED, &inspect::Inspected::default(), &Found::default());
         assert_eq!(points.quarters(), expect);
     }
 
@@ -104,6 +133,18 @@ mod tests {
         check(&[scored("spamd", 250)], 8);
         check(&[scored("rspamd", -700)], 0);
         check(&[scored("clamd", 900)], 0);
+    }
+
+    #[test]
+    fn a_mark_of_the_site_s_own_counts_instead() {
+        let own = Marks { rspamd: 300, ..SHIPPED };
+        assert_eq!(filter(&Name::new(b"rspamd"), &scored("rspamd", 150).1, own), Some(8));
+    }
+
+    #[test]
+    fn a_field_that_only_says_spam_is_a_full_family() {
+        let said = Said { judgement: Some(Judgement::Spam), score: None, tests: Vec::new() };
+        assert_eq!(filter(&Name::new(b"header"), &Answer::Said(said), SHIPPED), Some(FAMILY_MAX));
     }
 
     #[test]

@@ -15,8 +15,14 @@ pub(super) fn panel(asked: &Asked) -> Panel {
     let limits = Limits { deadline: asked.deadline, size_max: asked.size_max, at_once_max: asked.at_once };
     let whole = Limits { size_max: usize::MAX, ..limits };
     let seats = [
-        asked.rspamd.as_ref().map(|at| Seat::new(name("rspamd"), Rspamd::new(place(at), None), limits)),
-        asked.spamd.as_ref().map(|at| Seat::new(name("spamd"), Spamd::new(place(at), None), limits)),
+        asked
+            .rspamd
+            .as_ref()
+            .map(|at| Seat::new(name("rspamd"), Rspamd::new(place(at), asked.rspamd_mark), limits)),
+        asked
+            .spamd
+            .as_ref()
+            .map(|at| Seat::new(name("spamd"), Spamd::new(place(at), asked.spamd_mark), limits)),
         asked.clamd.as_ref().map(|at| Seat::new(name("clamd"), Clamd::new(place(at)), whole)),
         asked.header.as_ref().map(|mark| Seat::new(name("header"), trusted(mark), limits)),
     ];

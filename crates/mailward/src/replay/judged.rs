@@ -27,7 +27,7 @@ use super::run::{Replay, traits};
 use super::{Lines, ReplayArgs, progress, write_listings};
 use crate::cli::{Done, Failed};
 use crate::config::Config;
-use crate::daemon::letters::{message_score, verdict};
+use crate::daemon::letters::{first_hit, message_score, verdict};
 use crate::hearing::{Heard, Hearing};
 
 /// Messages that are before the judges at once.
@@ -157,6 +157,7 @@ impl Trial {
             content: &heard.content,
             verdict: said.as_ref(),
             score: self.by_score.then(|| self.score(message, heard)),
+            first_hit: self.first_hit(message),
             sender_is_ours: false,
             desk: false,
             case: None,
@@ -168,6 +169,11 @@ impl Trial {
     fn score(&self, message: &RawMessage, heard: &Heard) -> ConnectionScore {
         let credit = self.replay.view().has_credit(message.line.client.addr);
         message_score(&traits(&message.line, &self.policy), credit, heard)
+    }
+
+    fn first_hit(&self, message: &RawMessage) -> bool {
+        let credit = self.replay.view().has_credit(message.line.client.addr);
+        first_hit(&self.policy, &traits(&message.line, &self.policy), credit)
     }
 
     fn tell(&self, args: &ReplayArgs, hearing: &Hearing, seconds: f64) {
