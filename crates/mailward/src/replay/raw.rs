@@ -159,7 +159,7 @@ fn fields_of(head: &[u8]) -> Vec<Field> {
 fn field(line: &[u8]) -> Option<Field> {
     let colon = line.iter().position(|b| *b == b':')?;
     let (name, value) = (&line[..colon], &line[colon + 1..]);
-    let good = !name.is_empty() && name.iter().all(|b| b.is_ascii_graphic());
+    let good = !name.is_empty() && name.iter().all(u8::is_ascii_graphic);
     good.then(|| Field { name: name.to_vec(), value: value.to_vec() })
 }
 
