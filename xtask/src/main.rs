@@ -61,6 +61,9 @@ enum Task {
     /// Internal to `bench`: a policy server that answers DUNNO and nothing else.
     #[command(hide = true)]
     PolicyEcho(bench::echo::EchoOptions),
+    /// Internal to `bench`: a milter that accepts everything.
+    #[command(hide = true)]
+    MilterBare(bench::milter::bare::BareOptions),
 }
 
 /// Whether all was well; the exit code says the same.
@@ -89,5 +92,6 @@ fn perform(task: Task) -> Verdict {
         Task::BenchRun(options) => bench::measure(&options),
         Task::PolicyLoad(options) => bench::load::load(&options),
         Task::PolicyEcho(options) => bench::echo::echo(&options),
+        Task::MilterBare(options) => bench::milter::bare::bare(&options),
     }
 }

@@ -78,6 +78,21 @@ fn thread(task: &Path) -> Option<Thread> {
     Some(Thread { answers: name.starts_with(ANSWERING), on_cpu: times.next()?, waited: times.next()? })
 }
 
+/// A process and its children, theirs too.
+pub(super) fn with_children(process: u32) -> Vec<u32> {
+    let mut all = vec![process];
+    let mut at = 0;
+    while let Some(parent) = all.get(at) {
+        let threads = fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten();
+        let lists = threads.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
+        let children: Vec<u32> =
+            lists.flat_map(|list| list.split_whitespace().flat_map(str::parse).collect::<Vec<_>>()).collect();
+        all.extend(children);
+        at += 1;
+    }
+    all
+}
+
 /// The most memory that a process has used so far, in KiB; `None` when it has ended.
 pub(super) fn peak_kib(process: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;

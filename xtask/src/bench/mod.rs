@@ -9,6 +9,7 @@ mod histogram;
 mod index;
 pub(crate) mod load;
 mod meter;
+pub(crate) mod milter;
 mod policy;
 mod replay;
 mod report;
@@ -47,6 +48,8 @@ pub(crate) struct BenchOptions {
 enum Name {
     /// Look-ups and changes of the address index.
     Index,
+    /// What a milter costs a real Postfix, and by itself.
+    Milter,
     /// Answers to Postfix's policy requests.
     Policy,
     /// A million recorded sessions, replayed.
@@ -54,11 +57,12 @@ enum Name {
 }
 
 impl Name {
-    const ALL: [Self; 3] = [Self::Index, Self::Policy, Self::Replay];
+    const ALL: [Self; 4] = [Self::Index, Self::Milter, Self::Policy, Self::Replay];
 
     fn name(self) -> &'static str {
         match self {
             Self::Index => "index",
+            Self::Milter => "milter",
             Self::Policy => "policy",
             Self::Replay => "replay",
         }
@@ -67,6 +71,7 @@ impl Name {
     fn measure(self, quick: bool) -> Result<Vec<Row>, TaskError> {
         match self {
             Self::Index => index::index(quick),
+            Self::Milter => milter::milter(quick),
             Self::Policy => policy::policy(quick),
             Self::Replay => replay::replay(quick),
         }

@@ -1,12 +1,13 @@
-//! The servers that the policy bench measures: how each is started and stopped.
+//! Servers that are measured: how each is started and stopped, and those of the policy bench.
 
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::meter::Pinned;
+use super::meter::{Pinned, with_children};
 use super::scratch::Scratch;
 use crate::debian::{self, Ready};
 use crate::error::TaskError;
@@ -14,13 +15,13 @@ use crate::repo;
 use crate::run::Background;
 
 /// The core that all servers share; the load generator has the next one.
-const SERVER_CORE: usize = 0;
+const SERVER_CORE: Option<usize> = Some(0);
 
 /// How long a server may take until it answers: one of them fills a million blocks first.
 const START_LIMIT: Duration = Duration::from_secs(120);
 
 /// How long servers that end by themselves may live: longer than any run.
-const LIFETIME: Duration = Duration::from_secs(2 * 60 * 60);
+pub(super) const LIFETIME: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// How much of a server's own words goes into our error.
 const WORDS_MAX: usize = 500;
@@ -32,7 +33,7 @@ pub(super) struct Subject {
     /// Where it listens.
     pub(super) address: SocketAddr,
     process: Background,
-    _scratch: Scratch,
+    scratch: Scratch,
 }
 
 impl Subject {
@@ -41,25 +42,36 @@ impl Subject {
         self.process.child.id()
     }
 
-    /// Starts `command` on the servers' core and waits until it takes connections.
-    fn start(
+    /// Its process and all that it started: some servers answer in children.
+    pub(super) fn processes(&self) -> Vec<u32> {
+        with_children(self.process())
+    }
+
+    /// The folder of its files.
+    pub(super) fn folder(&self) -> &Path {
+        self.scratch.path()
+    }
+
+    /// Starts `command`, on one core where one is given, and waits until it takes connections.
+    pub(super) fn start(
         name: &str,
         command: &mut Command,
         address: SocketAddr,
         scratch: Scratch,
+        core: Option<usize>,
     ) -> Result<Self, TaskError> {
         let words = scratch.path().join("output");
         let output = File::create(&words).map_err(TaskError::file(&words))?;
         let errors = output.try_clone().map_err(TaskError::file(&words))?;
-        let pinned = Pinned::to(SERVER_CORE)?;
+        let pinned = core.map(Pinned::to).transpose()?;
         let process = Background::start(command.stdout(output).stderr(errors).current_dir(scratch.path()))?;
         drop(pinned);
-        let mut subject = Self { name: name.into(), address, process, _scratch: scratch };
+        let mut subject = Self { name: name.into(), address, process, scratch };
         subject.wait_until_it_answers(&words)?;
         Ok(subject)
     }
 
-    fn wait_until_it_answers(&mut self, words: &std::path::Path) -> Result<(), TaskError> {
+    fn wait_until_it_answers(&mut self, words: &Path) -> Result<(), TaskError> {
         let begun = Instant::now();
         while TcpStream::connect(self.address).is_err() {
             let ended = self.process.ended()?;
@@ -79,7 +91,7 @@ impl Subject {
 }
 
 /// A loopback address with a port that was free a moment ago.
-fn free_address() -> Result<SocketAddr, TaskError> {
+pub(super) fn free_address() -> Result<SocketAddr, TaskError> {
     let listener =
         TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(TaskError::system("find a free port"))?;
     listener.local_addr().map_err(TaskError::system("find a free port"))
@@ -112,7 +124,7 @@ pub(super) fn mailward_subject(blocks: u32) -> Result<Subject, TaskError> {
     let mut command = Command::new(repo::target().join("release/mailward"));
     command.args(["serve", "--config"]).arg(configuration).env("MAILWARD_BENCH_BLOCKS", blocks.to_string());
     let plural = if blocks == 1 { "" } else { "s" };
-    Subject::start(&format!("mailward, {blocks} block{plural}"), &mut command, address, scratch)
+    Subject::start(&format!("mailward, {blocks} block{plural}"), &mut command, address, scratch, SERVER_CORE)
 }
 
 /// The bare responder: what this machine can do at most.
@@ -121,7 +133,7 @@ pub(super) fn echo_subject() -> Result<Subject, TaskError> {
     let mut command = Command::new(repo::target().join("release/xtask"));
     command.args(["policy-echo", "--port", &address.port().to_string()]);
     command.args(["--seconds", &LIFETIME.as_secs().to_string()]);
-    Subject::start("echo", &mut command, address, Scratch::new("echo")?)
+    Subject::start("echo", &mut command, address, Scratch::new("echo")?, SERVER_CORE)
 }
 
 /// postgrey, if its package is there or can be installed. Every request is a new
@@ -141,5 +153,5 @@ pub(super) fn postgrey_subject() -> Result<Option<Subject>, TaskError> {
     if rustix::process::geteuid().is_root() {
         command.args(["--user=nobody", "--group=nogroup"]);
     }
-    Subject::start("postgrey", &mut command, address, scratch).map(Some)
+    Subject::start("postgrey", &mut command, address, scratch, SERVER_CORE).map(Some)
 }
