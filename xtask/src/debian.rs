@@ -17,8 +17,10 @@ use crate::run;
 /// What the world tests need.
 pub(crate) const WORLD: &[&str] = &["postfix", "swaks", "iproute2", "m4"];
 
-/// What the benches need besides; without it they leave that peer out.
-pub(crate) const BENCH: &[&str] = &["postgrey"];
+/// What the benches need; what is not there is left out. Each is asked for by itself.
+pub(crate) const BENCH_POSTFIX: &[&str] = &["postfix"];
+pub(crate) const BENCH_POSTGREY: &[&str] = &["postgrey"];
+pub(crate) const BENCH_RSPAMD: &[&str] = &["rspamd"];
 
 /// Answers to questions that packages would ask. Without the first one the
 /// installation of Postfix makes a running configuration.

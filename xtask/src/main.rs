@@ -8,6 +8,7 @@ mod beside;
 mod debian;
 mod demo_data;
 mod error;
+mod fuzz;
 mod libtest;
 mod licences;
 mod metadata;

@@ -1,7 +1,8 @@
 //! `cargo xtask prove`: the long proofs.
 //!
 //! A proof is a test that also runs in `cargo xtask test`, there with about one per
-//! cent of the rounds; here it gets all of them through an environment variable.
+//! cent of the rounds; here it gets all of them through an environment variable. After the
+//! seeded mutations, `fuzz` also runs libFuzzer where it can.
 
 use std::process::Command;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use clap::Args;
 
 use crate::error::TaskError;
 use crate::table::lay_out;
-use crate::{repo, run};
+use crate::{fuzz, repo, run};
 
 /// What to prove.
 #[derive(Args)]
@@ -20,6 +21,12 @@ pub(crate) struct ProveOptions {
     /// Rounds instead of the proof's own number.
     #[arg(long)]
     rounds: Option<u64>,
+    /// How long `fuzz` gives libFuzzer for each target.
+    #[arg(long, default_value_t = 600)]
+    seconds: u64,
+    /// The only target that `fuzz` gives to libFuzzer, and no rounds.
+    #[arg(long)]
+    target: Option<String>,
 }
 
 /// One long proof.
@@ -29,10 +36,11 @@ struct Proof {
     shows: &'static str,
     /// The variable that the tests read their number of rounds from.
     variable: &'static str,
-    rounds: u64,
-    /// The runs of cargo that make it up.
-    runs: &'static [&'static [&'static str]],
+    /// The runs of cargo that make it up, each with its rounds.
+    runs: &'static [(u64, &'static [&'static str])],
     limit: Duration,
+    /// Whether libFuzzer comes after them.
+    fuzzes: bool,
 }
 
 /// All proofs.
@@ -41,37 +49,46 @@ const PROOFS: &[Proof] = &[
         name: "crash",
         shows: "nothing acknowledged is lost, and no block acts before it is durable, however often the daemon is killed",
         variable: "MAILWARD_PROVE_ROUNDS",
-        rounds: 20,
         runs: &[
-            &["test", "--locked", "-p", "mailward", "--test", "crash"],
-            &["test", "--locked", "-p", "ledger", "--test", "disk", "crash"],
+            (20, &["test", "--locked", "-p", "mailward", "--test", "crash"]),
+            (20, &["test", "--locked", "-p", "ledger", "--test", "disk", "crash"]),
         ],
         limit: Duration::from_secs(60 * 60),
+        fuzzes: false,
     },
     Proof {
         name: "restart",
         shows: "a restart after a kill keeps all of 100 000 blocks; it prints how long it took",
         variable: "MAILWARD_PROVE_BLOCKS",
-        rounds: 100_000,
-        runs: &[&[
-            "test",
-            "--locked",
-            "--release",
-            "-p",
-            "mailward",
-            "--test",
-            "daemon",
-            "a_restart_keeps_all_blocks",
-        ]],
+        runs: &[(
+            100_000,
+            &[
+                "test",
+                "--locked",
+                "--release",
+                "-p",
+                "mailward",
+                "--test",
+                "daemon",
+                "a_restart_keeps_all_blocks",
+            ],
+        )],
         limit: Duration::from_secs(30 * 60),
+        fuzzes: false,
     },
     Proof {
         name: "fuzz",
-        shows: "no mutation of a policy request panics, reads past its end or grows without bound",
+        shows: "no input to a parser of strangers' bytes panics, reads past its end or grows without bound",
         variable: "MAILWARD_FUZZ_ROUNDS",
-        rounds: 5_000_000,
-        runs: &[&["test", "--locked", "--release", "-p", "wire", "--test", "policy_mutations"]],
+        runs: &[
+            (5_000_000, &["test", "--locked", "--release", "-p", "wire", "--test", "policy_mutations"]),
+            (2_000_000, &["test", "--locked", "--release", "-p", "wire", "--test", "milter_mutations"]),
+            (300_000, &["test", "--locked", "--release", "-p", "wire", "--test", "lmtp_mutations"]),
+            (1_000_000, &["test", "--locked", "--release", "-p", "wire", "--test", "arf_mutations"]),
+            (400_000, &["test", "--locked", "--release", "-p", "judges", "--test", "inspect_mutations"]),
+        ],
         limit: Duration::from_secs(60 * 60),
+        fuzzes: true,
     },
 ];
 
@@ -88,16 +105,22 @@ pub(crate) fn prove(options: &ProveOptions) -> Result<bool, TaskError> {
             PROOFS.iter().map(|proof| proof.name).collect::<Vec<_>>().join(", ")
         ),
     })?;
-    let rounds = options.rounds.unwrap_or(proof.rounds);
-    for arguments in proof.runs {
+    if proof.fuzzes && options.target.is_some() {
+        return fuzz::fuzz(options.seconds, options.target.as_deref());
+    }
+    for (rounds, arguments) in proof.runs {
+        let rounds = options.rounds.unwrap_or(*rounds);
         let outcome = run::shown(&mut proof.command(arguments, rounds), proof.limit)?;
         if !outcome.status.success() {
             println!("{name}: does not hold. Expected: {}.", proof.shows);
             return Ok(false);
         }
-        println!("{name}: {} ({} s)", arguments.join(" "), outcome.lasted.as_secs());
+        println!("{name}: {}, {rounds} rounds ({} s)", arguments.join(" "), outcome.lasted.as_secs());
     }
-    println!("{name}: holds over {rounds} rounds: {}.", proof.shows);
+    if proof.fuzzes && !fuzz::fuzz(options.seconds, None)? {
+        return Ok(false);
+    }
+    println!("{name}: holds: {}.", proof.shows);
     Ok(true)
 }
 
@@ -110,7 +133,10 @@ impl Proof {
 }
 
 fn list() -> String {
-    let row = |proof: &Proof| vec![proof.name.into(), proof.rounds.to_string(), proof.shows.into()];
+    let row = |proof: &Proof| {
+        let rounds: u64 = proof.runs.iter().map(|(rounds, _)| rounds).sum();
+        vec![proof.name.into(), rounds.to_string(), proof.shows.into()]
+    };
     lay_out(&["proof", "rounds", "what it shows"], &PROOFS.iter().map(row).collect::<Vec<_>>())
 }
 
@@ -121,14 +147,14 @@ mod tests {
     #[test]
     fn rounds_reach_the_test_through_its_variable() {
         let proof = &PROOFS[0];
-        let command = proof.command(proof.runs[0], 3);
+        let command = proof.command(proof.runs[0].1, 3);
         let rounds = command.get_envs().find(|(name, _)| *name == proof.variable);
         assert_eq!(rounds.and_then(|(_, value)| value), Some("3".as_ref()));
     }
 
     #[test]
     fn an_unknown_proof_names_the_known_ones() {
-        let options = ProveOptions { name: Some("nothing".into()), rounds: None };
+        let options = ProveOptions { name: Some("nothing".into()), rounds: None, seconds: 1, target: None };
         assert_eq!(
             prove(&options).unwrap_err().to_string(),
             "a proof named nothing is missing; there are: crash, restart, fuzz"

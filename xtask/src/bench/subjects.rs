@@ -139,7 +139,7 @@ pub(super) fn echo_subject() -> Result<Subject, TaskError> {
 /// postgrey, if its package is there or can be installed. Every request is a new
 /// triplet, so it greylists all and writes each to its database.
 pub(super) fn postgrey_subject() -> Result<Option<Subject>, TaskError> {
-    if let Ready::No { reason } = debian::ensure(debian::BENCH)? {
+    if let Ready::No { reason } = debian::ensure(debian::BENCH_POSTGREY)? {
         eprintln!("policy: postgrey skipped: {reason}");
         return Ok(None);
     }

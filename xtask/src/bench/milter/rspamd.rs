@@ -53,7 +53,7 @@ const OFF_TOO: [&str; 2] = ["surbl", "url_redirector"];
 
 /// rspamd, if its package is there or can be installed.
 pub(super) fn rspamd_subject() -> Result<Option<Subject>, TaskError> {
-    if let Ready::No { reason } = debian::ensure(&["rspamd"])? {
+    if let Ready::No { reason } = debian::ensure(debian::BENCH_RSPAMD)? {
         eprintln!("milter: rspamd skipped: {reason}");
         return Ok(None);
     }
