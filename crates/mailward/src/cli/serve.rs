@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use tracing_subscriber::filter::LevelFilter;
 
 use super::{Done, Failed};
 use crate::config::Config;
@@ -134,9 +135,8 @@ impl Signals {
 
 /// Logs to standard error, where service managers read.
 pub(crate) fn log_to_stderr(level: &str) {
-    let filter = tracing_subscriber::EnvFilter::try_new(level).unwrap_or_default();
-    let log =
-        tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr);
+    let level = level.parse().unwrap_or(LevelFilter::ERROR);
+    let log = tracing_subscriber::fmt().with_max_level(level).with_target(false).with_writer(std::io::stderr);
     // A second subscriber is a test's own.
     let _ = log.with_ansi(false).try_init();
 }
