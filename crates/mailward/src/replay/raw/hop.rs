@@ -19,7 +19,7 @@ const HOPS_MAX: usize = 20;
 pub(crate) struct Border {
     /// Our networks and relays: clients that are not strangers.
     pub(crate) ours: Vec<Prefix>,
-    /// Our names; empty where nobody said, then the host on top is ours.
+    /// Our names; empty where nobody said, then whoever stands on top is ours.
     pub(crate) names: Vec<Name>,
 }
 
@@ -46,17 +46,20 @@ impl Border {
     /// Finds it; `None` if no field names a stranger, or its time.
     pub(crate) fn hop(&self, fields: &[Field]) -> Option<Hop> {
         let received = fields.iter().enumerate().filter(|(_, field)| field.is("Received"));
-        let mut home: Option<String> = None;
+        let mut handed_on_at_home = false;
         for (place, field) in received.take(HOPS_MAX) {
             let read = Received::parse(&field.value);
             let Some(by) = read.by.as_deref() else { continue };
-            if !self.is_home(by, home.as_deref()) {
+            if !handed_on_at_home && !self.is_home(by) {
                 return None;
             }
-            home.get_or_insert_with(|| organisation(by));
-            if let Some(addr) = read.ip.filter(|ip| self.is_stranger(fold(*ip))) {
+            let stranger =
+                read.ip.filter(|ip| self.is_stranger(fold(*ip)) && !is_pulled(&read, &field.value));
+            if let Some(addr) = stranger {
                 return self.over(&read, fold(addr), by, fields, place);
             }
+            // The field below was written by the machine of ours that this one names.
+            handed_on_at_home = true;
         }
         None
     }
@@ -89,19 +92,14 @@ impl Border {
     }
 
     /// Whether a field was written at home: by one of our names, or, where nobody told them,
-    /// by the organisation of the host on top.
-    fn is_home(&self, by: &str, home: Option<&str>) -> bool {
+    /// by whoever stands on top.
+    fn is_home(&self, by: &str) -> bool {
         let by = by.to_ascii_lowercase();
         let below = |name: &Name| {
-            by.as_bytes()
-                .strip_suffix(name.as_bytes())
-                .is_some_and(|rest| rest.is_empty() || rest.ends_with(b"."))
+            let rest = by.as_bytes().strip_suffix(name.as_bytes());
+            rest.is_some_and(|rest| rest.is_empty() || rest.ends_with(b"."))
         };
-        if self.names.is_empty() {
-            home.is_none_or(|home| organisation(&by) == home) || by == "localhost"
-        } else {
-            self.names.iter().any(below) || by == "localhost"
-        }
+        self.names.is_empty() || by == "localhost" || self.names.iter().any(below)
     }
 
     fn is_stranger(&self, addr: IpAddr) -> bool {
@@ -126,12 +124,10 @@ fn is_internal(addr: IpAddr) -> bool {
     }
 }
 
-/// The last two labels: near enough to tell our own hosts from others.
-fn organisation(host: &str) -> String {
-    let host = host.trim_end_matches('.').to_ascii_lowercase();
-    let mut labels: Vec<&str> = host.rsplit('.').take(2).collect();
-    labels.reverse();
-    labels.join(".")
+/// Whether a machine of ours fetched the message from a mailbox of ours.
+fn is_pulled(read: &Received<'_>, value: &[u8]) -> bool {
+    let by_program = value.windows(10).any(|w| w.eq_ignore_ascii_case(b"(fetchmail"));
+    by_program || matches!(read.with, Some("IMAP" | "POP3"))
 }
 
 /// What the border saw in DNS. Sendmail writes ‘may be forged’ where name and address do not
@@ -191,6 +187,13 @@ mod tests {
         check(&border, &[BORDER], expect);
         check(&border, &[BORDER, FORGED], expect);
         check(&border, &[INSIDE, BORDER], Some(("203.0.113.9", "mail.example.com", 2)));
+    }
+
+    #[test]
+    fn a_mailbox_that_was_fetched_is_ours() {
+        let fetched = "from pop.example.org [203.0.113.110] by localhost with POP3 (fetchmail-5.9.0) for a@localhost \
+                       (single-drop); Sat, 21 Nov 2026 21:50:00 +0000";
+        check(&Border::default(), &[fetched, BORDER], Some(("203.0.113.9", "mail.example.com", 2)));
     }
 
     #[test]
