@@ -120,7 +120,7 @@ impl Target<'_> {
         Ok(true)
     }
 
-    /// Adds the smallest inputs of the minimised corpus to the seeds, within the limits;
+    /// Adds a choice of the minimised corpus to the seeds, within the limits;
     /// returns how many. Seeds stay: somebody wrote them, or an earlier run found them.
     fn keep(&self, corpus: &Path, seeds: &Path) -> Result<usize, TaskError> {
         let chosen = self.place("chosen")?;
@@ -130,7 +130,7 @@ impl Target<'_> {
         command.arg("-set_cover_merge=1").arg(format!("-max_len={INPUT_LEN_MAX}"));
         command.arg(&chosen).arg(seeds).arg(corpus);
         run::watched(&mut command, BUILD_LIMIT, &mut |_, _| {})?;
-        let new = smallest(files(&chosen)?, &files(seeds)?);
+        let new = spread(files(&chosen)?, &files(seeds)?);
         for (path, _) in &new {
             let Some(name) = path.file_name() else { continue };
             let there = seeds.join(name);
@@ -157,17 +157,20 @@ fn files(folder: &Path) -> Result<Vec<(PathBuf, u64)>, TaskError> {
     Ok(entries.flatten().filter_map(file).collect())
 }
 
-/// The smallest of `found` that may join `seeds`.
-fn smallest(mut found: Vec<(PathBuf, u64)>, seeds: &[(PathBuf, u64)]) -> Vec<(PathBuf, u64)> {
+/// Those of `found` that may join `seeds`: of every size, since small inputs alone would
+/// show the first few bytes only.
+fn spread(mut found: Vec<(PathBuf, u64)>, seeds: &[(PathBuf, u64)]) -> Vec<(PathBuf, u64)> {
+    found.retain(|(path, len)| {
+        *len <= KEPT_LEN_MAX && seeds.iter().all(|(seed, _)| seed.file_name() != path.file_name())
+    });
     found.sort_by(|(a, a_len), (b, b_len)| a_len.cmp(b_len).then_with(|| a.cmp(b)));
-    found.retain(|(path, _)| seeds.iter().all(|(seed, _)| seed.file_name() != path.file_name()));
+    let room = KEPT_FILES_MAX.saturating_sub(seeds.len()).min(found.len());
     let mut bytes: u64 = seeds.iter().map(|(_, len)| len).sum();
-    let room = KEPT_FILES_MAX.saturating_sub(seeds.len());
     let fits = |(_, len): &(PathBuf, u64)| {
         bytes += len;
-        *len <= KEPT_LEN_MAX && bytes <= KEPT_BYTES_MAX
+        bytes <= KEPT_BYTES_MAX
     };
-    found.into_iter().take(room).take_while(fits).collect()
+    (0..room).map(|at| found[at * found.len() / room].clone()).take_while(fits).collect()
 }
 
 #[cfg(test)]
@@ -179,17 +182,24 @@ mod tests {
     }
 
     #[test]
-    fn the_smallest_join_that_are_not_there_yet() {
+    fn those_join_that_are_small_and_not_there_yet() {
         let found = some(&[("c/big", KEPT_LEN_MAX + 1), ("c/b", 9), ("c/a", 9), ("c/known", 1)]);
-        assert_eq!(smallest(found, &some(&[("s/known", 1)])), some(&[("c/a", 9), ("c/b", 9)]));
+        assert_eq!(spread(found, &some(&[("s/known", 1)])), some(&[("c/a", 9), ("c/b", 9)]));
+    }
+
+    #[test]
+    fn inputs_of_every_size_are_chosen() {
+        let found = (0..1000).map(|at| (PathBuf::from(format!("c/{at:03}")), at)).collect();
+        let lengths: Vec<u64> = spread(found, &[]).iter().map(|(_, len)| *len).collect();
+        assert_eq!((lengths[0], lengths[50], lengths[99]), (0, 500, 990));
     }
 
     #[test]
     fn seeds_have_a_bound_in_files_and_in_bytes() {
         let many: Vec<_> = (0..200).map(|at| (PathBuf::from(format!("c/{at:03}")), 1)).collect();
-        assert_eq!(smallest(many.clone(), &[]).len(), KEPT_FILES_MAX);
-        assert_eq!(smallest(many.clone(), &some(&[("s/a", 1)])).len(), KEPT_FILES_MAX - 1);
-        assert_eq!(smallest(many, &some(&[("s/a", KEPT_BYTES_MAX - 5)])).len(), 5);
+        assert_eq!(spread(many.clone(), &[]).len(), KEPT_FILES_MAX);
+        assert_eq!(spread(many.clone(), &some(&[("s/a", 1)])).len(), KEPT_FILES_MAX - 1);
+        assert_eq!(spread(many, &some(&[("s/a", KEPT_BYTES_MAX - 5)])).len(), 5);
     }
 
     #[test]
