@@ -18,7 +18,9 @@ use judges::spamd::Spamd;
 use model::letter::Letter;
 use model::{Judgement, Name};
 
-use world::{CLAMD, Daemon, RSPAMD, SPAMD, eicar, gtube, mail, mail_with_zip, missing};
+use world::filters::{CLAMD, Filter, RSPAMD, SPAMD};
+use world::samples::{eicar, gtube};
+use world::{mail, mail_with_zip, missing, place};
 
 const LIMITS: Limits = Limits { deadline: Duration::from_secs(60), size_max: 1024 * 1024, at_once_max: 4 };
 
@@ -46,8 +48,8 @@ async fn clamd_finds_what_it_knows() {
     if let Some(reason) = missing(&[CLAMD]) {
         return println!("skipped: {reason}");
     }
-    let daemon = Daemon::clamd();
-    let panel = seat("clamd", Clamd::new(daemon.place()));
+    let daemon = Filter::clamd().ready();
+    let panel = seat("clamd", Clamd::new(place(&daemon)));
     let virus = "Virus eicar-test-signature.unofficial";
     assert_eq!(said(&panel, mail(&eicar())).await, virus, "raw");
     assert_eq!(
@@ -66,8 +68,8 @@ async fn spamd_knows_spam_from_ham() {
     if let Some(reason) = missing(&[SPAMD]) {
         return println!("skipped: {reason}");
     }
-    let daemon = Daemon::spamd();
-    let panel = seat("spamd", Spamd::new(daemon.place(), None));
+    let daemon = Filter::spamd().ready();
+    let panel = seat("spamd", Spamd::new(place(&daemon), None));
     let Answer::Said(spam) = hear(&panel, mail(&gtube())).await else { panic!("expected an answer") };
     assert_eq!(spam.judgement, Some(Judgement::Spam));
     assert!(spam.score >= Some(100_000) && spam.tests.contains(&Name::new(b"GTUBE")), "{spam:?}");
@@ -80,8 +82,8 @@ async fn rspamd_knows_spam_from_ham() {
     if let Some(reason) = missing(&[RSPAMD]) {
         return println!("skipped: {reason}");
     }
-    let daemon = Daemon::rspamd();
-    let panel = seat("rspamd", Rspamd::new(daemon.place(), None));
+    let daemon = Filter::rspamd().ready();
+    let panel = seat("rspamd", Rspamd::new(place(&daemon), None));
     for _ in 0..2 {
         assert_eq!(said(&panel, mail(&gtube())).await, "Spam gtube");
         assert!(said(&panel, mail("Lunch at noon?")).await.starts_with("Ham"));
@@ -94,7 +96,7 @@ async fn rspamd_knows_spam_from_ham() {
 }
 
 /// A judge that stops in the midst of a question and dies is unknown, and so is a dead one.
-async fn killed_midway(panel: Panel, daemon: Daemon) {
+async fn killed_midway(panel: Panel, daemon: Filter) {
     daemon.signal("STOP");
     let asked = tokio::spawn({
         let panel = panel.clone();

@@ -4,17 +4,21 @@
 //! world` sees to that); says `skipped: …` elsewhere. Postfix is started once, chrooted as
 //! Debian ships it; each story has addresses of its own, and takes them on by XCLIENT.
 
+#[path = "world/relay.rs"]
+mod relay;
 mod world;
 
 use serde_json::Value;
 
+use relay::posing_relay;
 use world::http::get;
 use world::mx::Mx;
 use world::postfix::{self, Postfix};
-use world::sink::{self, Sink, posing_relay};
+use world::sink::{self, Sink};
 use world::smtp::{Client, Smtp};
 use world::{Folder, Stories, free_port};
 
+const NO_MILTER: &str = "[milter]\ntcp = \"off\"\n\n";
 const ALICE: &str = "alice@example.org";
 const BOB: &str = "bob@example.org";
 
@@ -25,7 +29,7 @@ fn a_spammer_is_refused_with_a_link_and_let_go_again() {
         return println!("skipped: {reason}");
     }
     let folder = Folder::new("postfix");
-    let mut mx = Mx::start(folder.path());
+    let mut mx = Mx::start(folder.path(), "relay_transport = discard:\n", NO_MILTER);
     let mut stories = Stories::default();
     stories.tell("setup-again", || nothing_is_left_to_paste(&mx));
     stories.tell("first-hit", || one_spam_of_a_nameless_client_blocks_it(&mx));

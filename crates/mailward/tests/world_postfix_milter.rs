@@ -21,8 +21,8 @@ fn both_doors_open_by_what_is_printed() {
     }
     let folder = Folder::new("postfix-milter");
     let lmtp = folder.path().join("mx/queue/mailward/lmtp");
-    let more = format!("[reports]\nlmtp = {lmtp:?}\n[judges]\nauthentication = false\n");
-    let mut mx = Mx::start_with(folder.path(), &more);
+    let more = format!("[reports]\nlmtp = {lmtp:?}\n[judges]\nauthentication = false\n\n");
+    let mut mx = Mx::start(folder.path(), "relay_transport = discard:\n", &more);
     let mut stories = Stories::default();
     stories.tell("setup-again", || assert_eq!(mx.plan()["main_cf"], "# Nothing: it is all there.\n"));
     stories.tell("verdict", || the_milter_tells_the_queue_id(&mx));

@@ -1,4 +1,4 @@
-//! A GET over HTTP/1.1, on loopback.
+//! A GET over HTTP/1.1, on this machine.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -10,10 +10,16 @@ use super::PATIENCE;
 pub(crate) fn get(link: &str) -> (u16, String) {
     let rest = link.strip_prefix("http://").unwrap_or_else(|| panic!("expected http, but got {link}"));
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let mut stream = TcpStream::connect(host).unwrap_or_else(|e| panic!("{host}: {e}"));
+    let stream = TcpStream::connect(host).unwrap_or_else(|e| panic!("{host}: {e}"));
     stream.set_read_timeout(Some(PATIENCE)).expect("a time limit");
+    ask(stream, host, path)
+}
+
+/// Fetches a path from a server that has been reached.
+#[track_caller]
+pub(crate) fn ask(mut stream: impl Read + Write, host: &str, path: &str) -> (u16, String) {
     let request = format!("GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).expect("the portal listens");
+    stream.write_all(request.as_bytes()).expect("the server listens");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer in time");
     let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok());

@@ -1,5 +1,5 @@
-//! An MX as an operator builds it: Postfix, and Mailward beside it by what
-//! `mailward setup postfix` prints.
+//! An MX as an operator builds it: Postfix, and Mailward beside it by what `mailward setup
+//! postfix` prints.
 
 use std::path::{Path, PathBuf};
 
@@ -16,8 +16,8 @@ mydestination =
 local_recipient_maps =
 mynetworks = 127.0.0.0/8
 relay_domains = example.org
-relay_recipient_maps = inline:{alice@example.org=OK, bob@example.org=OK, postmaster@example.org=OK}
-relay_transport = discard:
+relay_recipient_maps = inline:{alice@example.org=OK, bob@example.org=OK, carol@example.org=OK,
+    jdoe1987@example.org=OK, postmaster@example.org=OK}
 smtpd_relay_restrictions = permit_mynetworks permit_sasl_authenticated defer_unauth_destination
 smtpd_authorized_xclient_hosts = 127.0.0.0/8
 ";
@@ -31,16 +31,12 @@ pub(crate) struct Mx {
 }
 
 impl Mx {
-    /// Sets it up as printed, without the milter, and starts it.
-    pub(crate) fn start(folder: &Path) -> Mx {
-        Mx::start_with(folder, "[milter]\ntcp = \"off\"\n")
-    }
-
-    /// The same with these lines of our configuration.
-    pub(crate) fn start_with(folder: &Path, more: &str) -> Mx {
-        let postfix = Postfix::new(&folder.join("mx"), free_port(), SETTINGS);
-        let mailward =
-            Daemon::new(&folder.join("mailward"), &config(&folder.join("mailward/data"), free_port(), more));
+    /// Sets it up as printed, and starts it. `main_cf` and `mailward_toml` are what else
+    /// stands in their files before.
+    pub(crate) fn start(folder: &Path, main_cf: &str, mailward_toml: &str) -> Mx {
+        let postfix = Postfix::new(&folder.join("mx"), free_port(), &(SETTINGS.to_owned() + main_cf));
+        let config = config(&folder.join("mailward/data"), free_port()) + mailward_toml;
+        let mailward = Daemon::new(&folder.join("mailward"), &config);
         let mut mx = Mx { postfix, mailward };
         mx.set_up();
         mx.mailward.start();
@@ -56,7 +52,7 @@ impl Mx {
     }
 
     /// Pastes it. Tests have no user mailward, so the daemon runs as root, and the machine's
-    /// usual ports may be taken, so it does not listen on TCP.
+    /// usual ports may be taken, so it does not listen on TCP. The relay of the comment is one.
     fn set_up(&mut self) {
         let plan = self.plan();
         for command in plan["commands"].as_array().expect("commands") {
@@ -65,8 +61,10 @@ impl Mx {
         }
         self.postfix.paste(plan["main_cf"].as_str().expect("lines of main.cf"));
         let printed = plan["mailward_toml"].as_str().expect("lines of mailward.toml");
-        let printed = printed.replace("[policy]\n", "[policy]\ntcp = \"off\"\n");
-        let printed = printed.replace("[milter]\n", "[milter]\ntcp = \"off\"\n");
+        let printed = printed
+            .replace("[policy]\n", "[policy]\ntcp = \"off\"\n")
+            .replace("[milter]\n", "[milter]\ntcp = \"off\"\n")
+            .replace("# relays = ", "relays = ");
         let ours = std::fs::read_to_string(self.mailward.config()).expect("our configuration");
         std::fs::write(self.mailward.config(), ours + &printed).expect("our configuration");
         self.mailward.ask(&["config", "check"]);
@@ -110,7 +108,7 @@ impl Mx {
     }
 }
 
-fn config(data: &Path, portal: u16, more: &str) -> String {
+fn config(data: &Path, portal: u16) -> String {
     format!(
         "data-dir = \"{}\"
 mode = \"enforce\"
@@ -122,7 +120,6 @@ url = \"http://127.0.0.1:{portal}\"
 listen = \"127.0.0.1:{portal}\"
 contact = \"postmaster@example.org\"
 
-{more}
 ",
         data.display()
     )

@@ -65,7 +65,8 @@ impl Reply {
 
 /// A session.
 pub(crate) struct Smtp {
-    stream: BufReader<TcpStream>,
+    /// The connection; what was not read yet stands in it.
+    pub(crate) stream: BufReader<TcpStream>,
 }
 
 impl Smtp {
@@ -143,13 +144,14 @@ impl Smtp {
     /// Sends the message's text; the last reply.
     #[track_caller]
     pub(crate) fn data(&mut self) -> Reply {
-        self.ask(354, "DATA");
-        self.say("Subject: An offer\r\nFrom: someone@example.net\r\n\r\nBuy now.\r\n.")
+        self.send("Subject: An offer\r\nFrom: someone@example.net\r\n\r\nBuy now.\r\n")
     }
 
-    /// The connection itself, when all replies have been read.
-    pub(crate) fn into_stream(self) -> TcpStream {
-        self.stream.into_inner()
+    /// Sends this text, which ends its lines with CRLF and begins none with a dot.
+    #[track_caller]
+    pub(crate) fn send(&mut self, message: &str) -> Reply {
+        self.ask(354, "DATA");
+        self.say(&format!("{message}."))
     }
 
     #[track_caller]
