@@ -102,14 +102,21 @@ fn attachments(of: &[ShownAttachment]) -> Vec<Attached> {
     each.collect()
 }
 
+/// Every filter has its word before any has its tests; who has few tests names them first,
+/// so that a virus is named beside a spam filter's fifty rules.
 fn opinions(of: &[ShownOpinion]) -> Vec<Said> {
     let mut room = Room(LIST_ROOM);
-    let each = of.iter().map_while(|o| {
+    let heads = of.iter().map_while(|o| {
         let (source, judgement) = (room.whole(&o.source)?, room.whole(&o.judgement)?);
-        let tests = o.tests.iter().map_while(|t| room.whole(t)).collect();
-        Some(Said { source, judgement, score: o.score.clone(), tests })
+        Some(Said { source, judgement, score: o.score.clone(), tests: Vec::new() })
     });
-    each.collect()
+    let mut said: Vec<Said> = heads.collect();
+    let mut order: Vec<(&mut Said, &ShownOpinion)> = said.iter_mut().zip(of).collect();
+    order.sort_by_key(|(_, o)| o.tests.len());
+    for (said, o) in order {
+        said.tests = o.tests.iter().map_while(|test| room.whole(test)).collect();
+    }
+    said
 }
 
 /// How many octets of HTML are left.
@@ -160,6 +167,21 @@ mod tests {
         let shown = shown(&Redacted { fields, ..Redacted::default() });
         assert_eq!(shown.fields, [Line { name: "Subject".into(), value: "hello".into() }]);
         assert!(!shown.cut);
+    }
+
+    #[test]
+    fn a_virus_is_named_beside_a_filter_with_many_tests() {
+        let opinion = |source: &str, tests: Vec<String>| ShownOpinion {
+            source: source.into(),
+            judgement: "spam".into(),
+            score: None,
+            tests,
+        };
+        let many = (0..99).map(|n| format!("A_LONG_NAME_OF_A_TEST_{n}")).collect();
+        let opinions = vec![opinion("rspamd", many), opinion("clamd", vec!["Eicar".into()])];
+        let shown = shown(&Redacted { opinions, ..Redacted::default() }).opinions;
+        assert_eq!((shown[1].source.as_str(), &shown[1].tests[..]), ("clamd", &["Eicar".to_owned()][..]));
+        assert!((3..99).contains(&shown[0].tests.len()), "{shown:?}");
     }
 
     #[test]

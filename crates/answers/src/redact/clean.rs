@@ -16,11 +16,43 @@ const MIXED_LEN_MIN: usize = 16;
 const SEPARATORS: [char; 10] = [' ', '-', '.', '/', '(', ')', '+', ',', ':', '_'];
 const SEPARATORS_MAX: usize = 3;
 
+/// What may stand behind a dot in a file's name; anything else may be a host's. `com` is not
+/// here: more hosts end so than programs.
+const FILE_TYPES: [&str; 60] = [
+    "7z", "ace", "apk", "arj", "bat", "bin", "bz2", "cab", "chm", "cmd", "cpl", "csv", "dll", "doc", "docm",
+    "docx", "dot", "eml", "exe", "gif", "gz", "hta", "htm", "html", "ics", "img", "iso", "jar", "jpeg",
+    "jpg", "js", "jse", "lnk", "lzh", "msg", "msi", "odt", "one", "pdf", "pif", "png", "ppt", "pptx", "ps1",
+    "rar", "rtf", "scr", "tar", "tgz", "txt", "vbe", "vbs", "wsf", "xls", "xlsm", "xlsx", "xml", "xz", "z",
+    "zip",
+];
+
 /// The text without all that. `names` are lower-case words.
 pub(crate) fn cleaned(text: &str, names: &BTreeSet<String>) -> String {
     let words =
         text.split(' ').map(|word| if leads_somewhere(word) { CUT.to_owned() } else { plain(word, names) });
     without_numbers(&words.collect::<Vec<_>>().join(" "))
+}
+
+/// The same for the name of a file, with its path inside archives: the dots before its types
+/// are no host's.
+pub(crate) fn cleaned_file(path: &str, names: &BTreeSet<String>) -> String {
+    let files = path.split('/').map(|file| {
+        let (stem, types) = file.split_at(stem_len(file));
+        cleaned(stem, names) + types
+    });
+    without_numbers(&files.collect::<Vec<_>>().join("/"))
+}
+
+/// How long a file's name is without its types.
+fn stem_len(file: &str) -> usize {
+    let mut stem = file;
+    while let Some((before, last)) = stem.rsplit_once('.') {
+        if !FILE_TYPES.contains(&last.to_ascii_lowercase().as_str()) {
+            break;
+        }
+        stem = before;
+    }
+    stem.len()
 }
 
 /// An address, a link, or what looks like the name of a host.
@@ -104,6 +136,21 @@ mod tests {
     #[track_caller]
     fn check(text: &str, expect: &str) {
         assert_eq!(cleaned(text, &["jane".into(), "roe".into()].into()), expect);
+    }
+
+    #[test]
+    fn a_file_keeps_its_types_and_nothing_else_behind_a_dot() {
+        for (path, expect) in [
+            ("invoice.zip/invoice.pdf.exe", "invoice.zip/invoice.pdf.exe"),
+            ("Jane Roe.PDF", "… ….PDF"),
+            ("www.shop.example.zip", "….zip"),
+            ("shop.example", "…"),
+            ("shop.com", "…"),
+            ("030/1234.zip/567890.txt", "….zip/….txt"),
+            ("a@example.org.zip", "….zip"),
+        ] {
+            assert_eq!(cleaned_file(path, &["jane".into(), "roe".into()].into()), expect);
+        }
     }
 
     #[test]

@@ -109,6 +109,9 @@ fn field(name: &str, value: String) -> ShownField {
     ShownField { name: name.to_owned(), value, proven_only: false }
 }
 
+/// What takes people and links out of a text.
+type Cleaned = fn(&str, &BTreeSet<String>) -> String;
+
 /// Everybody whom a message was for: the envelope's recipients and the headers'.
 struct Recipients {
     addresses: BTreeSet<Vec<u8>>,
@@ -199,6 +202,10 @@ impl By<'_> {
 
     /// Free text: decoded, searched, cleaned.
     fn text(&self, value: &[u8], chars_max: usize) -> Option<String> {
+        self.text_by(clean::cleaned, value, chars_max)
+    }
+
+    fn text_by(&self, cleaned: Cleaned, value: &[u8], chars_max: usize) -> Option<String> {
         if value.len() > FIELD_LEN_MAX {
             return None;
         }
@@ -206,7 +213,7 @@ impl By<'_> {
         if self.search.hits(&text) || (text != value.trim_ascii() && self.search.hits(value)) {
             return None;
         }
-        let shown = clean::cleaned(&visible(&text, FIELD_LEN_MAX), &self.names);
+        let shown = cleaned(&visible(&text, FIELD_LEN_MAX), &self.names);
         self.unless_hit(&[], visible_again(&shown, chars_max))
     }
 
@@ -265,7 +272,7 @@ impl By<'_> {
 
     fn attachment(&self, a: &Attachment) -> ShownAttachment {
         ShownAttachment {
-            name: self.text(&a.name, FILE_LEN_MAX).unwrap_or_else(|| CUT.to_owned()),
+            name: self.text_by(clean::cleaned_file, &a.name, FILE_LEN_MAX).unwrap_or_else(|| CUT.to_owned()),
             kind: self.word(&a.kind.to_string()),
             fault: a.fault.as_ref().map(|fault| self.word(&fault.to_string())),
         }
