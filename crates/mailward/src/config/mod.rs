@@ -33,7 +33,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use model::policy::RuleMode;
-use model::{Domain, Node, Secs};
+use model::{Domain, Name, Node, Secs};
 
 pub(crate) use error::{ConfigError, ConfigErrors};
 pub(crate) use judges::{Endpoint, HeaderMark};
@@ -239,6 +239,11 @@ impl Config {
     /// Our mail domains whose SPF record is complete.
     pub(crate) fn own_senders(&self) -> Vec<String> {
         self.settings.own.senders.iter().map(|domain| domain.as_str().to_owned()).collect()
+    }
+
+    /// What our MX calls itself: the first name, as it stands in the file.
+    pub(crate) fn mx(&self) -> Option<Name> {
+        self.settings.own.names.first().map(|name| Name::new(name.as_str().as_bytes()))
     }
 
     /// Our names and mail domains.

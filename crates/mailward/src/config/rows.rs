@@ -234,7 +234,7 @@ pub(crate) const ROWS: &[Row] = &[
     list("own.relays", slot!(own.relays), "['203.0.113.25']",
         "Forwarders and upstream MX that send us other people's mail: no automatic block."),
     list("own.names", slot!(own.names), "['mx.example.org', 'example.org']",
-        "Our MX and mail domain names: a stranger must not greet with them."),
+        "Our MX's own name first, then other names and mail domains of ours: a stranger must not greet with them."),
     list("own.senders", slot!(own.senders), "['example.org']",
         "Our mail domains whose SPF record is complete: mail that claims to be theirs and fails SPF is refused."),
     row("own.exempt", slot!(own.exempt), "['postmaster', 'abuse', 'unblock']",

@@ -205,7 +205,7 @@ fn share(
     bench::fill(&mut recovered.projector, clock.now());
     recovered.projector.sweep(clock.now());
     let names = policy(&config, keys).our_names;
-    let mx = names.first().cloned().unwrap_or_else(|| Name::new(b"localhost"));
+    let mx = config.mx().unwrap_or_else(|| Name::new(b"localhost"));
     Shared {
         published: Arc::new(Published::new(recovered.projector.view())),
         desk: Arc::new(Desk::new(inputs.clone(), clock.clone())),
