@@ -83,14 +83,14 @@ pub(crate) fn a_program_in_a_zip_is_refused_and_a_pdf_only_scores(site: &Site) {
     site.is_free(&well_run);
 }
 
-const SCORED: &str =
-    "550-5.7.1 Message refused: the text looks like spam and the address has no reverse DNS name. If it
-550-5.7.1 is no spam, please write to us. Help: {portal}/h/spam or write to
-550 5.7.1 postmaster@example.org (open to blocked hosts)";
+const LIKE_SPAM: &str =
+    "550-5.7.1 Message refused: it looks like spam to our filter. If it is none, please write to us.
+550-5.7.1 Help: {portal}/h/spam or write to postmaster@example.org (open to blocked
+550 5.7.1 hosts)";
 
 pub(crate) fn a_spam_of_a_nameless_client_is_evidence_at_once(site: &Site) {
     let client = Client::nameless("203.0.113.13");
-    assert_eq!(site.send(&client, &[ALICE], &spam("An offer")).text, site.words(SCORED));
+    assert_eq!(site.send(&client, &[ALICE], &spam("An offer")).text, site.words(LIKE_SPAM));
     let case = site.case(&client);
     assert_eq!((text(&case, "reason"), text(&case, "units")), ("spam-volume", "1"));
     let (page, twin) = site.page(&case);
