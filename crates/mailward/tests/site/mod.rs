@@ -43,7 +43,7 @@ impl Site {
         let config = dir.join("mailward.toml");
         let text = format!(
             "data-dir = \"{0}/data\"\n{line}\nallow-documentation-prefixes = true\n\
-             [policy]\ntcp = \"127.0.0.1:{port}\"\ntrust-local = true\n\
+             [milter]\ntcp = \"off\"\n[policy]\ntcp = \"127.0.0.1:{port}\"\ntrust-local = true\n\
              [portal]\nurl = \"http://127.0.0.1:{web}\"\nlisten = \"127.0.0.1:{web}\"\ncontact = \"postmaster@mx.example.org\"\n\
              [own]\nnames = [\"mx.example.org\"]\n",
             dir.display()
