@@ -7,10 +7,11 @@
 mod find;
 pub(super) mod hop;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use model::letter::{FIELDS_LEN_MAX, Field, Letter};
-use model::{Millis, Name};
+use model::{Millis, Name, Rdns};
 
 use super::line::Line;
 pub(super) use find::Mail;
@@ -30,6 +31,8 @@ pub(super) struct RawStream {
     border: Border,
     next: usize,
     order: Vec<(Millis, usize)>,
+    /// Border hosts that wrote down a reverse DNS name at least once.
+    asking: HashSet<String>,
     /// Messages without a usable Received field.
     pub(super) left_out: u64,
 }
@@ -50,16 +53,20 @@ impl RawStream {
     /// What can not be read, by name.
     pub(super) fn open(paths: &[PathBuf], border: Border) -> Result<RawStream, String> {
         let mut mail = Mail::open(paths)?;
-        let (mut order, mut left_out) = (Vec::new(), 0);
+        let (mut order, mut asking, mut left_out) = (Vec::new(), HashSet::new(), 0);
         for index in 0..mail.len() {
             let head = mail.head(index)?;
-            match border.hop(&fields_of(&head)) {
-                Some(hop) => order.push((hop.at, index)),
-                None => left_out += 1,
+            let Some(hop) = border.hop(&fields_of(&head)) else {
+                left_out += 1;
+                continue;
+            };
+            order.push((hop.at, index));
+            if hop.client.rdns.name().is_some() {
+                asking.insert(hop.mx);
             }
         }
         order.sort();
-        Ok(RawStream { mail, border, next: 0, order, left_out })
+        Ok(RawStream { mail, border, next: 0, order, asking, left_out })
     }
 
     /// How many messages there are.
@@ -74,7 +81,11 @@ impl RawStream {
         let raw = self.mail.whole(index)?;
         let head_len = head_len(&raw);
         let fields = fields_of(&raw[..head_len]);
-        let Some(hop) = self.border.hop(&fields) else { return Ok(None) };
+        let Some(mut hop) = self.border.hop(&fields) else { return Ok(None) };
+        // A host that never wrote a name down does not ask: no name of its is missing.
+        if !self.asking.contains(&hop.mx) {
+            hop.client.rdns = Rdns::Unknown;
+        }
         let body = raw.get(head_len..).unwrap_or_default();
         let (name, seq) = (self.mail.name(index), self.next as u64);
         Ok(Some(message(name, seq, hop, &fields, body)))
@@ -194,6 +205,26 @@ mod tests {
         let pairs: Vec<_> = fields.iter().map(|f| (&f.name[..], &f.value[..])).collect();
         assert_eq!(pairs, [(&b"Subject"[..], &b" one\r\n two"[..]), (b"X", b"y")]);
         assert_eq!(with_crlf(without_empty_line(&raw[len..])), b"body\r\nmore");
+    }
+
+    #[test]
+    fn a_border_that_never_names_anybody_does_not_miss_names() {
+        let dir = crate::testing::Scratch::new("raw-asking");
+        let put = |name: &str, from: &str, by: &str| {
+            let field = format!("Received: from {from} by {by} with SMTP id 1; Sat, 21 Nov 2026 21:39:34 +0000\n\nx\n");
+            std::fs::write(dir.path().join(name), field).unwrap();
+        };
+        put("1", "a ([203.0.113.9])", "mx.example.org");
+        put("2", "a ([203.0.113.9])", "mx.example.net");
+        put("3", "b (b.example.com [203.0.113.10])", "mx.example.net");
+        let mut stream = RawStream::open(&[dir.path().to_path_buf()], Border::default()).unwrap();
+        let mut seen = Vec::new();
+        while let Some(message) = stream.next().unwrap() {
+            seen.push((message.line.id, message.line.client.rdns));
+        }
+        let confirmed = Rdns::Confirmed(Name::new(b"b.example.com"));
+        let expect = [("1", Rdns::Unknown), ("2", Rdns::Missing), ("3", confirmed)];
+        assert_eq!(seen, expect.map(|(id, rdns)| (id.to_owned(), rdns)));
     }
 
     #[test]
