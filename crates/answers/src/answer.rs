@@ -133,7 +133,7 @@ fn by_score(site: &Site, addr: IpAddr, score: &ConnectionScore) -> Tell {
 /// Whether a recipient is open to blocked hosts: by its local part at any domain or none
 /// (RFC 5321 §4.5.1: ‘Postmaster’ without a domain, too), or by its whole address. What
 /// follows a `+` in the local part does not matter.
-fn is_exempt(site: &Site, recipient: &[u8]) -> bool {
+pub fn is_exempt(site: &Site, recipient: &[u8]) -> bool {
     let at = recipient.iter().rposition(|b| *b == b'@').unwrap_or(recipient.len());
     let (local, domain) = recipient.split_at(at);
     let plain = local.split(|b| *b == b'+').next().unwrap_or(local);

@@ -47,6 +47,8 @@ pub struct Ending<'a> {
     pub sender_is_ours: bool,
     /// Every recipient is an address where people report abuse.
     pub desk: bool,
+    /// Every recipient is open to blocked hosts: content is looked at, the client is not.
+    pub exempt: bool,
     /// The live case against the client, if all recipients were open to it.
     pub case: Option<CaseId>,
     /// The case that would have refused a recipient, were it enforced.
@@ -206,15 +208,18 @@ fn hardest(ending: &Ending<'_>, rules: &EndRules, view: &View) -> Option<(EndRul
     let Ending { content, verdict, .. } = ending;
     let lured = content.shape.any(Shape::LURE);
     let encrypted = if lured { rules.attachment.max(rules.encrypted) } else { rules.encrypted };
+    // A refusal to somebody's relay or list comes back as a bounce to somebody else.
+    let judged_by_client =
+        !ending.exempt && !content.shape.any(Shape::WAS_HERE) && !is_forwarder(ending, view);
     let all = [
         (EndRule::Virus, rules.virus, verdict.is_some_and(|v| v.judgement == Judgement::Virus)),
         (EndRule::Attachment, rules.attachment, content.attachment == Danger::Refused),
         (EndRule::Encrypted, encrypted, content.attachment == Danger::Encrypted),
         (EndRule::Forged, rules.forged, is_forged(ending, view)),
-        (EndRule::Spam, rules.spam, verdict.is_some_and(|v| is_spam(v, rules))),
+        (EndRule::Spam, rules.spam, !ending.exempt && verdict.is_some_and(|v| is_spam(v, rules))),
         // What blocks its server is not delivered first.
-        (EndRule::FirstHit, rules.first_hit, ending.first_hit && verdict.is_some_and(|v| is_spam(v, rules))),
-        (EndRule::Scored, rules.scored, ending.score.is_some_and(|score| score.refuses())),
+        (EndRule::FirstHit, rules.first_hit, judged_by_client && is_first_hit(ending, rules)),
+        (EndRule::Scored, rules.scored, judged_by_client && ending.score.is_some_and(|s| s.refuses())),
     ];
     let found = all.into_iter().filter(|(_, _, found)| *found).map(|(rule, act, _)| (rule, act));
     found.reduce(|first, next| if next.1 > first.1 { next } else { first })
@@ -226,15 +231,20 @@ fn hardest(ending: &Ending<'_>, rules: &EndRules, view: &View) -> Option<(EndRul
 fn is_forged(ending: &Ending<'_>, view: &View) -> bool {
     let content = ending.content;
     let passed_on = content.shape.any(Shape::REWRITTEN | Shape::LIST | Shape::WAS_HERE);
-    let forwarder = || {
-        let standing = view.cases.key(&Key::Net(client_prefix(ending.addr))).and_then(|known| known.standing);
-        standing.is_some_and(|s| matches!(s.class, Class::Forwarder | Class::ListHost))
-    };
     ending.sender_is_ours
         && content.spf == Spf::Fail
         && content.dmarc != Dmarc::Pass
         && !passed_on
-        && !forwarder()
+        && !is_forwarder(ending, view)
+}
+
+fn is_forwarder(ending: &Ending<'_>, view: &View) -> bool {
+    let standing = view.cases.key(&Key::Net(client_prefix(ending.addr))).and_then(|known| known.standing);
+    standing.is_some_and(|s| matches!(s.class, Class::Forwarder | Class::ListHost))
+}
+
+fn is_first_hit(ending: &Ending<'_>, rules: &EndRules) -> bool {
+    ending.first_hit && ending.verdict.is_some_and(|v| is_spam(v, rules))
 }
 
 fn is_spam(verdict: &Verdict, rules: &EndRules) -> bool {

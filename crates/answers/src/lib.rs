@@ -22,7 +22,7 @@ mod testing;
 pub mod texts;
 pub mod when;
 
-pub use answer::{Answer, Tell, answer};
+pub use answer::{Answer, Tell, answer, is_exempt};
 pub use end::{Act, EndRule, EndRules, Ended, Ending, Finish, Mark, at_end};
 pub use explain::explain;
 pub use help::{HelpPage, help_page};

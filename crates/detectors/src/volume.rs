@@ -11,6 +11,7 @@
 //! hosts (class), mailbox providers (class), forwarders (declared, or by guard).
 
 use minicbor::{Decode, Encode};
+use model::content::Shape;
 use model::finding::Measure;
 use model::policy::{FirstHit, VolumeRule};
 use model::window::Window;
@@ -124,7 +125,11 @@ impl Detector for SpamVolume {
     }
 
     fn observe(&self, seen: &Seen, of: &mut Record, around: &Context<'_>) -> Option<Finding> {
-        let Act::Judged { judgement, recipients, recipient, .. } = seen.act else { return None };
+        let Act::Judged { judgement, recipients, recipient, shape, .. } = seen.act else { return None };
+        // Who complains about spam sends it along: no spam of his, and no good mail either.
+        if shape.any(Shape::TO_ABUSE_DESK) {
+            return None;
+        }
         let counts = of.volume.0.get_or_insert_default();
         counts.count(seen.at, judgement, recipients);
         if judgement != Judgement::Spam {

@@ -25,6 +25,7 @@ CREATE TABLE IF NOT EXISTS exhibit(
     taken      INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX IF NOT EXISTS exhibit_until ON exhibit(until);
+CREATE INDEX IF NOT EXISTS exhibit_taken ON exhibit(taken, until, id, size);
 CREATE INDEX IF NOT EXISTS exhibit_full ON exhibit(full_until) WHERE full IS NOT NULL;
 ";
 
@@ -93,6 +94,8 @@ impl Exhibits {
     }
 
     /// A case took these: they stay until `until_ms`, or longer if they would have.
+    ///
+    /// One that is gone already is no error: the case shows what is left.
     pub fn take(&mut self, ids: &[[u8; 16]], until_ms: u64) -> Result<(), StoreError> {
         self.write(|conn| {
             let mut update =
@@ -106,7 +109,7 @@ impl Exhibits {
     pub fn sweep(&mut self, now_ms: u64, bytes_max: u64) -> Result<usize, StoreError> {
         let now = stored(now_ms);
         let gone = self.write(|conn| {
-            conn.execute(
+            let erased = conn.execute(
                 "UPDATE exhibit SET full = NULL, size = length(redacted)
                  WHERE full IS NOT NULL AND full_until <= ?",
                 [now],
@@ -123,9 +126,11 @@ impl Exhibits {
                     params![SWEPT_MAX, over],
                 )?;
             }
-            Ok(gone)
+            Ok((gone, erased))
         })?;
-        if gone > 0 {
+        let (gone, erased) = gone;
+        // The log beside the file still holds what was erased.
+        if gone + erased > 0 {
             let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
             self.conn.query_row(checkpoint, [], |_| Ok(())).map_err(StoreError::sqlite(&self.path))?;
         }

@@ -19,13 +19,15 @@ use judges::seat::Panel;
 use model::exhibit::{Attachment, Opinion};
 use model::{Content, Judgement, Letter, Name};
 
-use crate::config::{Asked, Config};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use crate::config::{Asked, Config, Weights};
 use points::Marks;
 pub(crate) use points::Points;
 
-/// Bodies up to this size are looked into on the thread that asks: it takes well under a
-/// millisecond.
-const INLINE_LEN_MAX: u64 = 16 * 1024;
+/// Messages whose attachments are looked into at once: each may unpack 100 MiB.
+const LOOKS_AT_ONCE: usize = 4;
 
 /// How long a judge may take where nobody waits for the message.
 const OFFLINE_DEADLINE: Duration = Duration::from_secs(120);
@@ -36,10 +38,16 @@ pub(crate) struct Hearing(Arc<Parts>);
 
 struct Parts {
     panel: Panel,
-    /// What the look at attachments goes by; `None` where it is off.
-    look: Option<inspect::Rules>,
+    /// What the look at a message goes by.
+    look: inspect::Rules,
+    /// Attachments are looked into.
+    attachments: bool,
+    looks: Arc<Semaphore>,
+    /// How long a look may wait for its turn.
+    patience: Duration,
     auth: Option<Auth>,
     marks: Marks,
+    weights: Weights,
     persons: Persons,
 }
 
@@ -77,15 +85,8 @@ impl Hearing {
     /// What the resolver's settings lack.
     pub(crate) fn new(config: &Config, persons: Persons, mx: &Name) -> Result<Hearing, String> {
         let asked = config.judges();
-        let look = asked.attachments.then(|| rules(config, &asked));
         let auth = if asked.authentication { Some(auth(&asked, mx)?) } else { None };
-        Ok(Hearing(Arc::new(Parts {
-            panel: seats::panel(&asked),
-            look,
-            auth,
-            marks: Marks::of(&asked),
-            persons,
-        })))
+        Ok(Hearing::of(config, &asked, auth, persons))
     }
 
     /// The same for old mail, `at_once` messages at a time: without sender authentication, for
@@ -93,12 +94,19 @@ impl Hearing {
     pub(crate) fn offline(config: &Config, persons: Persons, at_once: usize) -> Hearing {
         let asked = config.judges();
         let asked = Asked { at_once: asked.at_once.max(at_once), deadline: OFFLINE_DEADLINE, ..asked };
-        let look = asked.attachments.then(|| rules(config, &asked));
+        Hearing::of(config, &asked, None, persons)
+    }
+
+    fn of(config: &Config, asked: &Asked, auth: Option<Auth>, persons: Persons) -> Hearing {
         Hearing(Arc::new(Parts {
-            panel: seats::panel(&asked),
-            look,
-            auth: None,
-            marks: Marks::of(&asked),
+            panel: seats::panel(asked),
+            look: rules(config, asked),
+            attachments: asked.attachments,
+            looks: Arc::new(Semaphore::new(LOOKS_AT_ONCE)),
+            patience: asked.deadline,
+            auth,
+            marks: Marks::of(asked),
+            weights: config.weights(),
             persons,
         }))
     }
@@ -111,46 +119,56 @@ impl Hearing {
     /// Hears a message at once if nobody has to be waited for.
     pub(crate) fn at_once(&self, letter: &Letter) -> Option<Heard> {
         let parts = &self.0;
-        let quick = parts.look.is_none() || letter.body_len <= INLINE_LEN_MAX;
         let alone = parts.auth.is_none() && parts.panel.seats().next().is_none();
-        (alone && quick).then(|| parts.put_together(letter, Vec::new(), parts.look_into(letter), None))
+        (alone && !parts.attachments)
+            .then(|| parts.put_together(letter, Vec::new(), Some(parts.look_into(letter)), None))
     }
 
     /// Hears a message. Must be called in a tokio runtime.
     pub(crate) async fn hear(&self, letter: &Arc<Letter>) -> Heard {
         let parts = &self.0;
-        let looking = {
+        let looking = async {
+            let turn = timeout(self.0.patience, Arc::clone(&parts.looks).acquire_owned()).await;
+            // Nobody looks: what is attached is unknown.
+            let Ok(Ok(turn)) = turn else { return None };
             let (parts, letter) = (Arc::clone(parts), Arc::clone(letter));
-            tokio::task::spawn_blocking(move || parts.look_into(&letter))
+            let look = tokio::task::spawn_blocking(move || {
+                let _turn = turn;
+                parts.look_into(&letter)
+            });
+            // A look that panicked saw nothing: our defect, and told by the panic itself.
+            look.await.ok()
         };
         let found = async {
             let auth = parts.auth.as_ref()?;
             Some(auth.check(Arc::clone(letter)).await)
         };
         let (looked, answers, found) = tokio::join!(looking, parts.panel.hear(Arc::clone(letter)), found);
-        // A look that panicked saw nothing: our defect, and told by the panic itself.
-        parts.put_together(letter, answers, looked.ok().flatten(), found)
+        parts.put_together(letter, answers, looked, found)
     }
 }
 
 impl Heard {
-    /// What is counted against the client: a message whose score alone refuses it is unwanted,
-    /// whatever its filters call it.
+    /// What is counted against the client: a message that its score refuses is unwanted, unless
+    /// a filter calls it good.
     pub(crate) fn counted(mut self, ended: &Ended) -> Heard {
-        let judged =
-            self.verdict.as_ref().is_some_and(|said| gravity(said.judgement) >= gravity(Judgement::Spam));
-        if ended.rule == Some(EndRule::Scored) && !judged {
-            let score = self.verdict.as_ref().and_then(|said| said.score);
+        if ended.rule == Some(EndRule::Scored) && self.verdict.is_none() {
             let source = Name::new(b"score");
-            self.verdict = Some(Said { judgement: Judgement::Spam, score, source });
+            self.verdict = Some(Said { judgement: Judgement::Spam, score: None, source });
         }
         self
     }
 }
 
 impl Parts {
-    fn look_into(&self, letter: &Letter) -> Option<inspect::Inspected> {
-        self.look.as_ref().map(|rules| inspect::inspect(letter, rules))
+    /// Looks at all of a message, or at its header alone: what kind of mail it is must be known
+    /// in any case.
+    fn look_into(&self, letter: &Letter) -> inspect::Inspected {
+        if self.attachments {
+            return inspect::inspect(letter, &self.look);
+        }
+        let header = Letter { body: Vec::new(), body_len: 0, fields: letter.fields.clone(), ..bare(letter) };
+        inspect::inspect(&header, &self.look)
     }
 
     fn put_together(
@@ -162,7 +180,7 @@ impl Parts {
     ) -> Heard {
         let results = self.auth.as_ref().zip(found.as_ref()).map(|(auth, found)| auth.results(found));
         let (looked, found) = (looked.unwrap_or_default(), found.unwrap_or_default());
-        let points = Points::of(&answers, self.marks, &looked, &found);
+        let points = Points::of(&answers, self.marks, &looked, &found).weighed(self.weights);
         let signed = found.passed().next().and_then(|domain| self.persons.domain(domain.as_bytes()));
         let content = Content {
             spf: found.spf,
@@ -182,6 +200,29 @@ impl Parts {
             points,
             results,
         }
+    }
+}
+
+/// A letter without its header and body.
+fn bare(letter: &Letter) -> Letter {
+    Letter {
+        began: letter.began,
+        at: letter.at,
+        session: letter.session,
+        client: letter.client.clone(),
+        through: letter.through.clone(),
+        mx: letter.mx.clone(),
+        queue_id: letter.queue_id.clone(),
+        protocol: letter.protocol.clone(),
+        tls: letter.tls.clone(),
+        sender: letter.sender.clone(),
+        recipients: letter.recipients.clone(),
+        recipients_more: letter.recipients_more,
+        fields: Vec::new(),
+        fields_whole: letter.fields_whole,
+        body: Vec::new(),
+        body_len: 0,
+        body_hash: letter.body_hash,
     }
 }
 

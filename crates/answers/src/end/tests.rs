@@ -31,6 +31,7 @@ fn ending<'a>(content: &'a Content, verdict: Option<&'a Verdict>) -> Ending<'a> 
         first_hit: false,
         sender_is_ours: true,
         desk: false,
+        exempt: false,
         case: None,
         would: None,
     }
@@ -235,4 +236,27 @@ fn what_blocks_its_server_at_once_is_not_delivered_first() {
     assert!(of(Judgement::Spam, true).starts_with("550 | refused; rule=first-hit"));
     assert!(of(Judgement::Spam, false).starts_with("pass"));
     assert!(of(Judgement::Ham, true).starts_with("pass"));
+}
+
+#[test]
+fn an_open_recipient_is_open_at_the_end_of_the_message_too() {
+    let facts = [Some("the text looks like spam"), None];
+    let score = Some(ConnectionScore { quarters: 40, heaviest: facts });
+    let (view, spam) = (testing::view(&[]), verdict(Judgement::Spam, 1200));
+    let plain = with(Danger::None, Spf::None, Shape::default());
+    let to_postmaster = Ending { exempt: true, first_hit: true, score, ..ending(&plain, Some(&spam)) };
+    assert!(told(&at_end(&to_postmaster, &ALL, &view)).starts_with("pass"));
+    let program = with(Danger::Refused, Spf::None, Shape::default());
+    let with_program = Ending { content: &program, ..to_postmaster };
+    assert!(told(&at_end(&with_program, &ALL, &view)).starts_with("550 | refused; rule=attachment"));
+}
+
+#[test]
+fn mail_that_was_here_before_is_not_refused_for_its_client() {
+    let score = Some(ConnectionScore { quarters: 40, heaviest: [None, None] });
+    let (view, spam) = (testing::view(&[]), verdict(Judgement::Spam, 1200));
+    let back = with(Danger::None, Spf::None, Shape::WAS_HERE);
+    let rules = EndRules { spam: Act::Pass, ..ALL };
+    let ended = at_end(&Ending { first_hit: true, score, ..ending(&back, Some(&spam)) }, &rules, &view);
+    assert!(told(&ended).starts_with("pass"));
 }

@@ -286,6 +286,7 @@ impl Value for Option<Score> {
         // Bounded and rounded, so nothing is lost.
         #[expect(clippy::cast_possible_truncation, reason = "at most 100 000")]
         let score = number.map(|n| Score { hundredths: (n * 100.0).round() as i32 });
+        let score = score.filter(|score| score.hundredths > 0);
         score.map(Some).ok_or_else(|| mismatch::<Self>(node, Meant::Unknown))
     }
 

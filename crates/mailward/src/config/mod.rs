@@ -124,6 +124,17 @@ pub(crate) struct Asked {
     pub(crate) size_max: usize,
 }
 
+/// Which rules give points to a message's score.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Weights {
+    /// HELO and reverse DNS.
+    pub(crate) connection: bool,
+    /// Attachments.
+    pub(crate) attachments: bool,
+    /// SPF and DMARC.
+    pub(crate) sender: bool,
+}
+
 /// How the journal rotates.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct JournalLimits {

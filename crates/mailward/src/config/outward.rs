@@ -4,12 +4,12 @@ use answers::{Act, EndRules};
 use model::policy::{Guards, RuleMode, TrapKind, VolumeRule};
 use model::{LinkKey, Name, Offence, PersonHash, Policy, Site, Tariff};
 
-use super::Config;
 use super::judges::Encrypted;
 use super::net::{Mailbox, Recipient};
 use super::settings::Settings;
 use super::url::Url;
 use super::words::FirstMode;
+use super::{Config, Weights};
 
 /// Open at every domain whatever is configured (RFC 5321 §4.5.1).
 const POSTMASTER: &str = "postmaster";
@@ -53,6 +53,17 @@ impl Config {
         let mut traps: Vec<_> = self.traps.iter().map(|(who, kind)| (person(&who.0), *kind)).collect();
         traps.sort_by_key(|(who, _)| *who);
         traps
+    }
+
+    /// Which rules give points to a message: those that are neither off nor in shadow.
+    pub(crate) fn weights(&self) -> Weights {
+        let rules = &self.settings.rules;
+        let counts = |mode: RuleMode| matches!(mode, RuleMode::Score | RuleMode::Block);
+        Weights {
+            connection: counts(rules.connection.0),
+            attachments: counts(rules.attachment.0),
+            sender: counts(rules.forged.0),
+        }
     }
 
     /// What is done with whole messages: a rule that blocks servers refuses their messages,

@@ -12,7 +12,7 @@ use super::judges::{Encrypted, Endpoint, HeaderMark, Macros, Resolver};
 use super::net::{Listener, Mailbox, Recipient};
 use super::units::{Bytes, Percent};
 use super::url::Url;
-use super::words::{FirstMode, Level, Scored, Strict, Tier};
+use super::words::{FirstMode, Level, Plain, Scored, Strict, Tier};
 
 /// All settings.
 #[derive(Clone, Debug, Default)]
@@ -130,7 +130,7 @@ pub(super) struct Rules {
     pub(super) trap: Strict,
     pub(super) helo: Strict,
     pub(super) connection: Scored,
-    pub(super) message: Scored,
+    pub(super) message: Plain,
     pub(super) reports: Strict,
     pub(super) virus: Strict,
     pub(super) attachment: Strict,

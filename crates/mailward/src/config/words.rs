@@ -63,6 +63,21 @@ impl Word for Strict {
         &[("off", Self(RuleMode::Off)), ("shadow", Self(RuleMode::Shadow)), ("block", Self(RuleMode::Block))];
 }
 
+/// The mode of a rule that refuses or does not run.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Plain(pub(super) RuleMode);
+
+impl Default for Plain {
+    fn default() -> Self {
+        Plain(RuleMode::Off)
+    }
+}
+
+impl Word for Plain {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("off", Self(RuleMode::Off)), ("block", Self(RuleMode::Block))];
+}
+
 /// The mode of a rule that may also only give points.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Scored(pub(super) RuleMode);

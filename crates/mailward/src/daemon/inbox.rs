@@ -159,7 +159,11 @@ fn tidy(shelf: &Path, now: Millis) -> io::Result<()> {
     for (at, name) in names.iter().enumerate() {
         let since = name.to_str().and_then(|n| n.split_once('-')).and_then(|(ms, _)| ms.parse().ok());
         if at < too_many || since.is_some_and(|ms| Millis(ms) < oldest) {
-            fs::remove_file(shelf.join(name))?;
+            match fs::remove_file(shelf.join(name)) {
+                // Another report was tidied for at the same time.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                removed => removed?,
+            }
         }
     }
     Ok(())

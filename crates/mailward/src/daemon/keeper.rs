@@ -4,9 +4,10 @@
 //! disk refuses, the message is reported as one whose headers are lost, and the engine takes
 //! it for no evidence: no automatic block without evidence (DESIGN §3, invariant 5).
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::thread::{self, JoinHandle};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
@@ -20,12 +21,18 @@ use model::{Exhibit, ExhibitId, Millis, Observation, exhibit};
 use sha2::Sha256;
 
 use super::intake::Queue;
+use super::letters::late;
+use super::pipeline;
 use super::site_file::random;
 
-/// Messages that wait: a burst of spam of a busy second, some 30 MB of headers.
+/// Messages that wait: a burst of spam of a busy second …
 const QUEUE: usize = 4096;
+/// … and octets of their headers and recipients.
+const HELD_MAX: usize = 64 << 20;
 /// Messages that are made durable together.
 const GROUP: usize = 64;
+/// Sweeps at a time.
+const SWEEPS_MAX: usize = 50;
 /// Between two sweeps.
 const SWEEP: Duration = Duration::from_secs(60);
 /// How long a year is, for the key of redacted recipients (PRI-1: ‘rotated yearly’).
@@ -36,19 +43,22 @@ enum Errand {
     /// Store an exhibit, then report what names it.
     Keep(Box<Bad>),
     /// A case takes exhibits: they stay as long as its evidence. Answered when that is durable.
-    Take(Vec<[u8; 16]>, Millis, Sender<()>),
+    Take(Vec<[u8; 16]>, Millis, Sender<Result<(), String>>),
 }
 
 /// A message that can become evidence, with all that is to be reported of it.
 struct Bad {
     exhibit: Exhibit,
     seen: Vec<Observation>,
+    size: usize,
 }
 
 /// The keeper's entrance.
 pub(crate) struct Keeper {
     into: Sender<Errand>,
     queue: Arc<Queue>,
+    /// Octets that wait.
+    held: Arc<AtomicUsize>,
     /// Messages whose headers could not be kept.
     pub(crate) lost: Arc<AtomicU64>,
 }
@@ -67,32 +77,52 @@ impl Keeper {
         redaction: Redaction,
         queue: Arc<Queue>,
         clock: Clock,
+        stop: &Arc<AtomicBool>,
     ) -> std::io::Result<(Keeper, JoinHandle<()>)> {
         let (into, errands) = bounded(QUEUE);
         let lost = Arc::<AtomicU64>::default();
-        let room = Room { exhibits, bytes_max, redaction, queue: queue.clone(), clock, lost: lost.clone() };
-        let thread = thread::Builder::new().name("keeper".to_owned()).spawn(move || room.work(&errands))?;
-        Ok((Keeper { into, queue, lost }, thread))
+        let held = Arc::<AtomicUsize>::default();
+        let (queue1, lost1, held1) = (queue.clone(), lost.clone(), held.clone());
+        let room = Room { exhibits, bytes_max, redaction, queue: queue1, clock, lost: lost1, held: held1 };
+        let thread = pipeline::spawn("keeper", stop, move || room.work(&errands))?;
+        Ok((Keeper { into, queue, held, lost }, thread))
     }
 
     /// Keeps an exhibit and reports, when it is durable, what was seen of its message.
     pub(crate) fn keep(&self, exhibit: Exhibit, seen: Vec<Observation>) {
-        let errand = Errand::Keep(Box::new(Bad { exhibit, seen }));
+        let size = late::size(&exhibit);
+        if self.held.fetch_add(size, Relaxed) > HELD_MAX {
+            self.held.fetch_sub(size, Relaxed);
+            return self.lose(seen);
+        }
+        let errand = Errand::Keep(Box::new(Bad { exhibit, seen, size }));
         let Err(back) = self.into.try_send(errand) else { return };
         if let Errand::Keep(bad) = back.into_inner() {
-            self.lost.fetch_add(1, Relaxed);
-            report(&self.queue, bad.seen, Kept::Lost);
+            self.held.fetch_sub(size, Relaxed);
+            self.lose(bad.seen);
         }
     }
 
+    fn lose(&self, seen: Vec<Observation>) {
+        self.lost.fetch_add(1, Relaxed);
+        report(&self.queue, seen, Kept::Lost);
+    }
+
+    /// Waits until everything that was handed in before is reported.
+    pub(crate) fn flush(&self) {
+        let _ = self.take(Vec::new(), Millis(0));
+    }
+
     /// A case takes these; returns when that is durable, for its event must not be before.
-    pub(crate) fn take(&self, ids: Vec<ExhibitId>, until: Millis) {
+    ///
+    /// # Errors
+    ///
+    /// What the disk says, or that the keeper has ended.
+    pub(crate) fn take(&self, ids: Vec<ExhibitId>, until: Millis) -> Result<(), String> {
         let (done, wait) = bounded(1);
         let errand = Errand::Take(ids.into_iter().map(|id| id.0).collect(), until, done);
-        // An error on either way is the keeper's end: then the daemon is stopping.
-        if self.into.send(errand).is_ok() {
-            let _ = wait.recv();
-        }
+        self.into.send(errand).map_err(|_| "the keeper of headers has ended".to_owned())?;
+        wait.recv().map_err(|_| "the keeper of headers has ended".to_owned())?
     }
 }
 
@@ -104,6 +134,7 @@ struct Room {
     queue: Arc<Queue>,
     clock: Clock,
     lost: Arc<AtomicU64>,
+    held: Arc<AtomicUsize>,
 }
 
 impl Room {
@@ -124,10 +155,9 @@ impl Room {
                 next = if bad.len() < GROUP { errands.try_recv().ok() } else { None };
             }
             self.keep(bad);
-            taken.iter().for_each(|(ids, until, _)| self.take(ids, *until));
-            for (_, _, done) in &taken {
+            for (ids, until, done) in taken {
                 // Who does not wait any more is stopping.
-                let _ = done.send(());
+                let _ = done.send(self.exhibits.take(&ids, until.0).map_err(|e| e.to_string()));
             }
             if swept.elapsed() >= SWEEP {
                 swept = Instant::now();
@@ -140,9 +170,11 @@ impl Room {
         if bad.is_empty() {
             return;
         }
-        let named: Option<Vec<_>> = bad.iter().map(|_| random::<16>().ok()).collect();
-        let Some(named) = named else { return self.lose(bad) };
-        let rows: Vec<_> = bad.iter().zip(&named).map(|(one, id)| self.row(one, *id)).collect();
+        let size: usize = bad.iter().map(|one| one.size).sum();
+        self.held.fetch_sub(size, Relaxed);
+        let (named, bad, broken) = self.redacted(bad);
+        self.lose(broken);
+        let (named, rows): (Vec<_>, Vec<_>) = named.into_iter().map(|row| (row.id, row)).unzip();
         if let Err(error) = self.exhibits.put(&rows) {
             tracing::error!(%error, "headers can not be kept; their messages are no evidence");
             return self.lose(bad);
@@ -150,6 +182,25 @@ impl Room {
         for (one, id) in bad.into_iter().zip(named) {
             report(&self.queue, one.seen, Kept::Stored(ExhibitId(id)));
         }
+    }
+
+    /// The rows of some messages. One whose headers can not be redacted is a defect of ours, and
+    /// is lost instead of ending the thread.
+    fn redacted(&self, bad: Vec<Bad>) -> (Vec<ExhibitRow>, Vec<Bad>, Vec<Bad>) {
+        let (mut rows, mut good, mut broken) = (Vec::new(), Vec::new(), Vec::new());
+        for one in bad {
+            let row = random::<16>().and_then(|id| {
+                catch_unwind(AssertUnwindSafe(|| self.row(&one, id))).map_err(|_| "a panic".to_owned())
+            });
+            match row {
+                Ok(row) => {
+                    rows.push(row);
+                    good.push(one);
+                }
+                Err(_) => broken.push(one),
+            }
+        }
+        (rows, good, broken)
     }
 
     fn lose(&self, bad: Vec<Bad>) {
@@ -170,15 +221,14 @@ impl Room {
         }
     }
 
-    fn take(&mut self, ids: &[[u8; 16]], until: Millis) {
-        if let Err(error) = self.exhibits.take(ids, until.0) {
-            tracing::error!(%error, "headers of a case may go before it does");
-        }
-    }
-
     fn sweep(&mut self) {
-        if let Err(error) = self.exhibits.sweep(self.clock.now().0, self.bytes_max) {
-            tracing::warn!(%error, "expired headers can not be erased");
+        // A flood may bring more than one sweep takes away.
+        for _ in 0..SWEEPS_MAX {
+            match self.exhibits.sweep(self.clock.now().0, self.bytes_max) {
+                Ok(0) => return,
+                Ok(_) => {}
+                Err(error) => return tracing::warn!(%error, "expired headers can not be erased"),
+            }
         }
     }
 }
@@ -261,13 +311,14 @@ mod tests {
         let queue = Arc::new(Queue::new(into));
         let clock = Clock::manual(Millis(1_000_000));
         let exhibits = Exhibits::open(&store).unwrap();
-        let (keeper, thread) = Keeper::start(exhibits, 1 << 20, redaction(), queue, clock).unwrap();
+        let stop = Arc::new(AtomicBool::new(true));
+        let (keeper, thread) = Keeper::start(exhibits, 1 << 20, redaction(), queue, clock, &stop).unwrap();
         keeper.keep(exhibit(), seen());
         let Kept::Stored(id) = kept_of(inputs.recv().unwrap()) else { panic!("stored") };
         let reader = Exhibits::open_to_read(&store.exhibits()).unwrap();
         let full: Exhibit = minicbor::decode(&reader.full(id.0).unwrap().unwrap()).unwrap();
         assert_eq!(full, exhibit());
-        keeper.take(vec![id], Millis(99_000_000_000));
+        keeper.take(vec![id], Millis(99_000_000_000)).unwrap();
         drop(keeper);
         thread.join().unwrap();
         drop(reader);
@@ -285,7 +336,8 @@ mod tests {
         // A connection that only reads stands for a disk that takes nothing any more.
         let exhibits = Exhibits::open_to_read(&store.exhibits()).unwrap();
         let clock = Clock::manual(Millis(1_000_000));
-        let (keeper, thread) = Keeper::start(exhibits, 1 << 20, redaction(), queue, clock).unwrap();
+        let stop = Arc::new(AtomicBool::new(true));
+        let (keeper, thread) = Keeper::start(exhibits, 1 << 20, redaction(), queue, clock, &stop).unwrap();
         keeper.keep(exhibit(), seen());
         assert_eq!(kept_of(inputs.recv().unwrap()), Kept::Lost);
         assert_eq!(keeper.lost.load(Relaxed), 1);

@@ -4,7 +4,7 @@
 //! The milter hands a letter in and waits for its ending; what was seen goes to the engine
 //! through the keeper, so that headers are durable before anybody is blocked for them.
 
-mod late;
+pub(crate) mod late;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -20,6 +20,7 @@ use model::policy::FirstHit;
 use model::{Content, Exhibit, Judgement, Letter, Observation, PersonHash, Policy, Prefix};
 use projections::View;
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::task::JoinHandle;
 
 use super::intake::Queue;
 use super::keeper::Keeper;
@@ -27,6 +28,8 @@ use crate::config::Config;
 use crate::hearing::{Heard, Hearing};
 pub(crate) use late::Late;
 
+/// Quarter points that a message itself must bring before its connection counts: one point.
+const OWN_MIN: i32 = 4;
 /// Threads that wait for judges; what computes has a pool of its own.
 const THREADS: usize = 2;
 
@@ -45,6 +48,8 @@ struct Desk {
     rules: EndRules,
     /// Connection and content may refuse together.
     by_score: bool,
+    /// The connection's rule gives points.
+    by_connection: bool,
     /// Messages get our fields.
     marks: bool,
     policy: Policy,
@@ -99,6 +104,7 @@ impl Letters {
             hearing,
             rules: config.end_rules(),
             by_score,
+            by_connection: config.weights().connection,
             marks: config.milter().header,
             traps: policy.traps.iter().map(|(who, _)| *who).collect(),
             policy,
@@ -111,18 +117,27 @@ impl Letters {
     }
 }
 
+/// Work that ends with whoever waits for it: a message that passed is not decided afterwards.
+struct Aborting(JoinHandle<Ending>);
+
+impl Drop for Aborting {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 impl Inspector for Letters {
     fn inspect(&self, letter: Letter, about: About) -> Inspection {
         if let Some(heard) = self.desk.hearing.at_once(&letter) {
             return Inspection::Done(self.desk.conclude(&letter, heard, &about));
         }
         let (desk, letter) = (self.desk.clone(), Arc::new(letter));
-        let work = self.judges.spawn(async move {
+        let mut work = Aborting(self.judges.spawn(async move {
             let heard = desk.hearing.hear(&letter).await;
             desk.conclude(&letter, heard, &about)
-        });
+        }));
         // A panic in the work is a defect of ours, told by the panic itself; the message passes.
-        Inspection::Pending(Box::pin(async { work.await.unwrap_or_default() }))
+        Inspection::Pending(Box::pin(async move { (&mut work.0).await.unwrap_or_default() }))
     }
 }
 
@@ -150,6 +165,7 @@ impl Desk {
             first_hit: first_hit(&self.policy, &self.traits(letter), view.has_credit(letter.client.addr)),
             sender_is_ours: self.is_ours(&letter.sender),
             desk: self.is_for_desks(letter),
+            exempt: is_open(letter, |to| answers::is_exempt(&view.site, to)),
             case: None,
             would: about.would,
         };
@@ -165,7 +181,7 @@ impl Desk {
     /// One score of all families (DESIGN §8): connection, filters, attachments, sender.
     fn score(&self, letter: &Letter, heard: &Heard, view: &View) -> ConnectionScore {
         let credit = view.has_credit(letter.client.addr);
-        message_score(&self.traits(letter), credit, heard)
+        message_score(&self.traits(letter), credit, self.by_connection, heard)
     }
 
     fn traits(&self, letter: &Letter) -> Traits {
@@ -178,8 +194,7 @@ impl Desk {
     }
 
     fn is_for_desks(&self, letter: &Letter) -> bool {
-        let all = letter.recipients.iter().all(|to| self.report_desks.takes(to));
-        all && !letter.recipients.is_empty()
+        is_open(letter, |to| self.report_desks.takes(to))
     }
 
     /// Tells the engine what was seen; with headers where they can become evidence.
@@ -266,29 +281,45 @@ pub(crate) fn first_hit(policy: &Policy, traits: &Traits, credit: bool) -> bool 
     match policy.volume.first_hit {
         FirstHit::Off => false,
         FirstHit::Suspicious => !credit && !traits.shared && traits.suspicious(),
-        FirstHit::Everybody => true,
+        FirstHit::Everybody => !traits.shared,
     }
 }
 
 /// The score of a message: its connection's, and what else weighs.
-pub(crate) fn message_score(traits: &Traits, credit: bool, heard: &Heard) -> ConnectionScore {
-    let connection = score::connection(traits, credit);
+pub(crate) fn message_score(
+    traits: &Traits,
+    credit: bool,
+    by_connection: bool,
+    heard: &Heard,
+) -> ConnectionScore {
+    // A connection that its rule keeps out of it neither accuses nor excuses.
+    let connection = if by_connection { score::connection(traits, credit).quarters } else { 0 };
     let mut facts: Vec<(i32, Option<&'static str>)> =
         heard.points.facts().into_iter().map(|(points, words)| (points, Some(words))).collect();
-    facts.extend(score::facts(traits));
+    facts.extend(score::facts(traits).into_iter().filter(|_| by_connection));
     facts.retain(|(points, words)| *points > 0 && words.is_some());
     facts.sort_by_key(|(points, _)| -points);
     let heaviest = [0, 1].map(|place| facts.get(place).and_then(|(_, words)| *words));
-    ConnectionScore { quarters: connection.quarters + heard.points.quarters(), heaviest }
+    // Without a point of the message's own it is the connection rule's affair, not this one's.
+    let own = heard.points.quarters();
+    let quarters = if own >= OWN_MIN { connection + own } else { own };
+    ConnectionScore { quarters, heaviest }
 }
 
 impl ReportDesks {
     fn takes(&self, recipient: &[u8]) -> bool {
         let text = String::from_utf8_lossy(recipient);
         let local = text.rsplit_once('@').map_or(&*text, |(local, _)| local);
+        let plain = local.split('+').next().unwrap_or(local);
         // RFC 2142: abuse@ of every domain.
-        local.eq_ignore_ascii_case("abuse") || self.0.takes_reports(&text)
+        plain.eq_ignore_ascii_case("abuse") || self.0.takes_reports(&text)
     }
+}
+
+/// Whether every recipient is of one kind; those that nobody knows by name are not.
+fn is_open(letter: &Letter, kind: impl Fn(&[u8]) -> bool) -> bool {
+    let known = letter.recipients_more == 0 && !letter.recipients.is_empty();
+    known && letter.recipients.iter().all(|to| kind(to))
 }
 
 /// What the engine is told of a judgement.

@@ -109,6 +109,8 @@ impl Daemon {
         let notes = std::mem::take(&mut recovered.notes);
         let shared = Arc::new(share(config, &store, &keys, clock, inputs, &mut recovered));
         let keeping = start_keeper(&shared, &store, &keys)?;
+        let taken = std::mem::take(&mut recovered.taken);
+        pipeline::take_exhibits(taken.iter(), shared.keeper().as_deref())?;
         let (begins, before) = (!first.is_empty(), shared.view().arrival);
         let mut threads = start_threads(&shared, store, options, recovered, queued, first)?;
         if begins {
@@ -134,7 +136,10 @@ impl Daemon {
     /// Stops answering, then writes everything that was seen.
     pub(crate) fn stop(mut self) {
         drop(std::mem::take(&mut *self.shared.servers()));
-        drop(self.shared.keeper().take());
+        if let Some(keeper) = self.shared.keeper().take() {
+            // What it holds is still reported, and written down.
+            keeper.flush();
+        }
         self.shared.stop.store(true, Ordering::Release);
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
@@ -232,8 +237,9 @@ fn start_keeper(shared: &Arc<Shared>, store: &DataDir, keys: &SiteFile) -> Resul
     let exhibits = Exhibits::open(store).map_err(|e| e.to_string())?;
     let redaction = Redaction { key: keys.persons, ours: shared.config.own_domains() };
     let (bytes_max, queue) = (shared.config.exhibits_max(), shared.queue.clone());
-    let (keeper, thread) = Keeper::start(exhibits, bytes_max, redaction, queue, shared.clock.clone())
-        .map_err(|e| format!("threads can not be started: {e}"))?;
+    let (keeper, thread) =
+        Keeper::start(exhibits, bytes_max, redaction, queue, shared.clock.clone(), &shared.stop)
+            .map_err(|e| format!("threads can not be started: {e}"))?;
     *shared.keeper() = Some(Arc::new(keeper));
     Ok(thread)
 }

@@ -127,7 +127,7 @@ pub(crate) fn start(common: &Arc<Common>, work: Work) -> std::io::Result<Vec<Joi
 
 /// Starts a thread that gives way to those who answer: on a busy core an answer would
 /// otherwise wait for the end of our time slice.
-fn spawn(
+pub(super) fn spawn(
     name: &'static str,
     stop: &Arc<AtomicBool>,
     work: impl FnOnce() + Send + 'static,
@@ -337,11 +337,11 @@ fn persist(
     if !sealed.is_empty() {
         let own: Vec<_> = sealed.iter().map(|s| to_stored(s)).collect();
         let rows: Vec<_> = steps.iter().flat_map(|s| &s.side_rows).map(to_row).collect();
-        take_exhibits(steps.iter().flat_map(|s| &s.side_rows), common);
         let notes = common.desk.notes_of(steps.iter().flat_map(|s| &s.receipts).map(|(id, _)| *id));
         let last = retry(common, "ledger", || {
             // Invariant 1: the frame is durable before its event.
             journal.lock().unwrap_or_else(PoisonError::into_inner).sync().map_err(|e| e.to_string())?;
+            take_exhibits(steps.iter().flat_map(|s| &s.side_rows), common.keeper.as_deref())?;
             ledger.append(&own, &rows, &notes).map_err(|e| e.to_string())
         })?;
         let first = last + 1 - own.len() as u64;
@@ -354,15 +354,18 @@ fn persist(
 
 /// What a case shows stays as long as its evidence, and is taken before the case is durable:
 /// headers without a case go by themselves, a case without its headers does not get them back.
-fn take_exhibits<'a>(rows: impl Iterator<Item = &'a engine::SideRow>, common: &Common) {
-    let Some(keeper) = &common.keeper else { return };
+pub(super) fn take_exhibits<'a>(
+    rows: impl Iterator<Item = &'a engine::SideRow>,
+    keeper: Option<&Keeper>,
+) -> Result<(), String> {
     let named = |row: &engine::SideRow| {
         let evidence = minicbor::decode::<Evidence>(&row.body).ok()?;
         Some((evidence.exhibit?, row.expires))
     };
     let (ids, until): (Vec<_>, Vec<_>) = rows.filter_map(named).unzip();
-    if let Some(until) = until.into_iter().max() {
-        keeper.take(ids, until);
+    match (until.into_iter().max(), keeper) {
+        (Some(until), Some(keeper)) => keeper.take(ids, until),
+        _ => Ok(()),
     }
 }
 

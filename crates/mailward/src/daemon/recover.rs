@@ -29,6 +29,8 @@ pub(crate) struct Recovered {
     pub(crate) last_stamp: Option<Millis>,
     /// What an operator should read.
     pub(crate) notes: Vec<String>,
+    /// Evidence that the ledger lacked: its headers are to be taken again.
+    pub(crate) taken: Vec<engine::SideRow>,
 }
 
 /// Opens or creates the store and brings the engine up to its last frame.
@@ -61,7 +63,7 @@ pub(crate) fn recover(
     let known = SqliteLedger::open_to_read(&store.ledger()).map_err(|e| e.to_string())?;
     let mut projector = projector(config, site, seeds);
     // What the ledger holds already is projected while the journal's end is decided again.
-    let (last_stamp, arrival) = std::thread::scope(|scope| {
+    let ((last_stamp, taken), arrival) = std::thread::scope(|scope| {
         let projected = scope.spawn({
             let projector = &mut projector;
             move || project(projector, &known, 0)
@@ -72,7 +74,7 @@ pub(crate) fn recover(
     })?;
     agree(&engine, &ledger)?;
     project(&mut projector, &ledger, arrival)?;
-    Ok(Recovered { engine, journal, ledger, projector, last_stamp, notes })
+    Ok(Recovered { engine, journal, ledger, projector, last_stamp, notes, taken })
 }
 
 fn options(config: &Config) -> Options {
@@ -122,8 +124,8 @@ fn replay(
     from: u64,
     ledger: &mut SqliteLedger,
     spread: &dyn Spread,
-) -> Result<Option<Millis>, String> {
-    let mut stamp = engine.now();
+) -> Result<(Option<Millis>, Vec<engine::SideRow>), String> {
+    let (mut stamp, mut taken) = (engine.now(), Vec::new());
     let reader = Reader::open(&store.journal(), from).map_err(|e| e.to_string())?;
     for stored in reader {
         let stored: Stored = stored.map_err(|e| e.to_string())?;
@@ -131,15 +133,15 @@ fn replay(
             format!("{}: frame {} can not be read: {e}", store.journal().display(), stored.position)
         })?;
         let step = engine.step(stored.position, &frame, spread);
-        catch_up(ledger, &step)?;
+        taken.extend(catch_up(ledger, &step)?);
         stamp = stamp.max(frame.wall);
     }
-    Ok(Some(stamp).filter(|s| *s > Millis(0)))
+    Ok((Some(stamp).filter(|s| *s > Millis(0)), taken))
 }
 
 /// Appends what the ledger lacks; what it has must be the same.
-fn catch_up(ledger: &mut SqliteLedger, step: &engine::Step) -> Result<(), String> {
-    let Some(first) = step.events.first() else { return Ok(()) };
+fn catch_up(ledger: &mut SqliteLedger, step: &engine::Step) -> Result<Vec<engine::SideRow>, String> {
+    let Some(first) = step.events.first() else { return Ok(Vec::new()) };
     let node = format!("n{}", first.id.node.0);
     let head = ledger.head(&node, u32::from(first.id.life)).map_err(|e| e.to_string())?;
     if let Some(same) = step.events.iter().find(|e| e.id.seq == head.seq)
@@ -148,11 +150,12 @@ fn catch_up(ledger: &mut SqliteLedger, step: &engine::Step) -> Result<(), String
         return Err(disagreement(head.seq));
     }
     let new: Vec<_> = step.events.iter().filter(|e| e.id.seq > head.seq).map(to_stored).collect();
-    let rows: Vec<_> = step.side_rows.iter().filter(|r| r.case.0.seq > head.seq).map(to_row).collect();
+    let lacked: Vec<_> = step.side_rows.iter().filter(|r| r.case.0.seq > head.seq).cloned().collect();
+    let rows: Vec<_> = lacked.iter().map(to_row).collect();
     if !new.is_empty() {
         ledger.append(&new, &rows, &[]).map_err(|e| e.to_string())?;
     }
-    Ok(())
+    Ok(lacked)
 }
 
 /// The ledger may not be ahead of what the journal leads to.

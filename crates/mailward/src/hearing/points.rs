@@ -11,7 +11,7 @@ use judges::judge::Answer;
 use model::content::{Dmarc, Spf};
 use model::{Judgement, Name};
 
-use crate::config::Asked;
+use crate::config::{Asked, Weights};
 
 /// Quarter points that one family has at most.
 const FAMILY_MAX: i32 = 12;
@@ -61,6 +61,15 @@ impl Points {
             filters: filters.max().unwrap_or(0),
             attachments: i32::try_from(looked.score).unwrap_or(FAMILY_MAX).min(FAMILY_MAX),
             sender: sender(found),
+        }
+    }
+
+    /// Without the families whose rules give no points.
+    pub(super) fn weighed(self, weights: Weights) -> Points {
+        Points {
+            filters: self.filters,
+            attachments: if weights.attachments { self.attachments } else { 0 },
+            sender: if weights.sender { self.sender } else { 0 },
         }
     }
 

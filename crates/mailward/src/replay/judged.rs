@@ -52,6 +52,7 @@ pub(super) fn main(args: &ReplayArgs, config: Option<&Path>, policy: Policy) -> 
         replay,
         policy,
         by_score,
+        by_connection: config.weights().connection,
         rules: config.end_rules(),
         cases: Cases::default(),
         figures: Figures::default(),
@@ -64,6 +65,7 @@ struct Trial {
     replay: Replay,
     policy: Policy,
     by_score: bool,
+    by_connection: bool,
     rules: EndRules,
     cases: Cases,
     figures: Figures,
@@ -160,6 +162,7 @@ impl Trial {
             first_hit: self.first_hit(message),
             sender_is_ours: false,
             desk: false,
+            exempt: false,
             case: None,
             would: None,
         };
@@ -168,7 +171,7 @@ impl Trial {
 
     fn score(&self, message: &RawMessage, heard: &Heard) -> ConnectionScore {
         let credit = self.replay.view().has_credit(message.line.client.addr);
-        message_score(&traits(&message.line, &self.policy), credit, heard)
+        message_score(&traits(&message.line, &self.policy), credit, self.by_connection, heard)
     }
 
     fn first_hit(&self, message: &RawMessage) -> bool {

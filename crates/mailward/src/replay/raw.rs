@@ -211,7 +211,9 @@ mod tests {
     fn a_border_that_never_names_anybody_does_not_miss_names() {
         let dir = crate::testing::Scratch::new("raw-asking");
         let put = |name: &str, from: &str, by: &str| {
-            let field = format!("Received: from {from} by {by} with SMTP id 1; Sat, 21 Nov 2026 21:39:34 +0000\n\nx\n");
+            let field = format!(
+                "Received: from {from} by {by} with SMTP id 1; Sat, 21 Nov 2026 21:39:34 +0000\n\nx\n"
+            );
             std::fs::write(dir.path().join(name), field).unwrap();
         };
         put("1", "a ([203.0.113.9])", "mx.example.org");

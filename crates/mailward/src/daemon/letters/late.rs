@@ -19,9 +19,12 @@ pub(crate) struct Late(Mutex<Held>);
 
 #[derive(Default)]
 struct Held {
-    by_queue: HashMap<u64, Waiting>,
-    order: VecDeque<(u64, usize)>,
+    by_queue: HashMap<u64, (u64, Waiting)>,
+    /// Queue id, number and size, the oldest first.
+    order: VecDeque<(u64, u64, usize)>,
     len: usize,
+    /// Numbers each message, for queue ids are used again.
+    numbers: u64,
 }
 
 /// A message that waits for its verdict.
@@ -38,18 +41,22 @@ impl Late {
         let size = size(&exhibit);
         let mut held = self.lock();
         held.len += size;
-        held.order.push_back((queue, size));
-        held.by_queue.insert(queue, Waiting { session, exhibit });
+        held.numbers += 1;
+        let number = held.numbers;
+        held.order.push_back((queue, number, size));
+        held.by_queue.insert(queue, (number, Waiting { session, exhibit }));
         while held.len > HELD_MAX {
-            let Some((oldest, size)) = held.order.pop_front() else { return };
+            let Some((oldest, number, size)) = held.order.pop_front() else { return };
             held.len -= size;
-            held.by_queue.remove(&oldest);
+            if held.by_queue.get(&oldest).is_some_and(|(newest, _)| *newest == number) {
+                held.by_queue.remove(&oldest);
+            }
         }
     }
 
     /// Gives the headers of a message out, once.
     pub(crate) fn take(&self, queue: u64) -> Option<Waiting> {
-        self.lock().by_queue.remove(&queue)
+        self.lock().by_queue.remove(&queue).map(|(_, waiting)| waiting)
     }
 
     fn lock(&self) -> MutexGuard<'_, Held> {
@@ -58,7 +65,7 @@ impl Late {
 }
 
 /// What an exhibit takes, allocations and all, roughly.
-fn size(exhibit: &Exhibit) -> usize {
+pub(crate) fn size(exhibit: &Exhibit) -> usize {
     let fields: usize = exhibit.fields.iter().map(|f| f.name.len() + f.value.len() + 80).sum();
     let recipients: usize = exhibit.recipients.iter().map(|r| r.0.len() + 40).sum();
     512 + fields + recipients + exhibit.received.len() + exhibit.sender.len()
