@@ -203,6 +203,9 @@ fn replies(view: &View, text: &str) -> String {
             verdict: Some(&verdict),
             sender_is_ours: false,
             desk: false,
+            exempt: false,
+            first_hit: false,
+            score: None,
             case: None,
             would: None,
         };
