@@ -18,7 +18,6 @@ use judges::judge::Answer;
 use judges::seat::Panel;
 use model::exhibit::{Attachment, Opinion};
 use model::{Content, Judgement, Letter, Name};
-
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
@@ -167,8 +166,7 @@ impl Parts {
         if self.attachments {
             return inspect::inspect(letter, &self.look);
         }
-        let header = Letter { body: Vec::new(), body_len: 0, fields: letter.fields.clone(), ..bare(letter) };
-        inspect::inspect(&header, &self.look)
+        inspect::inspect(&without_body(letter), &self.look)
     }
 
     fn put_together(
@@ -203,8 +201,8 @@ impl Parts {
     }
 }
 
-/// A letter without its header and body.
-fn bare(letter: &Letter) -> Letter {
+/// A letter as its envelope and header tell of it; nothing of its body is copied.
+fn without_body(letter: &Letter) -> Letter {
     Letter {
         began: letter.began,
         at: letter.at,
@@ -218,7 +216,7 @@ fn bare(letter: &Letter) -> Letter {
         sender: letter.sender.clone(),
         recipients: letter.recipients.clone(),
         recipients_more: letter.recipients_more,
-        fields: Vec::new(),
+        fields: letter.fields.clone(),
         fields_whole: letter.fields_whole,
         body: Vec::new(),
         body_len: 0,

@@ -32,7 +32,6 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use model::policy::RuleMode;
 use model::{Domain, Name, Node, Secs};
 
 pub(crate) use error::{ConfigError, ConfigErrors};
@@ -240,11 +239,6 @@ impl Config {
             at_once: usize::try_from(judges.at_once.0).unwrap_or(usize::MAX),
             size_max: usize::try_from(judges.size.0).unwrap_or(usize::MAX),
         }
-    }
-
-    /// How far the message score goes.
-    pub(crate) fn message_mode(&self) -> RuleMode {
-        self.settings.rules.message.0
     }
 
     /// Our mail domains whose SPF record is complete.

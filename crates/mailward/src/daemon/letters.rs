@@ -9,7 +9,7 @@ pub(crate) mod late;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use answers::{ConnectionScore, EndRules, Ended, Finish};
+use answers::{Act, ConnectionScore, EndRules, Ended, Finish};
 use detectors::seen::Traits;
 use detectors::{helo::HeloClass, score};
 use edge::milter::{About, EndTell, Ending, Inspection, Inspector};
@@ -46,8 +46,6 @@ pub(crate) struct Judges(Option<Runtime>);
 struct Desk {
     hearing: Hearing,
     rules: EndRules,
-    /// Connection and content may refuse together.
-    by_score: bool,
     /// The connection's rule gives points.
     by_connection: bool,
     /// Messages get our fields.
@@ -99,11 +97,9 @@ impl Letters {
             .enable_all()
             .build()
             .map_err(|e| format!("threads can not be started: {e}"))?;
-        let by_score = config.message_mode() == model::policy::RuleMode::Block;
         let desk = Desk {
             hearing,
             rules: config.end_rules(),
-            by_score,
             by_connection: config.weights().connection,
             marks: config.milter().header,
             traps: policy.traps.iter().map(|(who, _)| *who).collect(),
@@ -161,7 +157,7 @@ impl Desk {
             trusted: self.came_through_relay(letter) || letter.client.authenticated,
             content: &heard.content,
             verdict: verdict.as_ref(),
-            score: self.by_score.then(|| self.score(letter, heard, view)),
+            score: (self.rules.scored > Act::Pass).then(|| self.score(letter, heard, view)),
             first_hit: first_hit(&self.policy, &self.traits(letter), view.has_credit(letter.client.addr)),
             sender_is_ours: self.is_ours(&letter.sender),
             desk: self.is_for_desks(letter),

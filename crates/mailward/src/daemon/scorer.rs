@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use answers::ConnectionScore;
+use detectors::score;
 use detectors::seen::Traits;
-use detectors::{helo, providers, rdns, score};
 use edge::policy::Scorer;
 use model::{Client, Name, Policy};
 
@@ -22,11 +22,7 @@ pub(crate) fn of(policy: &Policy) -> Option<Arc<dyn Scorer>> {
 
 impl Scorer for ByPolicy {
     fn score(&self, client: &Client, credit: bool) -> ConnectionScore {
-        let traits = Traits {
-            helo: helo::classify(client.helo.as_ref().map(Name::as_bytes), client.addr, &self.our_names),
-            rdns: rdns::classify(&client.rdns, client.addr),
-            shared: client.rdns.confirmed().is_some_and(|n| providers::is_shared(n, &self.shared)),
-        };
+        let traits = Traits::of(client, &self.our_names, &self.shared);
         let score = score::connection(&traits, credit);
         ConnectionScore { quarters: score.quarters, heaviest: score.heaviest }
     }

@@ -11,16 +11,16 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
-use answers::{ConnectionScore, EndRules, Ended, Finish, Tell};
+use answers::{Act, ConnectionScore, EndRules, Ended, Finish, Tell};
 use edge::Persons;
 use model::observation::{Fact, Message};
-use model::policy::RuleMode;
 use model::{Letter, Policy};
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 
 use super::cases::Cases;
+use super::line::Line;
 use super::raw::hop::Border;
 use super::raw::{RawMessage, RawStream};
 use super::run::{Replay, traits};
@@ -45,13 +45,11 @@ pub(super) fn main(args: &ReplayArgs, config: Option<&Path>, policy: Policy) -> 
         ours: policy.protected.iter().chain(&policy.relays).copied().collect(),
         names: policy.our_names.clone(),
     };
-    let by_score = config.message_mode() == RuleMode::Block;
     let replay = Replay::new(policy.clone(), model::Secs(0));
     let stream = RawStream::open(&args.files, border)?;
     let mut trial = Trial {
         replay,
         policy,
-        by_score,
         by_connection: config.weights().connection,
         rules: config.end_rules(),
         cases: Cases::default(),
@@ -64,7 +62,6 @@ pub(super) fn main(args: &ReplayArgs, config: Option<&Path>, policy: Policy) -> 
 struct Trial {
     replay: Replay,
     policy: Policy,
-    by_score: bool,
     by_connection: bool,
     rules: EndRules,
     cases: Cases,
@@ -85,7 +82,7 @@ struct Figures {
 
 /// A message whose judges are at work.
 struct Ahead {
-    message: RawMessage,
+    line: Line,
     letter: Arc<Letter>,
     heard: JoinHandle<Heard>,
 }
@@ -110,8 +107,8 @@ impl Trial {
             }
             let Some(next) = ahead.pop_front() else { break };
             let heard = runtime.block_on(next.heard).map_err(|e| format!("a judge panicked: {e}"))?;
-            let (action, reason) = self.message(&next.message, &next.letter, heard);
-            let id = &next.message.line.id;
+            let (action, reason) = self.message(&next.line, &next.letter, heard);
+            let id = &next.line.id;
             decisions.write(|| json!({"id": id, "action": action, "reason": reason}))?;
             bar.inc(1);
         }
@@ -122,10 +119,10 @@ impl Trial {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn message(&mut self, message: &RawMessage, letter: &Letter, heard: Heard) -> (&'static str, String) {
+    fn message(&mut self, line: &Line, letter: &Letter, heard: Heard) -> (&'static str, String) {
         self.figures.messages += 1;
         let cases = &mut self.cases;
-        let answer = self.replay.rcpt(&message.line, &mut |event| cases.hear(event));
+        let answer = self.replay.rcpt(line, &mut |event| cases.hear(event));
         if !matches!(answer.tell, Tell::Pass) {
             let offence = answer.case.and_then(|case| self.cases.offence(case));
             let reason = offence.map_or_else(|| "score".to_owned(), model::Offence::id);
@@ -133,7 +130,7 @@ impl Trial {
             return self.refused(reason);
         }
         self.figures.without_verdict += u64::from(heard.verdict.is_none());
-        let ended = self.decide(message, letter, &heard);
+        let ended = self.decide(line, letter, &heard);
         let cases = &mut self.cases;
         self.replay.ended(facts(letter, heard.counted(&ended)), &mut |event| cases.hear(event));
         match (ended.tell, ended.rule) {
@@ -150,7 +147,7 @@ impl Trial {
         ("reject", reason)
     }
 
-    fn decide(&self, message: &RawMessage, letter: &Letter, heard: &Heard) -> Ended {
+    fn decide(&self, line: &Line, letter: &Letter, heard: &Heard) -> Ended {
         let view = self.replay.view();
         let said = heard.verdict.as_ref().map(|said| verdict(said, None));
         let ending = answers::Ending {
@@ -158,8 +155,8 @@ impl Trial {
             trusted: false,
             content: &heard.content,
             verdict: said.as_ref(),
-            score: self.by_score.then(|| self.score(message, heard)),
-            first_hit: self.first_hit(message),
+            score: (self.rules.scored > Act::Pass).then(|| self.score(line, heard)),
+            first_hit: self.first_hit(line),
             sender_is_ours: false,
             desk: false,
             exempt: false,
@@ -169,14 +166,14 @@ impl Trial {
         answers::at_end(&ending, &self.rules, view)
     }
 
-    fn score(&self, message: &RawMessage, heard: &Heard) -> ConnectionScore {
-        let credit = self.replay.view().has_credit(message.line.client.addr);
-        message_score(&traits(&message.line, &self.policy), credit, self.by_connection, heard)
+    fn score(&self, line: &Line, heard: &Heard) -> ConnectionScore {
+        let credit = self.replay.view().has_credit(line.client.addr);
+        message_score(&traits(line, &self.policy), credit, self.by_connection, heard)
     }
 
-    fn first_hit(&self, message: &RawMessage) -> bool {
-        let credit = self.replay.view().has_credit(message.line.client.addr);
-        first_hit(&self.policy, &traits(&message.line, &self.policy), credit)
+    fn first_hit(&self, line: &Line) -> bool {
+        let credit = self.replay.view().has_credit(line.client.addr);
+        first_hit(&self.policy, &traits(line, &self.policy), credit)
     }
 
     fn tell(&self, args: &ReplayArgs, hearing: &Hearing, seconds: f64) {
@@ -191,10 +188,11 @@ impl Trial {
 }
 
 fn begin(message: RawMessage, hearing: &Hearing, runtime: &Runtime) -> Ahead {
-    let letter = Arc::new(message.letter.clone());
+    let RawMessage { line, letter } = message;
+    let letter = Arc::new(letter);
     let (asked, shown) = (hearing.clone(), Arc::clone(&letter));
     let heard = runtime.spawn(async move { asked.hear(&shown).await });
-    Ahead { message, letter, heard }
+    Ahead { line, letter, heard }
 }
 
 /// What the engine is told of a message at its end.

@@ -10,8 +10,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use answers::{Answer, Session};
+use detectors::score;
 use detectors::seen::Traits;
-use detectors::{helo, providers, rdns, score};
 use engine::{Alone, Engine, Origin};
 use model::event::Node;
 use model::observation::{Attempt, Fact, Sensor, Verdict};
@@ -176,12 +176,7 @@ fn covered(policy: &Policy, addr: IpAddr) -> bool {
 }
 
 pub(super) fn traits(line: &Line, policy: &Policy) -> Traits {
-    let client = &line.client;
-    Traits {
-        helo: helo::classify(client.helo.as_ref().map(Name::as_bytes), client.addr, &policy.our_names),
-        rdns: rdns::classify(&client.rdns, client.addr),
-        shared: client.rdns.confirmed().is_some_and(|n| providers::is_shared(n, &policy.shared)),
-    }
+    Traits::of(&line.client, &policy.our_names, &policy.shared)
 }
 
 fn observed(at: Millis, session: u64, fact: Fact) -> Input {
