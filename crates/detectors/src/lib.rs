@@ -14,6 +14,7 @@ pub mod dynamic;
 pub mod facts;
 pub mod forged;
 pub mod helo;
+pub mod org;
 pub mod providers;
 pub mod rdns;
 pub mod record;
