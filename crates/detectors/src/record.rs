@@ -194,6 +194,7 @@ impl Record {
 
     /// Forgets the sentence of this mode that began at `at`: it was an error (SEN-6).
     pub fn pardon(&mut self, mode: Mode, at: Millis) {
+        self.standing.step_down(mode, at);
         match mode {
             Mode::Live => self.standing.pardon(at),
             Mode::Shadow => self.shadow_strikes.retain(|strike| *strike != at),

@@ -10,8 +10,8 @@ use minicbor::{Decode, Encode};
 use model::case::{Opened, total};
 use model::event::{Cause, Commitment, RuleStamp, cbor, commit};
 use model::{
-    Actor, BlockKind, Body, CaseId, Evidence, Finding, Frame, Key, Millis, Mode, Offence, Policy, Prefix,
-    Protected, Reason, Secs, Severity, Tariff, Units, evidence, reasons,
+    Actor, BlockKind, Body, CaseId, Evidence, Finding, Frame, Key, Lasts, Millis, Mode, Offence, Policy,
+    Prefix, Protected, Reason, Severity, Tariff, Units, evidence, reasons,
 };
 
 use crate::alarm::{Alarm, Bell};
@@ -19,17 +19,13 @@ use crate::calendar::Calendar;
 use crate::entry::Entry;
 use crate::guards::{self, Cap, Ruling, Trigger};
 use crate::reporters::Outcome;
-use crate::running::{Running, adds_up};
+use crate::running::Running;
 use crate::seeded::{Seeded, shard_of};
 use crate::shard::{Found, Shard, Told, What};
 use crate::upstream::Upstream;
 use crate::writer::{Draft, Origin, Writer};
 use crate::{Counters, SideRow, Step, VERSION};
 
-/// A block for backscatter lasts so long after the last of it (C.2).
-const BACKSCATTER_SENTENCE: Secs = Secs(7 * 86_400);
-/// A block for our own name lasts this long (C.2: 24 h on repeat).
-const HELO_SENTENCE: Secs = Secs::DAY;
 /// From this share of spam on, in percent, refused attempts count (SEN-3a).
 const PURE_SPAM: u64 = 90;
 
@@ -255,7 +251,7 @@ impl Council {
         policy: &Policy,
     ) -> Opened {
         let (now, Finding { offence, at, facts, .. }) = (self.now(), &found.finding);
-        let tariff = tariff_of(*offence, policy);
+        let tariff = tariff(*offence, mode, entry, policy, now);
         let repeats = entry.record.repeats(mode, self.standing_now());
         let units = units(entry, found, mode, now);
         Opened {
@@ -331,21 +327,21 @@ fn stamp(policy: &Policy) -> u64 {
     u64::from_be_bytes([a, b, c, d, e, f, g, h])
 }
 
-/// The formula for an offence.
-fn tariff_of(offence: Offence, policy: &Policy) -> Tariff {
-    match offence {
-        Offence::Backscatter => {
-            Tariff { per_unit: Secs(0), floor: BACKSCATTER_SENTENCE, doublings: 0, ..policy.tariff.clone() }
-        }
-        Offence::Helo => Tariff { per_unit: Secs(0), floor: HELO_SENTENCE, ..policy.tariff.clone() },
-        _ => policy.tariff.clone(),
-    }
+/// The formula for an offence; a ladder is climbed by it.
+fn tariff(offence: Offence, mode: Mode, entry: &mut Entry, policy: &Policy, now: Millis) -> Tariff {
+    let lasts = Lasts::of(offence);
+    let Lasts::Ladder { memory, .. } = lasts else { return lasts.tariff(&policy.tariff, 0) };
+    let standing = &mut entry.record.standing;
+    let rung = standing.rung(offence, mode, now, memory);
+    let tariff = lasts.tariff(&policy.tariff, rung);
+    standing.climb(offence, mode, rung, now, now.plus(tariff.sentence(Units::ZERO, 0)));
+    tariff
 }
 
 /// The units to sentence: taken out, or only read where the cap put a live rule's case into
 /// shadow, so that they still wait for a live sentence.
 fn units(entry: &mut Entry, found: &Found, mode: Mode, now: Millis) -> Vec<(Offence, Units)> {
-    let which = |offence| adds_up(found.finding.offence, offence);
+    let which = |offence| Lasts::add_up(found.finding.offence, offence);
     let account = &mut entry.record.account;
     if mode == found.mode {
         return account.take(mode, now, which);

@@ -2,7 +2,7 @@
 
 use minicbor::{Decode, Encode};
 use model::case::{Extended, Opened};
-use model::{Actor, BlockKind, CaseId, Millis, Mode, Offence, Secs, Tariff, Units, reasons};
+use model::{Actor, BlockKind, CaseId, Lasts, Millis, Mode, Offence, Secs, Tariff, Units, reasons};
 
 use crate::pairs::Pairs;
 
@@ -96,7 +96,7 @@ impl Running {
 
     /// Whether units of this offence lengthen it; others wait for a sentence of their own.
     pub(crate) fn takes(&self, offence: Offence) -> bool {
-        !self.by_hand && adds_up(self.offence, offence)
+        !self.by_hand && Lasts::add_up(self.offence, offence)
     }
 
     /// Whether it refuses all that a sentence for this offence would refuse. One for
@@ -113,11 +113,20 @@ impl Running {
         }
         self.later.sort();
         self.until = self.tariff.extend(self.until, now, units, self.repeats);
-        if self.offence == Offence::Backscatter {
-            // C.2: ‘7 d sliding’.
-            self.until = self.until.max(now.plus(self.tariff.floor));
-        }
         self.dirty = true;
+        self.slide(now);
+    }
+
+    /// It was seen again: a sliding sentence runs anew from here (C.2, ‘sliding’). Says
+    /// whether its end moved.
+    pub(crate) fn slide(&mut self, now: Millis) -> bool {
+        let end = now.plus(self.tariff.floor);
+        let slides = matches!(Lasts::of(self.offence), Lasts::Sliding(_)) && !self.by_hand;
+        let moves = slides && end > self.until;
+        if moves {
+            (self.until, self.dirty) = (end, true);
+        }
+        moves
     }
 
     /// A refused attempt: a quarter of a unit if sender and recipient are a new pair. Says
@@ -149,17 +158,6 @@ impl Running {
         (self.written_at, self.dirty) = (now, false);
         Extended { until: self.until, later: self.later.clone(), attempts: self.attempts }
     }
-}
-
-/// Whether units of two offences make one sentence: those whose length follows the amount
-/// are added up, all others stand alone (D.1, ‘Mixed offences add units’).
-pub(crate) fn adds_up(one: Offence, other: Offence) -> bool {
-    one == other || (is_proportional(one) && is_proportional(other))
-}
-
-fn is_proportional(offence: Offence) -> bool {
-    use Offence::{Attachment, Dictionary, ForgedSender, Reports, SpamVolume, Trap, Virus};
-    matches!(offence, SpamVolume | Trap | Reports | Dictionary | Virus | Attachment | ForgedSender)
 }
 
 #[cfg(test)]
@@ -225,19 +223,31 @@ mod tests {
     }
 
     #[test]
+    fn what_slides_runs_from_the_last_of_it_and_nothing_else_does() {
+        for (offence, span) in [
+            (Offence::Greytrap, Secs::DAY),
+            (Offence::Bot, Secs::DAY.times(3)),
+            (Offence::EarlyTalker, Secs::HOUR.times(6)),
+        ] {
+            let mut one = running(0);
+            one.offence = offence;
+            one.tariff = Lasts::of(offence).tariff(&Tariff::SHIPPED, 0);
+            one.until = START.plus(span);
+            assert!(one.slide(START.plus(Secs::HOUR)), "{offence:?}");
+            assert_eq!(one.until, START.plus(span).plus(Secs::HOUR));
+            assert!(!one.slide(START), "an older fact moves nothing");
+            one.resentence(START.plus(Secs(60)));
+            assert!(!one.slide(START.plus(Secs::HOUR)), "nor does any after an operator");
+        }
+        assert!(!running(0).slide(START.plus(Secs::DAY)));
+    }
+
+    #[test]
     fn an_end_given_by_hand_stays() {
         let mut one = running(0);
         one.resentence(START.plus(Secs(60)));
         assert!(!one.attempt(1, START));
         assert!(!one.takes(Offence::SpamVolume));
         assert_eq!(one.until, START.plus(Secs(60)));
-    }
-
-    #[test]
-    fn offences_with_a_fixed_sentence_do_not_lengthen_others() {
-        assert!(adds_up(Offence::SpamVolume, Offence::Trap));
-        assert!(!adds_up(Offence::SpamVolume, Offence::Helo));
-        assert!(adds_up(Offence::Helo, Offence::Helo));
-        assert!(!adds_up(Offence::Operator, Offence::SpamVolume));
     }
 }

@@ -17,6 +17,8 @@ pub mod exhibit;
 pub mod finding;
 pub mod input;
 pub mod key;
+pub mod ladder;
+pub mod lasts;
 pub mod letter;
 pub mod name;
 pub mod observation;
@@ -39,6 +41,7 @@ pub use exhibit::{Exhibit, ExhibitId, Redacted};
 pub use finding::{Facts, Finding, Offence, Units};
 pub use input::{Frame, Input};
 pub use key::{Domain, Key, Prefix};
+pub use lasts::Lasts;
 pub use letter::Letter;
 pub use name::{DomainHash, Name, PersonHash};
 pub use observation::{

@@ -5,6 +5,9 @@
 
 use minicbor::{Decode, Encode};
 
+use crate::event::Mode;
+use crate::finding::Offence;
+use crate::ladder::Ladders;
 use crate::time::{Millis, Secs};
 
 /// The most good messages credited to a key in one day (C.0): a warm-up buys nothing more.
@@ -15,6 +18,8 @@ pub const CREDIT_PER_RECIPIENT_MAX: u8 = 5;
 pub const CREDIT_DAYS: u32 = 30;
 /// For so long an earlier sentence doubles the next (D.1).
 pub const STRIKE_MEMORY: Secs = Secs(90 * 86_400);
+/// No ladder remembers longer (`model::lasts`).
+const LADDER_MEMORY: Secs = Secs(7 * 86_400);
 /// More strikes than this are not kept; four at most count.
 const STRIKES_MAX: usize = 8;
 /// Distinct local recipients that are told apart; five are asked for (C.1).
@@ -51,6 +56,9 @@ pub struct Standing {
     /// Good mail of it carries List-Id and a DKIM or SPF pass.
     #[n(7)]
     pub list_host: bool,
+    /// Ladders that it stands on; most keys never do.
+    #[n(8)]
+    ladders: Option<Box<Ladders>>,
 }
 
 /// Counts of 30 days.
@@ -146,9 +154,33 @@ impl Standing {
         u32::try_from(self.strikes.iter().filter(|s| **s >= oldest).count()).unwrap_or(u32::MAX)
     }
 
+    /// How many blocks for an offence with a ladder are remembered.
+    pub fn rung(&self, offence: Offence, mode: Mode, now: Millis, memory: Secs) -> usize {
+        self.ladders.as_ref().map_or(0, |ladders| ladders.rung(offence, mode, now, memory))
+    }
+
+    /// Another block on a ladder begins; `rung` blocks came before it.
+    pub fn climb(&mut self, offence: Offence, mode: Mode, rung: usize, from: Millis, until: Millis) {
+        self.ladders.get_or_insert_default().climb(offence, mode, rung, from, until);
+    }
+
+    /// The block of this mode that began at `from` was an error: a step down, if it was one
+    /// of a ladder.
+    pub fn step_down(&mut self, mode: Mode, from: Millis) {
+        if let Some(ladders) = &mut self.ladders {
+            ladders.step_down(mode, from);
+        }
+        self.ladders = self.ladders.take().filter(|ladders| **ladders != Ladders::default());
+    }
+
     /// Whether nothing in it would change an answer: such a standing need not be kept.
     pub fn is_plain(&self, now: Millis) -> bool {
-        self.good(now).0 == 0 && self.repeats(now) == 0 && self.probation_until <= now && !self.list_host
+        let ladders_are_over = self.ladders.as_ref().is_none_or(|l| l.is_over(now, LADDER_MEMORY));
+        self.good(now).0 == 0
+            && self.repeats(now) == 0
+            && self.probation_until <= now
+            && !self.list_host
+            && ladders_are_over
     }
 
     /// The stored form: a format byte, then CBOR.
@@ -252,6 +284,8 @@ mod tests {
             hex,
             "01881b0000000202fd76a01864581e000000000000000000000100000000000000000000000000000000000000818207018107811b000000020823d2a000f4"
         );
+        assert_eq!(Standing::from_bytes(&standing.to_bytes()), Some(standing.clone()));
+        standing.climb(Offence::Flood, Mode::Live, 1, day(101), day(102));
         assert_eq!(Standing::from_bytes(&standing.to_bytes()), Some(standing));
         assert_eq!(Standing::from_bytes(&[99, 0]), None);
     }

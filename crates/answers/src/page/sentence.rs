@@ -4,8 +4,9 @@
 //! same with the numbers of the case, then each later change of the end on its own line.
 
 use model::case::Opened;
+use model::reasons::by_number;
 use model::sentence::Tariff;
-use model::{Actor, Secs, Units};
+use model::{Actor, Lasts, Secs, Units};
 use projections::CaseView;
 
 use super::weights::{UnitLine, Weights};
@@ -40,7 +41,7 @@ impl Sentence {
             // Another version of the program may have had another formula.
             (String::new(), format!("The length was {lasts}."))
         } else {
-            (rule(tariff), here(tariff, &terms, weights))
+            (rule(opened), here(tariff, &terms, weights))
         };
         let end = format!(" Until {}.", When::minute_up(opened.until));
         Sentence {
@@ -87,12 +88,16 @@ fn plain(tariff: &Tariff, units: Units) -> u64 {
     u64::try_from(quarters / 4).unwrap_or(u64::MAX)
 }
 
-fn rule(tariff: &Tariff) -> String {
+fn rule(opened: &Opened) -> String {
+    let tariff = &opened.tariff;
     let doubled = match tariff.doublings {
         0 => String::new(),
         most => format!(", doubled for each earlier block in the last 90 days ({most} count at most)"),
     };
     let (unit, floor, cap) = (tariff.per_unit, tariff.floor, tariff.cap);
+    if let Some(told) = by_itself(Lasts::of(by_number(opened.reason).offence), floor) {
+        return told;
+    }
     if unit.0 == 0 {
         return format!("Blocked for {floor}, whatever the amount{doubled}.");
     }
@@ -100,6 +105,22 @@ fn rule(tariff: &Tariff) -> String {
         "Blocked for {unit} per unwanted message received from this server in the last 7 days \
          (at least {floor}, at most {cap}){doubled}."
     )
+}
+
+/// The rule of what slides and of ladders, which no amount and no other block lengthens.
+fn by_itself(lasts: Lasts, span: Secs) -> Option<String> {
+    match lasts {
+        Lasts::Sliding(_) => Some(format!("Blocked until {span} have passed since the last of it.")),
+        Lasts::Ladder { steps, memory } => {
+            let steps: Vec<String> = steps.iter().map(Secs::to_string).collect();
+            Some(format!(
+                "Blocked for {}: one step further each time, as long as the block before ended no longer \
+                 than {memory} ago.",
+                steps.join(", then ")
+            ))
+        }
+        Lasts::ByUnits | Lasts::Fixed(_) | Lasts::ByRule => None,
+    }
 }
 
 fn here(tariff: &Tariff, terms: &Terms, weights: &Weights) -> String {

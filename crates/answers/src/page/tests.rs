@@ -3,6 +3,7 @@
 use model::case::{BlockKind, Extended, Lifted};
 use model::exhibit::ShownField;
 use model::finding::Measure;
+use model::lasts::Lasts;
 use model::policy::TrapKind;
 use model::sentence::Tariff;
 use model::{
@@ -79,6 +80,16 @@ fn a_fixed_length_is_told_as_such() {
     check_arithmetic(by_hand, &["", "An operator set the length: 3 h 24 min. Until 2026-11-22 01:05 UTC."]);
     let unknown = Block::of("192.0.2.25").with(|o| o.until = NOW.plus(Secs::HOUR));
     check_arithmetic(unknown, &["", "The length was 2 h. Until 2026-11-21 23:41 UTC."]);
+}
+
+#[test]
+fn what_slides_is_told_as_running_from_the_last_of_it() {
+    let week = Lasts::of(Offence::Backscatter).tariff(&Tariff::SHIPPED, 0);
+    let block = Block::of("192.0.2.25").with(|o| (o.tariff, o.reason) = (week, 10));
+    check_arithmetic(
+        block.sentenced(&[(Offence::Backscatter, 5)], 2),
+        &["Blocked until 7 d have passed since the last of it.", "Here: 7 d. Until 2026-11-28 21:41 UTC."],
+    );
 }
 
 #[test]
