@@ -13,6 +13,7 @@ pub mod distinct;
 pub mod dynamic;
 pub mod facts;
 pub mod forged;
+pub mod hash_flood;
 pub mod helo;
 pub mod org;
 pub mod providers;
@@ -31,6 +32,7 @@ pub use seen::{Act, Context, Detector, Ended, Report, Seen, Traits};
 
 /// Every detector, in the order in which their findings are heard.
 pub const DETECTORS: &[&dyn Detector] = &[
+    &hash_flood::HashFlood,
     &volume::SpamVolume,
     &traps::Trap,
     &helo::OurName,

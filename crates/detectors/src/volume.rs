@@ -57,6 +57,11 @@ impl Slot {
         self.0.as_ref().map_or(0, |c| c.spam_week.sum(WEEK, now))
     }
 
+    /// Messages judged spam in the last 24 hours.
+    pub fn spam_day(&self, now: Millis) -> u64 {
+        self.0.as_ref().map_or(0, |c| c.spam_day.sum(Secs::DAY, now))
+    }
+
     /// Messages judged in the last 24 hours.
     pub fn messages_day(&self, now: Millis) -> u64 {
         self.0.as_ref().map_or(0, |c| c.messages_day.sum(Secs::DAY, now))

@@ -330,7 +330,7 @@ fn stamp(policy: &Policy) -> u64 {
 /// The formula for an offence; a ladder is climbed by it.
 fn tariff(offence: Offence, mode: Mode, entry: &mut Entry, policy: &Policy, now: Millis) -> Tariff {
     let lasts = Lasts::of(offence);
-    let Lasts::Ladder { memory, .. } = lasts else { return lasts.tariff(&policy.tariff, 0) };
+    let Lasts::Ladder { memory, .. } = lasts else { return lasts.tariff(&policy.tariff_of(offence), 0) };
     let standing = &mut entry.record.standing;
     let rung = standing.rung(offence, mode, now, memory);
     let tariff = lasts.tariff(&policy.tariff, rung);

@@ -121,7 +121,7 @@ impl Running {
     /// whether its end moved.
     pub(crate) fn slide(&mut self, now: Millis) -> bool {
         let end = now.plus(self.tariff.floor);
-        let slides = matches!(Lasts::of(self.offence), Lasts::Sliding(_)) && !self.by_hand;
+        let slides = Lasts::of(self.offence).slides() && !self.by_hand;
         let moves = slides && end > self.until;
         if moves {
             (self.until, self.dirty) = (end, true);

@@ -64,13 +64,19 @@ pub enum Offence {
     AsnEscalation,
     #[n(24)]
     DomainConduct,
+    /// Spam again, or a text that many servers send as spam (A.4, `hash-flood`): the sibling
+    /// of OFF-1, without a number of its own in C.2.
+    #[n(25)]
+    HashFlood,
 }
 
 impl Offence {
-    /// `OFF-1` for spam volume, and so on; `operator` for a block by hand.
+    /// `OFF-1` for spam volume, and so on; `operator` for a block by hand, and `hash-flood`,
+    /// which has no number.
     pub fn id(self) -> String {
         match self {
             Offence::Operator => "operator".to_owned(),
+            Offence::HashFlood => "hash-flood".to_owned(),
             other => format!("OFF-{}", other as u8),
         }
     }
@@ -195,6 +201,14 @@ pub enum Measure {
     ShapeSeen,
     #[n(34)]
     InfectedSharePercent,
+    #[n(50)]
+    SpamDay,
+    #[n(51)]
+    LimitSpamDay,
+    #[n(53)]
+    TextNetworks,
+    #[n(54)]
+    LimitTextNetworks,
 }
 
 impl Measure {
@@ -236,6 +250,10 @@ impl Measure {
             Measure::UnknownRecipientsDay => "different recipients that do not exist in 24 hours",
             Measure::ShapeSeen => "messages whose headers were seen",
             Measure::InfectedSharePercent => "share of infected messages in percent",
+            Measure::SpamDay => "messages judged spam in 24 hours",
+            Measure::LimitSpamDay => "limit of messages judged spam in 24 hours",
+            Measure::TextNetworks => "unrelated networks that sent this text as spam in 24 hours",
+            Measure::LimitTextNetworks => "limit of unrelated networks",
         }
     }
 }
@@ -272,6 +290,8 @@ mod tests {
     fn an_offence_keeps_its_number() {
         assert_eq!(Offence::SpamVolume.id(), "OFF-1");
         assert_eq!(Offence::DomainConduct.id(), "OFF-24");
+        assert_eq!(Offence::HashFlood.id(), "hash-flood");
         assert_eq!(minicbor::to_vec(Offence::Dynamic).unwrap(), [11]);
+        assert_eq!(minicbor::to_vec(Offence::HashFlood).unwrap(), [24, 25]);
     }
 }

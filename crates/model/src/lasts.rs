@@ -14,6 +14,9 @@ use crate::time::Secs;
 pub enum Lasts {
     /// In proportion to the units, by the policy's formula; such offences add up.
     ByUnits,
+    /// In proportion to the units, and not before the formula's floor has passed since the last
+    /// of it; adds up with the others.
+    ByUnitsSliding,
     /// So long from its beginning, whatever the amount, doubled as the policy has it.
     Fixed(Secs),
     /// So long from the last of it, whatever the amount.
@@ -47,6 +50,7 @@ impl Lasts {
             | Offence::Virus
             | Offence::Attachment
             | Offence::ForgedSender => Lasts::ByUnits,
+            Offence::HashFlood => Lasts::ByUnitsSliding,
             Offence::Helo => Lasts::Fixed(Secs::DAY),
             Offence::Greytrap => Lasts::Sliding(Secs::DAY),
             Offence::Backscatter => Lasts::Sliding(Secs(7 * 86_400)),
@@ -63,7 +67,7 @@ impl Lasts {
     pub fn tariff(self, policy: &Tariff, rung: usize) -> Tariff {
         let always = |floor| Tariff { per_unit: Secs(0), floor, ..policy.clone() };
         match self {
-            Lasts::ByUnits | Lasts::ByRule => policy.clone(),
+            Lasts::ByUnits | Lasts::ByUnitsSliding | Lasts::ByRule => policy.clone(),
             Lasts::Fixed(span) => always(span),
             Lasts::Sliding(span) => Tariff { doublings: 0, ..always(span) },
             Lasts::Ladder { steps, .. } => {
@@ -73,9 +77,14 @@ impl Lasts {
         }
     }
 
+    /// Whether later facts push the end to themselves and the formula's floor.
+    pub const fn slides(self) -> bool {
+        matches!(self, Lasts::Sliding(_) | Lasts::ByUnitsSliding)
+    }
+
     /// Whether units of two offences make one sentence (D.1, ‘Mixed offences add units’).
     pub fn add_up(one: Offence, other: Offence) -> bool {
-        let by_units = |offence| Lasts::of(offence) == Lasts::ByUnits;
+        let by_units = |offence| matches!(Lasts::of(offence), Lasts::ByUnits | Lasts::ByUnitsSliding);
         one == other || (by_units(one) && by_units(other))
     }
 }
@@ -130,6 +139,7 @@ mod tests {
     fn offences_with_a_sentence_of_their_own_do_not_lengthen_others() {
         assert!(Lasts::add_up(Offence::SpamVolume, Offence::Trap));
         assert!(Lasts::add_up(Offence::SpamVolume, Offence::Dictionary));
+        assert!(Lasts::add_up(Offence::HashFlood, Offence::SpamVolume));
         assert!(!Lasts::add_up(Offence::SpamVolume, Offence::Helo));
         assert!(Lasts::add_up(Offence::Helo, Offence::Helo));
         assert!(!Lasts::add_up(Offence::Operator, Offence::SpamVolume));

@@ -115,6 +115,30 @@ pub struct Guards {
     pub blocks_per_minute: u32,
 }
 
+/// Thresholds of `hash-flood` (A.4): spam again, or a text that many send as spam.
+#[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
+pub struct HashFloodRule {
+    /// Messages judged spam in 24 hours that block a key.
+    #[n(0)]
+    pub spam_day: u32,
+    /// So many good messages in 30 days shield a key.
+    #[n(1)]
+    pub good: u32,
+    /// Unrelated networks whose spam in 24 hours makes a text known.
+    #[n(2)]
+    pub networks: u32,
+    /// A block lasts so long after the last spam, at least.
+    #[n(3)]
+    pub lasts: Secs,
+}
+
+impl Default for HashFloodRule {
+    /// As shipped.
+    fn default() -> HashFloodRule {
+        HashFloodRule { spam_day: 2, good: 1, networks: 3, lasts: Secs(12 * 3600) }
+    }
+}
+
 /// Everything the engine is told.
 #[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
 pub struct Policy {
@@ -154,7 +178,14 @@ pub struct Policy {
     /// The mode at the very first start: learning, or enforcing.
     #[n(11)]
     pub learn_first: bool,
+    /// `hash-flood`.
+    #[n(15)]
+    #[cbor(default)]
+    pub hash_flood: HashFloodRule,
 }
+
+/// Rules that could block before or beside the reference policy's one.
+const OTHER_RULES: [Offence; 1] = [Offence::HashFlood];
 
 /// Keys remembered at once where nothing is configured (C.0).
 pub const KEYS_MAX: u32 = 500_000;
@@ -182,6 +213,7 @@ impl Policy {
             documentation: false,
             keys_max: KEYS_MAX,
             learn_first: true,
+            hash_flood: HashFloodRule::default(),
         }
     }
 
@@ -191,6 +223,7 @@ impl Policy {
         let day = Secs::DAY;
         Policy {
             tariff: Tariff { per_unit: Secs(0), floor: day, cap: day, doublings: 0 },
+            modes: OTHER_RULES.map(|offence| (offence, RuleMode::Off)).to_vec(),
             volume: VolumeRule { first_hit: FirstHit::Everybody, ..Policy::shipped().volume },
             guards: Guards { classes: false, ratio: false, attempts: false, blocks_per_minute: u32::MAX },
             ..Policy::shipped()
@@ -201,6 +234,12 @@ impl Policy {
     pub fn mode(&self, offence: Offence) -> RuleMode {
         let set = self.modes.iter().find(|(o, _)| *o == offence);
         set.map_or_else(|| shipped_mode(offence), |(_, mode)| *mode)
+    }
+
+    /// The formula that the sentence for an offence is made of: `hash-flood` has a longer floor.
+    pub fn tariff_of(&self, offence: Offence) -> Tariff {
+        let own = if offence == Offence::HashFlood { self.hash_flood.lasts } else { Secs(0) };
+        Tariff { floor: self.tariff.floor.max(own), ..self.tariff.clone() }
     }
 
     /// The canonical bytes.
@@ -229,7 +268,8 @@ fn shipped_mode(offence: Offence) -> RuleMode {
         | Offence::Helo
         | Offence::Virus
         | Offence::Attachment
-        | Offence::Backscatter => RuleMode::Block,
+        | Offence::Backscatter
+        | Offence::HashFlood => RuleMode::Block,
         Offence::ReverseDns | Offence::Dynamic | Offence::ForgedSender => RuleMode::Score,
         _ => RuleMode::Off,
     }

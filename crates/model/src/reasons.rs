@@ -199,6 +199,24 @@ pub const REASONS: &[Reason] = &[
                  automatic answers go only to mail that was addressed to the user and is no spam.",
         self_unblock: SelfUnblock::BySeverity,
     },
+    Reason {
+        number: 16,
+        id: "hash-flood",
+        offence: Offence::HashFlood,
+        dns: code(3),
+        smtp: "550 5.7.1 [{ip}] blocked: spam, again or known to us. How to unblock: {url}",
+        smtp_long: "550 5.7.1 [{ip}] is blocked here: it sent spam more than once, or a text that many servers \
+                    send as spam, and we know little good mail of it. Evidence, expiry, removal: {url}",
+        because: "it sent us spam more than once, or a text that many servers send as spam, and we know little \
+                  good mail of it",
+        counted: "unwanted messages",
+        remedy: "The usual causes are a stolen password of one mail account, a web form or web site that was \
+                 broken into, or an infected computer behind the same address. Look in the mail log for \
+                 messages that you did not expect, change the password of the account they used, and empty \
+                 the mail queue of them. If the mail was wanted, tell us: servers whose good mail we know \
+                 are not blocked for this.",
+        self_unblock: SelfUnblock::BySeverity,
+    },
 ];
 
 /// The reason with this stored number; an unknown one reads as the operator's.

@@ -95,15 +95,18 @@ fn rule(opened: &Opened) -> String {
         most => format!(", doubled for each earlier block in the last 90 days ({most} count at most)"),
     };
     let (unit, floor, cap) = (tariff.per_unit, tariff.floor, tariff.cap);
-    if let Some(told) = by_itself(Lasts::of(by_number(opened.reason).offence), floor) {
+    let lasts = Lasts::of(by_number(opened.reason).offence);
+    if let Some(told) = by_itself(lasts, floor) {
         return told;
     }
     if unit.0 == 0 {
         return format!("Blocked for {floor}, whatever the amount{doubled}.");
     }
+    let slides = lasts.slides().then(|| format!(", and until {floor} have passed since the last of it"));
+    let slides = slides.unwrap_or_default();
     format!(
         "Blocked for {unit} per unwanted message received from this server in the last 7 days \
-         (at least {floor}, at most {cap}){doubled}."
+         (at least {floor}, at most {cap}){doubled}{slides}."
     )
 }
 
@@ -119,7 +122,7 @@ fn by_itself(lasts: Lasts, span: Secs) -> Option<String> {
                 steps.join(", then ")
             ))
         }
-        Lasts::ByUnits | Lasts::Fixed(_) | Lasts::ByRule => None,
+        Lasts::ByUnits | Lasts::ByUnitsSliding | Lasts::Fixed(_) | Lasts::ByRule => None,
     }
 }
 

@@ -13,6 +13,8 @@ mod growth;
 #[cfg(test)]
 mod guards;
 #[cfg(test)]
+mod hash_flood;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod joins;

@@ -8,6 +8,7 @@
 #![cfg_attr(not(test), expect(dead_code, reason = "until every command is there"))]
 
 mod check;
+mod conduct;
 mod error;
 mod forms;
 mod judges;

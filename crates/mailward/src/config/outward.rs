@@ -46,6 +46,7 @@ impl Config {
             documentation: settings.allow_documentation_prefixes,
             keys_max: settings.keys.0,
             learn_first: settings.mode == FirstMode::Learn,
+            hash_flood: settings.rules.hash_flood.rule(),
         }
     }
 
@@ -183,6 +184,7 @@ fn modes(settings: &Settings) -> Vec<(Offence, RuleMode)> {
         (Offence::Attachment, rules.attachment.0),
         (Offence::ForgedSender, rules.forged.0),
         (Offence::Backscatter, rules.backscatter.0),
+        (Offence::HashFlood, rules.hash_flood.mode.0),
     ];
     let shipped = Policy::shipped();
     set.into_iter().filter(|(offence, mode)| shipped.mode(*offence) != *mode).collect()

@@ -139,6 +139,7 @@ pub(crate) const SECTIONS: &[Section] = &[
     Section { name: "rules.attachment", doc: "OFF-13: programs and archives with programs." },
     Section { name: "rules.forged-sender", doc: "OFF-14: senders whose domain forbids the server (SPF)." },
     Section { name: "rules.backscatter", doc: "OFF-15: bounces and automatic answers to forged senders." },
+    Section { name: "rules.hash-flood", doc: "Spam again, or a text that many servers send as spam." },
     Section { name: "guards", doc: "What keeps the rules from hitting the innocent." },
     Section { name: "shared", doc: "Senders that many share: their addresses are never blocked." },
     Section { name: "journal", doc: "Everything that came in, for replay and recovery; rotating." },
@@ -299,6 +300,17 @@ pub(crate) const ROWS: &[Row] = &[
 
     row("rules.backscatter.mode", slot!(rules.backscatter), "'block'",
         "Shadow decides and records, but refuses nothing."),
+
+    row("rules.hash-flood.mode", slot!(rules.hash_flood.mode), "'block'",
+        "Shadow decides and records, but refuses nothing. It looks at the counts of rules.spam-volume."),
+    row("rules.hash-flood.spam-day", slot!(rules.hash_flood.spam_day), "2",
+        "Messages judged spam in 24 hours that block a sender without good mail."),
+    row("rules.hash-flood.good", slot!(rules.hash_flood.good), "1",
+        "So many good messages in 30 days shield a sender; with fewer, spam of a week must outweigh them."),
+    row("rules.hash-flood.networks", slot!(rules.hash_flood.networks), "3",
+        "So many unrelated networks that send a text as spam in 24 hours make it known; then the first of it blocks."),
+    row("rules.hash-flood.lasts", slot!(rules.hash_flood.lasts), "'12 h'",
+        "How long a block lasts after the last spam, at least."),
 
     row("guards.classes", slot!(guards.classes), "true",
         "Known senders get higher thresholds, shared ones are never blocked."),

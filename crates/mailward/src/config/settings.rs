@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use model::{Domain, Prefix, Secs};
 
+use super::conduct::HashFlood;
 use super::forms::{Count, Limit, Score, Title};
 use super::judges::{Encrypted, Endpoint, HeaderMark, Macros, Resolver};
 use super::net::{Listener, Mailbox, Recipient};
@@ -136,6 +137,7 @@ pub(super) struct Rules {
     pub(super) attachment: Strict,
     pub(super) forged: Scored,
     pub(super) backscatter: Strict,
+    pub(super) hash_flood: HashFlood,
 }
 
 /// `[rules.spam-volume]`.
