@@ -9,6 +9,7 @@
 pub mod account;
 pub mod attachment;
 pub mod backscatter;
+pub mod catalogue;
 pub mod distinct;
 pub mod dynamic;
 pub mod facts;
@@ -17,6 +18,7 @@ pub mod hash_flood;
 pub mod helo;
 pub mod org;
 pub mod providers;
+pub mod ranges;
 pub mod rdns;
 pub mod record;
 pub mod reports;

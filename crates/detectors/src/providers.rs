@@ -1,121 +1,22 @@
-//! Mailbox providers and mail services by the suffix of their confirmed names.
+//! Shared senders: mailbox providers and mail services, by the networks that they publish or
+//! the suffix of a confirmed name.
 //!
 //! Their addresses carry everybody's mail; blocking one would hurt strangers, so no
-//! automatic path makes them a key (DESIGN §8, ‘shared’). Published ranges come with the
-//! operator's catalogue; this is what a name alone tells. Compiled by hand from the
-//! providers' own documentation of their sending hosts.
+//! automatic path makes them a key, nor a network that holds one (DESIGN §8, ‘shared’; S109,
+//! ADV-21). Either sign is enough: a network tells where DNS has failed, a name where the
+//! catalogue is out of date. An operator adds to both.
+//!
+//! False positives, which here are spam sources that stay unblocked: rented servers in the
+//! networks of a cloud. Their spam is refused message by message.
 
 use std::net::IpAddr;
 
-use model::Name;
+use model::key::fold;
+use model::{Name, Policy, Prefix};
 
+use crate::catalogue::shipped;
 use crate::dynamic::{is_access_token, octets_in, words};
-
-/// When the list was last read through.
-pub const REVIEWED: &str = "2026-11";
-
-/// Suffixes of reverse DNS names, each beginning at a label.
-const SUFFIXES: &[&str] = &[
-    // mailbox providers
-    "google.com",
-    "googlemail.com",
-    "1e100.net",
-    "outlook.com",
-    "hotmail.com",
-    "yahoo.com",
-    "yahoodns.net",
-    "aol.com",
-    "icloud.com",
-    "apple.com",
-    "mail.me.com",
-    "gmx.net",
-    "gmx.com",
-    "web.de",
-    "kundenserver.de",
-    "t-online.de",
-    "mail.ru",
-    "yandex.net",
-    "yandex.ru",
-    "qq.com",
-    "163.com",
-    "126.com",
-    "zoho.com",
-    "zoho.eu",
-    "protonmail.ch",
-    "proton.me",
-    "fastmail.com",
-    "messagingengine.com",
-    "mailbox.org",
-    "posteo.de",
-    "laposte.net",
-    "orange.fr",
-    "free.fr",
-    "libero.it",
-    "aruba.it",
-    "seznam.cz",
-    "wp.pl",
-    "onet.pl",
-    "o2.pl",
-    "naver.com",
-    "daum.net",
-    "rediffmail.com",
-    "uol.com.br",
-    "terra.com.br",
-    "tutanota.de",
-    "comcast.net",
-    "xfinity.com",
-    "cox.net",
-    "charter.net",
-    "verizon.net",
-    "att.net",
-    "btinternet.com",
-    "virginmedia.com",
-    "sky.com",
-    "bigpond.com",
-    "optusnet.com.au",
-    "telstra.com",
-    // mail services that many customers share
-    "amazonses.com",
-    "sendgrid.net",
-    "mailgun.net",
-    "mailgun.org",
-    "mandrillapp.com",
-    "mcsv.net",
-    "mcdlv.net",
-    "rsgsv.net",
-    "sparkpostmail.com",
-    "postmarkapp.com",
-    "mtasv.net",
-    "sendinblue.com",
-    "brevo.com",
-    "mailjet.com",
-    "mailchimp.com",
-    "constantcontact.com",
-    "exacttarget.com",
-    "salesforce.com",
-    "pphosted.com",
-    "mimecast.com",
-    "messagelabs.com",
-    "barracudanetworks.com",
-    "zendesk.com",
-    "hubspotemail.net",
-    "elasticemail.com",
-    "smtp2go.com",
-    "emailsrvr.com",
-    "secureserver.net",
-    "mail-out.ovh.net",
-    "registrar-servers.com",
-    "mxroute.com",
-    "mailspamprotection.com",
-    "antispamcloud.com",
-    "zohomail.com",
-    "cmail19.com",
-    "cmail20.com",
-    "createsend.com",
-    "klaviyomail.com",
-    "sailthru.com",
-    "sp-mta.net",
-];
+use crate::ranges;
 
 /// Labels of a provider's access lines and rented servers.
 const LINES: &[&[u8]] = &[b"hsd1", b"client", b"vps", b"res", b"ip"];
@@ -125,21 +26,22 @@ const DIGITS: usize = 8;
 /// name of a mail server that is one of hundreds.
 const OCTETS: usize = 3;
 
-/// Whether a confirmed name belongs to a shared sender; `own` are the operator's further suffixes.
-///
-/// Without the client's address some access lines are taken for mail servers.
-pub fn is_shared(name: &Name, own: &[Name]) -> bool {
-    is_listed(name, None, own)
+/// Whether a network is a shared sender's or holds an address of one, by the catalogue or by
+/// the operator's further networks.
+pub fn is_shared_network(network: Prefix, policy: &Policy) -> bool {
+    ranges::touch(&shipped().networks, network) || ranges::touch(&policy.shared_networks, network)
 }
 
-/// Whether a client with this confirmed name is a shared sender.
-pub fn is_shared_sender(name: &Name, client: IpAddr, own: &[Name]) -> bool {
-    is_listed(name, Some(client), own)
+/// Whether a client is a shared sender, by its address or by its confirmed name.
+pub fn is_shared(client: IpAddr, confirmed: Option<&Name>, policy: &Policy) -> bool {
+    is_shared_network(Prefix::host(fold(client)), policy)
+        || confirmed.is_some_and(|name| is_shared_name(name, client, &policy.shared))
 }
 
-fn is_listed(name: &Name, client: Option<IpAddr>, own: &[Name]) -> bool {
+/// Whether a confirmed name is a shared sender's; `own` are the operator's further suffixes.
+fn is_shared_name(name: &Name, client: IpAddr, own: &[Name]) -> bool {
     let name = name.as_bytes();
-    let host = SUFFIXES.iter().find_map(|suffix| host_under(name, suffix.as_bytes()));
+    let host = shipped().names.iter().find_map(|suffix| host_under(name, suffix.as_bytes()));
     own.iter().any(|suffix| host_under(name, suffix.as_bytes()).is_some())
         || host.is_some_and(|host| is_mail_server(host) || !is_line(host, client))
 }
@@ -155,13 +57,13 @@ fn is_mail_server(host: &[u8]) -> bool {
     })
 }
 
-fn is_line(host: &[u8], client: Option<IpAddr>) -> bool {
+fn is_line(host: &[u8], client: IpAddr) -> bool {
     let labels = || host.split(|b| *b == b'.');
     let digits = labels().next().unwrap_or_default().iter().filter(|b| b.is_ascii_digit()).count();
     digits >= DIGITS
         || labels().any(|label| LINES.contains(&label))
         || words(host).any(is_access_token)
-        || client.is_some_and(|client| octets_in(host, client) >= OCTETS)
+        || octets_in(host, client) >= OCTETS
 }
 
 /// What stands before a suffix that begins at a label.
@@ -176,11 +78,7 @@ mod tests {
 
     #[track_caller]
     fn check(name: &str, expect: bool) {
-        assert_eq!(
-            is_shared(&Name::new(name.as_bytes()), &[Name::new(b"pool.example.org")]),
-            expect,
-            "{name}"
-        );
+        check_at(name, "192.0.2.1", expect);
     }
 
     #[test]
@@ -195,8 +93,9 @@ mod tests {
 
     #[track_caller]
     fn check_at(name: &str, client: &str, expect: bool) {
-        let name = Name::new(name.as_bytes());
-        assert_eq!(is_shared_sender(&name, client.parse().unwrap(), &[]), expect, "{name}");
+        let (name, own) = (Name::new(name.as_bytes()), vec![Name::new(b"pool.example.org")]);
+        let policy = Policy { shared: own, ..Policy::shipped() };
+        assert_eq!(is_shared(client.parse().unwrap(), Some(&name), &policy), expect, "{name}");
     }
 
     #[test]
@@ -220,5 +119,32 @@ mod tests {
         check_at("a100-7.smtp-out.amazonses.com", "98.51.100.7", true);
         check_at("mail-yb1-f171.google.com", "192.0.2.171", true);
         check_at("sonic302-20.consmr.mail.ne1.yahoo.com", "192.0.2.20", true);
+    }
+
+    #[test]
+    fn a_published_network_is_shared_whatever_dns_says() {
+        let policy =
+            Policy { shared_networks: vec!["198.51.100.0/24".parse().unwrap()], ..Policy::shipped() };
+        let shared = |addr: &str| is_shared(addr.parse().unwrap(), None, &policy);
+        for addr in
+            ["209.85.220.41", "::ffff:209.85.220.41", "40.107.1.2", "2a01:111:f403::9", "198.51.100.7"]
+        {
+            assert!(shared(addr), "{addr}");
+        }
+        assert!(!shared("192.0.2.7") && !shared("2001:db8::7"));
+    }
+
+    #[test]
+    fn a_network_that_holds_a_shared_sender_is_one() {
+        let shared = |net: &str| is_shared_network(net.parse().unwrap(), &Policy::shipped());
+        assert!(shared("209.85.0.0/16") && shared("209.85.220.0/24") && shared("167.89.0.0/16"));
+        assert!(!shared("192.0.2.0/24") && !shared("11.0.0.0/8"));
+    }
+
+    /// ADV-21: who hides behind a provider's farm gets none of its addresses blocked.
+    #[test]
+    fn adv_21_every_address_of_a_farm_is_shared() {
+        let farm = (0..50u32).map(|n| std::net::Ipv4Addr::from_bits(0xd155_dc00 + n * 5));
+        assert!(farm.into_iter().all(|addr| is_shared(addr.into(), None, &Policy::shipped())));
     }
 }

@@ -8,7 +8,7 @@ use model::{
 };
 
 use crate::helo::{self, HeloClass};
-use crate::providers::is_shared_sender;
+use crate::providers::is_shared;
 use crate::rdns::{self, RdnsClass};
 use crate::record::Record;
 
@@ -34,21 +34,19 @@ pub struct Traits {
     /// Class of the reverse DNS name.
     #[n(1)]
     pub rdns: RdnsClass,
-    /// The confirmed name belongs to a mailbox provider or mail service.
+    /// Address or confirmed name belong to a mailbox provider or mail service.
     #[n(2)]
     pub shared: bool,
 }
 
 impl Traits {
-    /// What a connection looks like. `our_names` are the site's own, `shared` the operator's
-    /// further suffixes of shared senders.
-    pub fn of(client: &Client, our_names: &[Name], shared: &[Name]) -> Traits {
+    /// What a connection looks like, by the site's own names and its shared senders.
+    pub fn of(client: &Client, policy: &Policy) -> Traits {
         let greeting = client.helo.as_ref().map(Name::as_bytes);
-        let confirmed = client.rdns.confirmed();
         Traits {
-            helo: helo::classify(greeting, client.addr, our_names),
+            helo: helo::classify(greeting, client.addr, &policy.our_names),
             rdns: rdns::classify(&client.rdns, client.addr),
-            shared: confirmed.is_some_and(|name| is_shared_sender(name, client.addr, shared)),
+            shared: is_shared(client.addr, client.rdns.confirmed(), policy),
         }
     }
 

@@ -1,5 +1,6 @@
 //! What holds a decision back: guards of REQUIREMENTS C.1 as DESIGN §8 amends them.
 
+use detectors::providers::is_shared_network;
 use minicbor::{Decode, Encode};
 use model::protected::{Hand, Protected};
 use model::{Class, Millis, Mode, Offence, Policy, Prefix};
@@ -65,9 +66,13 @@ pub(crate) fn rule(
 }
 
 /// G-CLASS and G-UPSTREAM: forwarders, shared senders and protected keys are never blocked
-/// automatically, nor is who behaves like a relay of ours.
+/// automatically, nor is who behaves like a relay of ours. The key itself is asked, too: a
+/// network may hold a shared sender, whatever class was found for it.
 fn shielded(policy: &Policy, trigger: &Trigger<'_>) -> bool {
-    policy.guards.classes && (trigger.upstream || trigger.class.factor_quarters(false).is_none())
+    policy.guards.classes
+        && (trigger.upstream
+            || trigger.class.factor_quarters(false).is_none()
+            || is_shared_network(trigger.key, policy))
 }
 
 /// The ratio guard: good mail of 30 days that is at least as much as a week's spam, unless
@@ -102,5 +107,70 @@ impl Cap {
             (true, true) => (Ruling::Open(Mode::Shadow), Some(Alarm::CapReached)),
             (true, false) => (Ruling::Open(Mode::Live), Some(Alarm::ManyBlocks)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::observation::{Client, Rdns, Sensor};
+    use model::{Evidence, Secs};
+
+    const NOW: Millis = Millis::from_secs(1_793_491_200);
+
+    fn sample() -> Evidence {
+        let addr = "192.0.2.1".parse().unwrap();
+        let client = Client { addr, port: 0, helo: None, rdns: Rdns::Missing, authenticated: false };
+        Evidence {
+            at: NOW,
+            client,
+            sensor: Sensor::Policy,
+            sender: None,
+            recipients: 1,
+            judgement: None,
+            score: None,
+            source: None,
+            trap: None,
+            exhibit: None,
+        }
+    }
+
+    /// Every offence there is, by its stored number.
+    fn offences() -> impl Iterator<Item = Offence> {
+        (0..=u8::MAX).map_while(|number| minicbor::decode(&minicbor::to_vec(number).unwrap()).ok())
+    }
+
+    #[track_caller]
+    fn check(key: &str, expect: Ruling) {
+        let (mut entry, policy) = (Entry::new(NOW), Policy::shipped());
+        entry.record.keep_sample(1, sample());
+        let protected = Protected::new(Vec::new(), true, 0);
+        for offence in offences() {
+            let trigger = Trigger {
+                key: key.parse().unwrap(),
+                offence,
+                entry: &entry,
+                upstream: false,
+                class: Class::Unknown,
+                mode: Mode::Live,
+                now: NOW,
+                standing: NOW.plus(Secs(0)),
+            };
+            let (ruling, _) = rule(&trigger, &protected, &policy, &mut Cap::default());
+            assert_eq!(ruling, expect, "{key} {offence:?}");
+        }
+    }
+
+    #[test]
+    fn no_offence_makes_a_shared_sender_or_a_network_that_holds_one_a_key() {
+        assert!(offences().count() >= 25);
+        for key in ["209.85.220.41", "40.107.0.1", "167.89.12.13", "54.240.8.1", "2a01:111:f403:1::/64"] {
+            check(key, Ruling::Held);
+        }
+        for network in ["209.85.220.0/24", "167.89.0.0/16", "192.254.0.0/16", "2a01:111:f400::/40"] {
+            check(network, Ruling::Held);
+        }
+        check("192.0.2.1", Ruling::Open(Mode::Live));
+        check("198.51.100.0/24", Ruling::Open(Mode::Live));
     }
 }

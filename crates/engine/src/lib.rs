@@ -301,8 +301,10 @@ impl Engine {
     }
 }
 
-/// A policy in the form in which it is looked up: the traps in order, each once.
+/// A policy in the form in which it is looked up: the traps in order, each once, and networks
+/// apart from each other.
 fn adopted(mut policy: Policy) -> Policy {
+    policy.shared_networks = detectors::ranges::apart(policy.shared_networks);
     policy.traps.sort_by_key(|(who, _)| *who);
     policy.traps.dedup_by_key(|(who, _)| *who);
     policy

@@ -93,7 +93,7 @@ impl Session {
     ) -> Session {
         Session {
             client: attempt.client.clone(),
-            traits: Traits::of(&attempt.client, &policy.our_names, &policy.shared),
+            traits: Traits::of(&attempt.client, policy),
             sender: attempt.sender,
             recipient: None,
             others: Vec::new(),

@@ -182,6 +182,10 @@ pub struct Policy {
     #[n(15)]
     #[cbor(default)]
     pub hash_flood: HashFloodRule,
+    /// Further networks of shared senders: in order, none within another.
+    #[n(26)]
+    #[cbor(default)]
+    pub shared_networks: Vec<Prefix>,
 }
 
 /// Rules that could block before or beside the reference policy's one.
@@ -214,6 +218,7 @@ impl Policy {
             keys_max: KEYS_MAX,
             learn_first: true,
             hash_flood: HashFloodRule::default(),
+            shared_networks: Vec::new(),
         }
     }
 

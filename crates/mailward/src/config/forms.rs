@@ -320,6 +320,8 @@ impl Value for Limit {
 }
 
 impl Written for PathBuf {
+    const MANY: &'static str = "absolute paths";
+
     fn expected() -> String {
         "an absolute path".to_owned()
     }

@@ -3,7 +3,7 @@
 //! [`rows::ROWS`] is the table; reading, checking, `config sample`, `config show` and the
 //! manual are made from it. A file is refused as a whole, with all its mistakes: an unknown
 //! key, a value of another form, settings that contradict each other. Nothing here opens a
-//! socket; besides the file itself only lists of traps are read.
+//! socket; besides the file itself only lists of traps and of shared networks are read.
 
 #![cfg_attr(not(test), expect(dead_code, reason = "until every command is there"))]
 
@@ -14,6 +14,7 @@ mod forms;
 mod judges;
 mod nearest;
 mod net;
+mod networks;
 mod outward;
 mod print;
 mod read;
@@ -33,7 +34,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use model::{Domain, Name, Node, Secs};
+use model::{Domain, Name, Node, Prefix, Secs};
 
 pub(crate) use error::{ConfigError, ConfigErrors};
 pub(crate) use judges::{Endpoint, HeaderMark};
@@ -55,6 +56,8 @@ pub(crate) struct Config {
     /// Lines of the settings that stand in the file.
     lines: BTreeMap<&'static str, usize>,
     traps: Traps,
+    /// Networks of the files of shared senders.
+    networks: Vec<Prefix>,
 }
 
 /// Where the daemon listens.
@@ -147,7 +150,7 @@ pub(crate) struct JournalLimits {
 }
 
 impl Config {
-    /// Reads a file and the lists of traps that it names.
+    /// Reads a file and the lists that it names.
     ///
     /// # Errors
     ///
@@ -160,7 +163,7 @@ impl Config {
         }
     }
 
-    /// Reads `text`, which errors call `name`, and the lists of traps that it names.
+    /// Reads `text`, which errors call `name`, and the lists that it names.
     ///
     /// # Errors
     ///
@@ -176,8 +179,10 @@ impl Config {
         errors.extend(check::check(&settings, &lines, source.name));
         let (traps, bad_traps) = traps::collect(&settings, &lines, source.name, open);
         errors.extend(bad_traps);
+        let (networks, bad_networks) = networks::collect(&settings, &lines, source.name, open);
+        errors.extend(bad_networks);
         ConfigErrors::none(errors)?;
-        Ok(Config { file: source.name.to_owned(), settings, lines, traps })
+        Ok(Config { file: source.name.to_owned(), settings, lines, traps, networks })
     }
 
     /// Where ledger, journal and keys are kept.

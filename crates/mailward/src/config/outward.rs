@@ -47,6 +47,7 @@ impl Config {
             keys_max: settings.keys.0,
             learn_first: settings.mode == FirstMode::Learn,
             hash_flood: settings.rules.hash_flood.rule(),
+            shared_networks: self.networks.clone(),
         }
     }
 

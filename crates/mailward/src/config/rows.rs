@@ -323,6 +323,8 @@ pub(crate) const ROWS: &[Row] = &[
 
     list("shared.names", slot!(shared_names), "['outbound.example.com']",
         "Suffixes of confirmed host names of further mailbox providers and mail services."),
+    list("shared.files", slot!(shared_files), "['/etc/mailward/shared.nets']",
+        "Files with their networks, one a line, or JSON warning lists; beside the built-in catalogue."),
 
     row("journal.segment-size", slot!(journal.segment_size), "'64 MiB'",
         "When a new file is begun."),

@@ -35,6 +35,7 @@ pub(super) struct Settings {
     pub(super) rules: Rules,
     pub(super) guards: Guards,
     pub(super) shared_names: Vec<Domain>,
+    pub(super) shared_files: Vec<PathBuf>,
     pub(super) journal: Journal,
     pub(super) exhibits: Bytes,
     pub(super) keys: Count<1_000, 100_000_000>,

@@ -181,7 +181,7 @@ impl Desk {
     }
 
     fn traits(&self, letter: &Letter) -> Traits {
-        Traits::of(&letter.client, &self.policy.our_names, &self.policy.shared)
+        Traits::of(&letter.client, &self.policy)
     }
 
     fn is_ours(&self, sender: &[u8]) -> bool {

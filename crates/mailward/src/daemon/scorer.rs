@@ -6,23 +6,21 @@ use answers::ConnectionScore;
 use detectors::score;
 use detectors::seen::Traits;
 use edge::policy::Scorer;
-use model::{Client, Name, Policy};
+use model::{Client, Policy};
 
 /// Scores by our own names and shared senders.
-struct ByPolicy {
-    our_names: Vec<Name>,
-    shared: Vec<Name>,
-}
+struct ByPolicy(Policy);
 
 /// The scorer of a policy; none where the score does not refuse.
 pub(crate) fn of(policy: &Policy) -> Option<Arc<dyn Scorer>> {
-    let by_policy = ByPolicy { our_names: policy.our_names.clone(), shared: policy.shared.clone() };
+    // The traps are many, and say nothing of a connection.
+    let by_policy = ByPolicy(Policy { traps: Vec::new(), ..policy.clone() });
     super::Shared::scores(policy).then(|| Arc::new(by_policy) as Arc<dyn Scorer>)
 }
 
 impl Scorer for ByPolicy {
     fn score(&self, client: &Client, credit: bool) -> ConnectionScore {
-        let traits = Traits::of(client, &self.our_names, &self.shared);
+        let traits = Traits::of(client, &self.0);
         let score = score::connection(&traits, credit);
         ConnectionScore { quarters: score.quarters, heaviest: score.heaviest }
     }

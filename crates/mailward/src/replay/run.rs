@@ -176,7 +176,7 @@ fn covered(policy: &Policy, addr: IpAddr) -> bool {
 }
 
 pub(super) fn traits(line: &Line, policy: &Policy) -> Traits {
-    Traits::of(&line.client, &policy.our_names, &policy.shared)
+    Traits::of(&line.client, policy)
 }
 
 fn observed(at: Millis, session: u64, fact: Fact) -> Input {

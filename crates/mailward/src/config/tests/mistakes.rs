@@ -269,6 +269,17 @@ fn lists_of_traps_are_checked_line_by_line() {
 }
 
 #[test]
+fn files_of_shared_networks_are_checked_line_by_line() {
+    check(
+        "[shared]\nfiles = ['/nets/bad', '/nets/none']\n",
+        &[
+            "/nets/bad:2: shared.files: expected an IP address or prefix, but got \"mail.example.org\"",
+            "t.toml:2: shared.files: expected a readable text file, but got \"/nets/none\" (No such file)",
+        ],
+    );
+}
+
+#[test]
 fn an_address_that_helps_blocked_people_is_no_trap() {
     check(
         "[traps]\npristine = [\"abuse@example.org\", \"help@example.org\"]\n[portal]\ncontact = \"help@example.org\"\n",

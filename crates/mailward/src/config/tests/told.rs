@@ -78,6 +78,13 @@ fn the_order_of_a_list_does_not_change_the_policys_hash() {
 }
 
 #[test]
+fn networks_of_shared_senders_are_told_apart_from_each_other() {
+    let policy = config("[shared]\nfiles = ['/nets/good']").policy(&person);
+    let networks: Vec<_> = policy.shared_networks.iter().map(ToString::to_string).collect();
+    assert_eq!(networks, ["192.0.2.0/24", "198.51.100.0/24"]);
+}
+
+#[test]
 fn traps_come_from_the_file_and_from_lists_as_hashes_of_folded_addresses() {
     let config = config(
         "[traps]\npristine = [\"Three@example.org\"]\npristine-file = \"/traps/good\"\nrecycled = [\"gone.for.good@example.org\"]",
