@@ -127,6 +127,9 @@ fn blocked(view: &View, addr: IpAddr, threat: &Threat, now: Millis) -> Tell {
 }
 
 fn by_score(site: &Site, addr: IpAddr, score: &ConnectionScore) -> Tell {
+    if score.line {
+        return Tell::Refuse(texts::dynamic(site, addr));
+    }
     Tell::Refuse(texts::connection(site, addr, score.heaviest))
 }
 

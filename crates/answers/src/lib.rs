@@ -7,6 +7,7 @@
 //! portal lays out the plain data that it gets from here.
 
 pub mod answer;
+pub mod connection;
 pub mod end;
 pub mod explain;
 pub mod help;
@@ -23,6 +24,7 @@ pub mod texts;
 pub mod when;
 
 pub use answer::{Answer, Tell, answer, is_exempt};
+pub use connection::{connection_score, sender_fits};
 pub use end::{Act, EndRule, EndRules, Ended, Ending, Finish, Mark, at_end};
 pub use explain::explain;
 pub use help::{HelpPage, help_page};

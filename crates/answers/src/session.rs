@@ -36,6 +36,8 @@ pub struct ConnectionScore {
     pub quarters: i32,
     /// The two heaviest facts, heavier first, as words of our own.
     pub heaviest: [Option<&'static str>; 2],
+    /// Its name, which is that of an end user's line, weighs most.
+    pub line: bool,
 }
 
 impl ConnectionScore {

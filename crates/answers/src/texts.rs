@@ -193,6 +193,14 @@ pub fn too_often(site: &Site, ip: IpAddr, case: Option<CaseId>) -> Public<Reply>
     SLOWER.reply(&Values::new(site, ip, &url, case))
 }
 
+/// The refusal of an end user's line, with what to do instead (TXT-5).
+pub(crate) fn dynamic(site: &Site, ip: IpAddr) -> Public<Reply> {
+    let (short, long) = of_reason(by_id("dynamic").unwrap_or(&REASONS[0]));
+    let url = help_link(site, "dynamic");
+    let text = Text { id: "dynamic", short: &short, long: &long };
+    text.reply(&Values::new(site, ip, &url, None))
+}
+
 /// The refusal by the connection score, with its two heaviest facts if both fit.
 pub(crate) fn connection(site: &Site, ip: IpAddr, heaviest: [Option<&'static str>; 2]) -> Public<Reply> {
     let (short, long) = of_reason(by_id("connection").unwrap_or(&REASONS[0]));

@@ -1,11 +1,22 @@
-//! OFF-11, the written pattern of dynamic and end-user addresses.
+//! OFF-11, the names of dynamic and end-user addresses.
 //!
-//! A reverse DNS name is generic when it holds at least two octets of the address (in
-//! decimal, zero-padded, in hexadecimal, forwards or backwards) or a token that only access
-//! lines carry, and no token of a server. It is a fact for other rules, not an offence: no
-//! culpability, no sentence. Learned weights may stand beside it later.
+//! Needs: a reverse DNS name, confirmed or not, or a HELO name. Its parts are weighed: octets
+//! of the address (in decimal, zero-padded, in hexadecimal, forwards or backwards, run
+//! together), words that only access lines carry, words of servers. The weights stand in `data/line-names.txt` with the command that made them.
+//!
+//! It is a fact for other rules, not an offence: no culpability, no sentence. False positives
+//! come from servers on business lines whose provider made the name: a word such as `static`
+//! or `mail` outweighs the pattern, and so does good mail.
 
 use std::net::IpAddr;
+use std::sync::LazyLock;
+
+/// From here on a name counts as that of a line, in quarters of a point.
+pub const LINE: u8 = 7;
+/// The most that a name weighs.
+pub const LINE_MAX: u8 = 12;
+/// So many octets make a name one that a machine made, whatever else stands in it.
+pub const MADE: usize = 3;
 
 /// Tokens of access lines: one is enough.
 const STRONG: [&[u8]; 34] = [
@@ -61,12 +72,97 @@ const STATIC: [&[u8]; 12] = [
     b"srv",
 ];
 
-/// Whether a confirmed name looks made by a machine for an access line.
-pub fn is_generic(name: &[u8], client: IpAddr) -> bool {
-    if tokens(name).any(|t| STATIC.contains(&t)) {
-        return false;
+/// What was found in a name; `explain` prints it.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Parts {
+    /// Octets of the address, four at most.
+    pub octets: usize,
+    /// A word that only access lines carry.
+    pub access: bool,
+    /// A word of servers.
+    pub server: bool,
+}
+
+impl Parts {
+    /// Looks a name over.
+    pub fn of(name: &[u8], client: IpAddr) -> Parts {
+        Parts {
+            octets: octets_in(name, client).min(4),
+            access: tokens(name).any(is_access_token) || names_dsl(name),
+            server: tokens(name).any(is_server_word),
+        }
     }
-    tokens(name).any(is_access_token) || names_dsl(name) || octets_in(name, client) >= 2
+
+    /// Its weight in quarters of a point, 0 to [`LINE_MAX`].
+    pub fn points(self) -> u8 {
+        let weights = &*WEIGHTS;
+        let octets = match self.octets {
+            0 | 1 => 0,
+            2 => weights.octets_2,
+            3 => weights.octets_3,
+            _ => weights.octets_4,
+        };
+        let parts = [(true, octets), (self.access, weights.access_word), (self.server, weights.server_word)];
+        let sum: i32 = parts.iter().filter(|(found, _)| *found).map(|(_, weight)| weight).sum();
+        u8::try_from(sum.clamp(0, i32::from(LINE_MAX))).unwrap_or(LINE_MAX)
+    }
+}
+
+/// The weights of the data file.
+#[derive(Debug, Default, PartialEq)]
+struct Weights {
+    octets_2: i32,
+    octets_3: i32,
+    octets_4: i32,
+    access_word: i32,
+    server_word: i32,
+}
+
+static WEIGHTS: LazyLock<Weights> = LazyLock::new(|| Weights::read(include_str!("../data/line-names.txt")));
+
+impl Weights {
+    /// Reads lines of a part and its weight; a test holds the shipped file to it.
+    fn read(text: &str) -> Weights {
+        let mut weights = Weights::default();
+        let lines = text.lines().filter_map(|line| line.split_once(' '));
+        for (part, weight) in lines {
+            if let (Some(slot), Ok(weight)) = (weights.slot(part), weight.trim().parse()) {
+                *slot = weight;
+            }
+        }
+        weights
+    }
+
+    fn slot(&mut self, part: &str) -> Option<&mut i32> {
+        Some(match part {
+            "octets-2" => &mut self.octets_2,
+            "octets-3" => &mut self.octets_3,
+            "octets-4" => &mut self.octets_4,
+            "access-word" => &mut self.access_word,
+            "server-word" => &mut self.server_word,
+            _ => return None,
+        })
+    }
+}
+
+/// What a name weighs as that of a line, in quarters of a point.
+pub fn points(name: &[u8], client: IpAddr) -> u8 {
+    Parts::of(name, client).points()
+}
+
+/// Whether a name looks made by a machine for an access line.
+pub fn is_generic(name: &[u8], client: IpAddr) -> bool {
+    points(name, client) >= LINE
+}
+
+/// Whether a word stands in the names of servers.
+pub fn is_server_word(word: &[u8]) -> bool {
+    STATIC.contains(&word)
+}
+
+/// Whether a word of a name is one of servers.
+pub fn names_server(name: &[u8]) -> bool {
+    tokens(name).any(is_server_word)
 }
 
 /// Whether a word before the registered domain ends in ‘dsl’, such as `internetdsl`: there
@@ -196,8 +292,25 @@ mod tests {
         check("p12.dip0.example.net", "192.0.2.25", true);
         check("epp226.internetdsl.example.net", "192.0.2.25", true);
         check("host1.mydsl.example", "192.0.2.25", false);
+        // A.4: the static token wins.
         check("mail.static-1-2-3-4.example", "1.2.3.4", false);
         check("smtp-192-0-2-25.example.net", "192.0.2.25", false);
+    }
+
+    #[test]
+    fn the_shipped_weights_are_all_there() {
+        let text = include_str!("../data/line-names.txt");
+        let lines: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        assert_eq!(lines.len(), 5);
+        assert!(lines.iter().all(|line| Weights::read(line) != Weights::default()), "{lines:?}");
+    }
+
+    #[test]
+    fn parts_add_up_to_twelve_quarters_at_most() {
+        let points = |name: &[u8]| points(name, "192.0.2.25".parse().unwrap());
+        assert_eq!(points(b"dsl-192-0-2-25.dyn.example.net"), LINE_MAX);
+        assert_eq!(points(b"mail.example.net"), 0);
+        assert!(points(b"x-2-25.example.net") < points(b"x-192-0-2-25.example.net"));
     }
 
     #[test]

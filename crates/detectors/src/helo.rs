@@ -15,6 +15,8 @@ use model::finding::Measure;
 use model::window::Window;
 use model::{Finding, Name, Offence, Secs, Units};
 
+use crate::dynamic;
+use crate::org::is_under_known_tld;
 use crate::record::Record;
 use crate::seen::{Act, Context, Detector, Seen};
 
@@ -50,12 +52,18 @@ pub enum HeloClass {
     /// No argument at all.
     #[n(8)]
     Missing,
+    /// A name made from the client's address, or of an access line: it has no name of its own.
+    #[n(9)]
+    Line,
+    /// A name in a top-level domain that does not exist.
+    #[n(10)]
+    NoSuchTld,
 }
 
 impl HeloClass {
-    /// Whether it is one of the classes b to f and i.
+    /// Whether it is one of the classes b to f and i, or its domain can not exist (g).
     pub fn is_faulty(self) -> bool {
-        !matches!(self, HeloClass::Fine | HeloClass::OurName | HeloClass::Missing)
+        !matches!(self, HeloClass::Fine | HeloClass::OurName | HeloClass::Missing | HeloClass::Line)
     }
 
     /// What is wrong with it, for the reply and the page.
@@ -69,6 +77,8 @@ impl HeloClass {
             HeloClass::Invalid => "the HELO name is not a host name",
             HeloClass::NotFqdn => "the HELO name has no domain",
             HeloClass::Localdomain => "the HELO name is a default name",
+            HeloClass::Line => "the HELO name is that of an end user's line",
+            HeloClass::NoSuchTld => "the HELO name can not exist",
         })
     }
 }
@@ -91,7 +101,7 @@ pub fn classify(helo: Option<&[u8]>, client: IpAddr, our_names: &[Name]) -> Helo
     if address(name).is_some() {
         return HeloClass::RawAddress;
     }
-    name_class(name)
+    name_class(name, client)
 }
 
 fn literal_class(literal: &[u8], client: IpAddr) -> HeloClass {
@@ -110,7 +120,7 @@ fn address(text: &[u8]) -> Option<IpAddr> {
     std::str::from_utf8(text).ok().filter(|t| t.len() <= 45)?.parse().ok()
 }
 
-fn name_class(name: &[u8]) -> HeloClass {
+fn name_class(name: &[u8], client: IpAddr) -> HeloClass {
     let label_ok = |l: &[u8]| {
         (1..=63).contains(&l.len()) && l.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
     };
@@ -121,6 +131,10 @@ fn name_class(name: &[u8]) -> HeloClass {
         if known { HeloClass::BareWord } else { HeloClass::NotFqdn }
     } else if ends_with(name, b".localdomain") {
         HeloClass::Localdomain
+    } else if !is_under_known_tld(&name.to_ascii_lowercase()) {
+        HeloClass::NoSuchTld
+    } else if dynamic::points(name, client) > dynamic::LINE {
+        HeloClass::Line
     } else {
         HeloClass::Fine
     }

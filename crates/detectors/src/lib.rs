@@ -16,6 +16,7 @@ pub mod facts;
 pub mod forged;
 pub mod hash_flood;
 pub mod helo;
+pub mod looks;
 pub mod org;
 pub mod providers;
 pub mod ranges;
@@ -28,9 +29,10 @@ pub mod traps;
 pub mod virus;
 pub mod volume;
 
+pub use looks::Look;
 pub use record::Record;
-pub use score::ConnectionScore;
-pub use seen::{Act, Context, Detector, Ended, Report, Seen, Traits};
+pub use score::{ConnectionScore, Lessons};
+pub use seen::{Act, Context, Detector, Ended, Fit, Report, Seen, Traits};
 
 /// Every detector, in the order in which their findings are heard.
 pub const DETECTORS: &[&dyn Detector] = &[

@@ -21,10 +21,11 @@ pub fn same_org(one: &[u8], other: &[u8]) -> bool {
     org(one).is_some_and(|one| org(other) == Some(one))
 }
 
-/// Whether a name ends in a top-level domain that exists (by the list, which knows them all).
+/// Whether a name ends in a top-level domain that exists (by the list, which knows them all),
+/// or in one that is set aside for documentation and tests (RFC 6761 §6.2, §6.5).
 pub fn is_under_known_tld(name: &[u8]) -> bool {
     let tld = name.rsplit(|b| *b == b'.').next().unwrap_or(name);
-    psl::suffix(tld).is_some_and(|suffix| suffix.is_known())
+    matches!(tld, b"example" | b"test") || psl::suffix(tld).is_some_and(|suffix| suffix.is_known())
 }
 
 #[cfg(test)]
@@ -40,6 +41,7 @@ mod tests {
     fn a_host_belongs_to_what_somebody_registered() {
         check("mail.example.org", Some("example.org"));
         check("mail7.sales.example.co.uk", Some("example.co.uk"));
+        check("1-2-3-4.dsl.pool.example", Some("pool.example"));
         check("co.uk", None);
         check("localhost", None);
         check("192.0.2.1", None);

@@ -1,76 +1,243 @@
-//! The connection score: what HELO and reverse DNS say together (C.4 step 10, DESIGN §8).
+//! The connection score: what a stranger's connection says of it (C.4 step 10, DESIGN §8).
 //!
-//! Families are HELO, reverse DNS and dynamic names; none counts above three. A confirmed
-//! name that is not generic speaks for a sender. Counted in quarters, so that half points
-//! stay whole numbers.
+//! Families: HELO, reverse DNS, the name of a line, and what the site has learned itself of
+//! such looks, such names and such networks (`docs/decisions/connection-score.md`). A
+//! confirmed name of its own and good mail speak for a sender. Four points refuse. Counted in
+//! quarters, so that half points stay whole numbers.
+//!
+//! What it needs: the connection's facts and the site's lessons. What can go wrong: a small
+//! server without reverse DNS, a server on a line with a made name: no single fact of theirs
+//! refuses, one good message ends it, and a lesson is only learned where good mail was seen
+//! too (`engine::experience`).
 
+use crate::dynamic::{LINE, LINE_MAX};
 use crate::helo::HeloClass;
 use crate::rdns::RdnsClass;
-use crate::seen::Traits;
+use crate::seen::{Fit, Traits};
 
 /// From here on a message is refused, where the score may refuse: four points.
 pub const REFUSE: i32 = 16;
+/// From here on a connection is suspicious: two points.
+pub const SUSPICIOUS: i32 = 8;
+/// What good mail of the last 30 days speaks for a sender.
+const HISTORY: i32 = -12;
+/// What a confirmed name of its own speaks for it.
+const OWN_NAME: i32 = -8;
+/// A line's name beside a greeting that somebody chose weighs so much less.
+const CHOSEN: i32 = 4;
 
-/// The score of one connection with the facts that weighed most.
+/// What the site has learned, as far as it is about one connection.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Lessons {
+    /// Of its look, in quarters of a point.
+    pub look: u8,
+    /// Names of the organisation of its reverse DNS name are those of lines.
+    pub names: bool,
+    /// Of its network, in quarters of a point.
+    pub network: u8,
+}
+
+/// Where points come from.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct ConnectionScore {
-    /// The sum, in quarters of a point.
+pub enum Family {
+    /// The HELO argument.
+    Helo,
+    /// The reverse DNS name: missing or not pointing back; or a confirmed name of its own.
+    ReverseDns,
+    /// The name of an end user's line.
+    Line,
+    /// What came of others that look so.
+    Look,
+    /// What came of its network.
+    Network,
+    /// Good mail.
+    History,
+}
+
+/// One family's part.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Part {
+    /// Which family.
+    pub family: Family,
+    /// Quarters of a point; below zero it speaks for the sender.
     pub quarters: i32,
-    /// The two heaviest facts, heavier first.
-    pub heaviest: [Option<&'static str>; 2],
+    /// The fact, in words that go after ‘refused:’.
+    pub text: &'static str,
+}
+
+/// The score of one connection.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct ConnectionScore {
+    /// Every part that weighs something, heaviest first.
+    pub parts: Vec<Part>,
+}
+
+impl ConnectionScore {
+    /// The sum, in quarters of a point.
+    pub fn quarters(&self) -> i32 {
+        self.parts.iter().map(|part| part.quarters).sum()
+    }
+
+    /// The words of the two heaviest facts against it, heavier first.
+    pub fn heaviest(&self) -> [Option<&'static str>; 2] {
+        let mut against = self.parts.iter().filter(|part| part.quarters > 0).map(|part| part.text);
+        [against.next(), against.next()]
+    }
+
+    /// The family that weighs most.
+    pub fn main(&self) -> Option<Family> {
+        self.parts.first().map(|part| part.family)
+    }
 }
 
 /// Scores a connection; `credit` says that the key has good mail of the last 30 days.
-pub fn connection(traits: &Traits, credit: bool) -> ConnectionScore {
-    let mut facts = facts(traits);
-    facts.sort_by_key(|(points, _)| -points);
-    let history = if credit { -12 } else { 0 };
-    ConnectionScore {
-        quarters: facts.iter().map(|(points, _)| points).sum::<i32>() + history,
-        heaviest: facts.map(|(p, text)| text.filter(|_| p > 0)),
+pub fn connection(traits: &Traits, lessons: &Lessons, credit: bool) -> ConnectionScore {
+    let mut parts = facts(traits, lessons);
+    if credit {
+        parts.push(Part { family: Family::History, quarters: HISTORY, text: "it has sent good mail" });
     }
+    parts.sort_by_key(|part| -part.quarters);
+    ConnectionScore { parts }
 }
 
-/// What the HELO name and reverse DNS weigh, in quarters of a point, each with its words.
-pub fn facts(traits: &Traits) -> [(i32, Option<&'static str>); 2] {
-    [(helo_points(traits.helo), traits.helo.fault()), rdns_points(traits.rdns)]
-}
-
-fn helo_points(helo: HeloClass) -> i32 {
-    if helo.is_faulty() { 8 } else { 0 }
-}
-
-fn rdns_points(rdns: RdnsClass) -> (i32, Option<&'static str>) {
-    match rdns {
-        RdnsClass::Unknown => (0, None),
-        RdnsClass::Missing => (4, Some("the address has no reverse DNS name")),
-        RdnsClass::Mismatch => (2, Some("its reverse DNS name does not point back")),
-        RdnsClass::Generic => (8, Some("its name is that of an end user's line")),
-        RdnsClass::Fine => (-8, None),
+/// What the connection weighs without its history.
+pub fn facts(traits: &Traits, lessons: &Lessons) -> Vec<Part> {
+    // Their addresses carry everybody's mail.
+    if traits.shared {
+        return Vec::new();
     }
+    let traits = learned(traits, lessons);
+    let parts =
+        [helo(&traits), reverse_dns(&traits, lessons), line(&traits), look(lessons), network(lessons)];
+    parts.into_iter().filter(|part| part.quarters != 0).collect()
+}
+
+/// The traits as they are where names of the organisation are those of lines.
+fn learned(traits: &Traits, lessons: &Lessons) -> Traits {
+    if !lessons.names || traits.line >= LINE {
+        return *traits;
+    }
+    let greets_so = traits.fit == Fit::OwnName && traits.helo == HeloClass::Fine;
+    let helo = if greets_so { HeloClass::Line } else { traits.helo };
+    Traits { line: LINE_MAX, helo, ..*traits }
+}
+
+fn helo(traits: &Traits) -> Part {
+    let has_name = traits.rdns != RdnsClass::Missing;
+    let (quarters, text) = match (traits.helo, traits.fit) {
+        (helo, _) if helo.is_faulty() || helo == HeloClass::OurName => (8, helo.fault().unwrap_or_default()),
+        (HeloClass::Line, _) => (4, HeloClass::Line.fault().unwrap_or_default()),
+        (_, Fit::Neither) if has_name => (2, "the HELO name is neither its own nor the sender's"),
+        (HeloClass::Fine, Fit::Unknown) => (2, "the HELO is an address, not a name"),
+        _ => (0, ""),
+    };
+    Part { family: Family::Helo, quarters, text }
+}
+
+fn reverse_dns(traits: &Traits, lessons: &Lessons) -> Part {
+    let own_name = traits.rdns == RdnsClass::Fine && traits.line < LINE && !traits.made;
+    let (quarters, text) = match traits.rdns {
+        RdnsClass::Missing => (4, "the address has no reverse DNS name"),
+        RdnsClass::Mismatch => (2, "its reverse DNS name does not point back"),
+        // In a network of many names that all sent spam a name is no recommendation.
+        _ if own_name && lessons.network == 0 => (OWN_NAME, "it has a confirmed name of its own"),
+        _ => (0, ""),
+    };
+    Part { family: Family::ReverseDns, quarters, text }
+}
+
+fn line(traits: &Traits) -> Part {
+    // Who gave the machine a name of its own in HELO set up a server.
+    let chosen = traits.fit == Fit::OwnOrg && traits.helo == HeloClass::Fine;
+    let less = if chosen { CHOSEN } else { 0 };
+    let quarters = (i32::from(traits.line) - less).max(0);
+    Part { family: Family::Line, quarters, text: "its name is that of an end user's line" }
+}
+
+fn look(lessons: &Lessons) -> Part {
+    let text = "servers that connect like this sent only spam here";
+    Part { family: Family::Look, quarters: i32::from(lessons.look), text }
+}
+
+fn network(lessons: &Lessons) -> Part {
+    let text = "its neighbours sent only spam here";
+    Part { family: Family::Network, quarters: i32::from(lessons.network), text }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use model::{Client, Name, Rdns};
+
+    const NONE: Lessons = Lessons { look: 0, names: false, network: 0 };
+
+    fn traits(rdns: Rdns, helo: &str, sender_fits: bool) -> Traits {
+        let addr = "192.0.2.25".parse().unwrap();
+        let helo = Some(Name::new(helo.as_bytes()));
+        Traits::of(
+            &Client { addr, port: 0, helo, rdns, authenticated: false },
+            sender_fits,
+            &model::Policy::shipped(),
+        )
+    }
+
+    fn named(name: &str, helo: &str) -> Traits {
+        traits(Rdns::Confirmed(Name::new(name.as_bytes())), helo, false)
+    }
 
     #[track_caller]
-    fn check(helo: HeloClass, rdns: RdnsClass, credit: bool, expect: i32) {
-        assert_eq!(connection(&Traits { helo, rdns, shared: false }, credit).quarters, expect);
+    fn check(traits: &Traits, lessons: Lessons, credit: bool, expect: i32) {
+        let score = connection(traits, &lessons, credit);
+        assert_eq!(score.quarters(), expect, "{traits:?} {:?}", score.parts);
     }
 
     #[test]
     fn a_missing_name_alone_never_refuses() {
-        check(HeloClass::Fine, RdnsClass::Missing, false, 4);
-        check(HeloClass::NotFqdn, RdnsClass::Missing, false, 12);
-        check(HeloClass::NotFqdn, RdnsClass::Generic, false, REFUSE);
-        check(HeloClass::NotFqdn, RdnsClass::Generic, true, 4);
-        check(HeloClass::NotFqdn, RdnsClass::Fine, false, 0);
+        check(&traits(Rdns::Missing, "mail.example.org", false), NONE, false, 4);
+        check(&traits(Rdns::Missing, "DESKTOP-7", false), NONE, false, 12);
+        check(&traits(Rdns::Missing, "DESKTOP-7", false), NONE, true, 0);
+        check(&named("mail.example.org", "DESKTOP-7"), NONE, false, 0);
+    }
+
+    #[test]
+    fn a_line_that_greets_with_its_own_name_is_refused_at_first_sight() {
+        let line = "192-0-2-25.dsl.pool.example";
+        check(&named(line, line), NONE, false, REFUSE);
+        check(&named(line, "DESKTOP-7"), NONE, false, 20);
+        // J6: the same line with good mail behind it is not.
+        check(&named(line, line), NONE, true, 4);
+        check(&traits(Rdns::Missing, line, false), NONE, false, 20);
+    }
+
+    #[test]
+    fn a_server_on_a_line_is_not_refused_by_its_name_alone() {
+        check(&named("192-0-2-25.dsl.pool.example", "mail.example.org"), NONE, false, 14);
+        check(&named("192-0-2-25.dsl.isp.example", "mail.isp.example"), NONE, false, 8);
+        check(&named("static-192-0-2-25.isp.example", "static-192-0-2-25.isp.example"), NONE, false, 2);
+    }
+
+    #[test]
+    fn lessons_of_the_site_add_up() {
+        let bare = traits(Rdns::Missing, "mail.example.org", true);
+        check(&bare, Lessons { look: 12, ..NONE }, false, REFUSE);
+        check(&bare, Lessons { look: 8, ..NONE }, false, 12);
+        let fine = named("a7.example.org", "a7.example.org");
+        check(&fine, NONE, false, -8);
+        check(&fine, Lessons { names: true, ..NONE }, false, REFUSE);
+        check(&fine, Lessons { network: 16, ..NONE }, false, REFUSE);
+        check(&fine, Lessons { network: 16, ..NONE }, true, 4);
+    }
+
+    #[test]
+    fn shared_senders_have_no_score() {
+        let shared = Traits { shared: true, ..traits(Rdns::Missing, "DESKTOP-7", false) };
+        check(&shared, Lessons { look: 16, names: true, network: 16 }, false, 0);
     }
 
     #[test]
     fn the_heaviest_fact_is_named_first() {
-        let traits = Traits { helo: HeloClass::NotFqdn, rdns: RdnsClass::Missing, shared: false };
-        assert_eq!(connection(&traits, false).heaviest[0], Some("the HELO name has no domain"));
+        let score = connection(&traits(Rdns::Missing, "DESKTOP-7", false), &NONE, false);
+        assert_eq!(score.heaviest()[0], Some("the HELO name has no domain"));
+        assert_eq!(score.main(), Some(Family::Helo));
     }
 }

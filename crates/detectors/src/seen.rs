@@ -1,5 +1,7 @@
 //! What a detector is shown, and the shape of a detector.
 
+use std::net::IpAddr;
+
 use minicbor::{Decode, Encode};
 use model::content::Shape;
 use model::policy::TrapKind;
@@ -7,7 +9,9 @@ use model::{
     Class, Client, Content, Finding, Judgement, Millis, Name, Offence, PersonHash, Policy, Prefix, Vote,
 };
 
+use crate::dynamic::{self, MADE, octets_in};
 use crate::helo::{self, HeloClass};
+use crate::org::org;
 use crate::providers::is_shared;
 use crate::rdns::{self, RdnsClass};
 use crate::record::Record;
@@ -37,16 +41,54 @@ pub struct Traits {
     /// Address or confirmed name belong to a mailbox provider or mail service.
     #[n(2)]
     pub shared: bool,
+    /// What its name weighs as that of a line, in quarters of a point: its reverse DNS name,
+    /// confirmed or not, or its HELO name where there is none.
+    #[n(3)]
+    pub line: u8,
+    /// Whose name it greets with.
+    #[n(4)]
+    pub fit: Fit,
+    /// Its reverse DNS name is made from its address, whatever else stands in it.
+    #[n(5)]
+    pub made: bool,
+}
+
+/// Whose name a client greets with, by organisation.
+#[derive(Clone, Copy, Debug, Decode, Default, Encode, Eq, Ord, PartialEq, PartialOrd)]
+#[cbor(index_only)]
+pub enum Fit {
+    /// No name that belongs to an organisation.
+    #[default]
+    #[n(0)]
+    Unknown,
+    /// Its reverse DNS name itself.
+    #[n(1)]
+    OwnName,
+    /// Another name of the organisation of its reverse DNS name.
+    #[n(2)]
+    OwnOrg,
+    /// A name of the organisation of the envelope sender.
+    #[n(3)]
+    Sender,
+    /// Somebody else's.
+    #[n(4)]
+    Neither,
 }
 
 impl Traits {
-    /// What a connection looks like, by the site's own names and its shared senders.
-    pub fn of(client: &Client, policy: &Policy) -> Traits {
+    /// What a connection looks like. `sender_fits` says that HELO name and sender are of one
+    /// organisation, the policy has the site's own names and its shared senders.
+    pub fn of(client: &Client, sender_fits: bool, policy: &Policy) -> Traits {
         let greeting = client.helo.as_ref().map(Name::as_bytes);
+        let helo = helo::classify(greeting, client.addr, &policy.our_names);
+        let name = client.rdns.name().map(Name::as_bytes);
         Traits {
-            helo: helo::classify(greeting, client.addr, &policy.our_names),
+            helo,
             rdns: rdns::classify(&client.rdns, client.addr),
             shared: is_shared(client.addr, client.rdns.confirmed(), policy),
+            line: line(name, greeting, helo, client.addr),
+            fit: Fit::of(greeting, name, sender_fits),
+            made: name.is_some_and(|name| octets_in(name, client.addr) >= MADE),
         }
     }
 
@@ -54,6 +96,23 @@ impl Traits {
     /// or a HELO of the classes b to f and i (the first-hit tier of DESIGN §8).
     pub fn suspicious(&self) -> bool {
         self.helo.is_faulty() || !self.rdns.is_confirmed() || self.rdns == RdnsClass::Generic
+    }
+}
+
+fn line(name: Option<&[u8]>, greeting: Option<&[u8]>, helo: HeloClass, client: IpAddr) -> u8 {
+    let greeting = greeting.filter(|_| helo == HeloClass::Line);
+    name.or(greeting).map_or(0, |name| dynamic::points(name, client))
+}
+
+impl Fit {
+    fn of(greeting: Option<&[u8]>, name: Option<&[u8]>, sender_fits: bool) -> Fit {
+        match greeting.and_then(org) {
+            None => Fit::Unknown,
+            Some(_) if greeting == name => Fit::OwnName,
+            Some(own) if name.and_then(org) == Some(own) => Fit::OwnOrg,
+            Some(_) if sender_fits => Fit::Sender,
+            Some(_) => Fit::Neither,
+        }
     }
 }
 

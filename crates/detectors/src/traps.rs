@@ -196,14 +196,28 @@ mod tests {
     use crate::helo::HeloClass;
     use crate::rdns::RdnsClass;
     use crate::seen::{
-        Traits,
+        Fit, Traits,
         tests::{around, ended},
     };
     use model::content::Shape;
     use model::{Content, Policy};
 
-    const FINE: Traits = Traits { helo: HeloClass::Fine, rdns: RdnsClass::Fine, shared: false };
-    const BAD: Traits = Traits { helo: HeloClass::NotFqdn, rdns: RdnsClass::Missing, shared: false };
+    const FINE: Traits = Traits {
+        helo: HeloClass::Fine,
+        rdns: RdnsClass::Fine,
+        shared: false,
+        line: 0,
+        fit: Fit::Unknown,
+        made: false,
+    };
+    const BAD: Traits = Traits {
+        helo: HeloClass::NotFqdn,
+        rdns: RdnsClass::Missing,
+        shared: false,
+        line: 0,
+        fit: Fit::Unknown,
+        made: false,
+    };
 
     /// Hits `traps` distinct traps, each `times` times, one a day apart by `apart`; says at which hit it fires.
     fn fires_at(class: Class, traits: Traits, kind: TrapKind, traps: u64, apart: u64) -> Option<u64> {

@@ -192,11 +192,18 @@ mod tests {
     use super::*;
     use crate::helo::HeloClass;
     use crate::rdns::RdnsClass;
-    use crate::seen::{Traits, tests::around};
+    use crate::seen::{Fit, Traits, tests::around};
     use model::Policy;
     use model::content::Shape;
 
-    const GOOD_LOOK: Traits = Traits { helo: HeloClass::Fine, rdns: RdnsClass::Fine, shared: false };
+    const GOOD_LOOK: Traits = Traits {
+        helo: HeloClass::Fine,
+        rdns: RdnsClass::Fine,
+        shared: false,
+        line: 0,
+        fit: Fit::Unknown,
+        made: false,
+    };
 
     fn judged(at: u64, judgement: Judgement, recipient: u64, traits: Traits) -> Seen {
         let recipient = Some(PersonHash(recipient));

@@ -3,16 +3,11 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use answers::texts::too_often;
-use answers::{Answer, ConnectionScore, Tell};
-use model::key::client_prefix;
-use model::{Answered, Client, Key, Site};
-use projections::View;
+use answers::{Answer, Tell};
+use model::{Answered, Site};
 use wire::text::quoted;
-
-use crate::policy::Scorer;
 
 /// Whether nothing speaks against it and nothing is worth a line.
 pub(crate) fn is_silent(answer: &Answer) -> bool {
@@ -32,22 +27,6 @@ pub(crate) fn settle<'a>(
         return (Cow::Owned(tell), Answered::Refused);
     }
     (Cow::Borrowed(&answer.tell), answer.answered())
-}
-
-/// The connection score. Good mail only lowers it, so it is looked up only for those whom
-/// the score would refuse.
-pub(crate) fn score(
-    scorer: Option<&Arc<dyn Scorer>>,
-    client: &Client,
-    view: &View,
-) -> Option<ConnectionScore> {
-    let bare = scorer?.score(client, false);
-    if !bare.refuses() {
-        return Some(bare);
-    }
-    let key = Key::Net(client_prefix(client.addr));
-    let standing = view.cases.key(&key).and_then(|known| known.standing);
-    Some(scorer?.score(client, standing.is_some_and(|s| s.credit)))
 }
 
 /// One line for one decision; no person stands in it.

@@ -24,7 +24,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{Client, Name, Prefix};
+use model::{Client, Millis, Name, Prefix};
+use projections::View;
 
 use crate::clock::Clock;
 use crate::intake::Intake;
@@ -83,8 +84,10 @@ impl Config {
 
 /// Judges a connection by its facts; the program implements it with the classifiers.
 pub trait Scorer: Send + Sync {
-    /// What HELO and reverse DNS say together; `credit` says that the key has good mail.
-    fn score(&self, client: &Client, credit: bool) -> answers::ConnectionScore;
+    /// What a client's connection and the site's lessons say together at `now`;
+    /// `sender_fits` says that HELO name and sender are of one organisation.
+    fn score(&self, client: &Client, sender_fits: bool, view: &View, now: Millis)
+    -> answers::ConnectionScore;
 }
 
 /// What the server works with.

@@ -32,7 +32,8 @@ const FORMAT: u8 = 1;
 /// Format of windows, slots and sessions.
 ///
 /// 2: sessions with their content, slots for what messages show, deliveries.
-const WINDOWS: u8 = 2;
+/// 3: what the site learned of strangers, and whose name they greet with.
+const WINDOWS: u8 = 3;
 
 /// The whole, as it is read.
 #[derive(Decode)]
@@ -61,6 +62,9 @@ struct Stored {
     mail: Option<ByteVec>,
     #[n(10)]
     passing: Option<Passing>,
+    /// What was learned of strangers; a checkpoint of windows 2 has none.
+    #[n(11)]
+    experience: Option<ByteVec>,
 }
 
 /// A key, as it is read.
@@ -120,7 +124,7 @@ impl Engine {
 
     fn write(&self, e: &mut Writer<'_>) -> Result<(), Never> {
         let Seeded([one, two]) = self.seeded;
-        e.array(11)?.u8(FORMAT)?.u8(WINDOWS)?.encode((one, two))?;
+        e.array(12)?.u8(FORMAT)?.u8(WINDOWS)?.encode((one, two))?;
         e.encode(&*self.policy)?.encode(&self.council)?;
         e.encode(self.rollup.store())?.encode(&self.upstream)?;
         e.array(SHARDS as u64)?;
@@ -130,7 +134,8 @@ impl Engine {
         }
         let sessions: Vec<(u64, &Session)> = self.sessions.export().collect();
         e.bytes(&cbor(&(self.sessions.shown_at(), sessions)))?;
-        e.bytes(&cbor(&self.mail.store()))?.encode(&self.passing)?.ok()
+        e.bytes(&cbor(&self.mail.store()))?.encode(&self.passing)?;
+        e.bytes(&cbor(&self.experience))?.ok()
     }
 
     /// Reads a checkpoint. `true` beside it says that windows were of another format and
@@ -146,6 +151,7 @@ impl Engine {
         let whole = stored.windows == WINDOWS;
         let (shown_at, sessions) = if whole { decode(&stored.sessions)? } else { Default::default() };
         let mail = stored.mail.filter(|_| whole).map(|mail| decode(&mail)).transpose()?;
+        let experience = stored.experience.filter(|_| whole).map(|learned| decode(&learned)).transpose()?;
         let engine = Engine {
             policy: Arc::new(stored.policy),
             seeded,
@@ -153,6 +159,7 @@ impl Engine {
             sessions: Sessions::import(seeded, shown_at, sessions),
             mail: Mail::restore(seeded, mail.unwrap_or_default()),
             passing: stored.passing.unwrap_or_default(),
+            experience: experience.unwrap_or_default(),
             council: stored.council,
             rollup: Rollup::restore(stored.rollup),
             upstream: stored.upstream,

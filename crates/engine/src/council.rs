@@ -10,13 +10,14 @@ use minicbor::{Decode, Encode};
 use model::case::{Opened, total};
 use model::event::{Cause, Commitment, RuleStamp, cbor, commit};
 use model::{
-    Actor, BlockKind, Body, CaseId, Evidence, Finding, Frame, Key, Lasts, Millis, Mode, Offence, Policy,
-    Prefix, Protected, Reason, Severity, Tariff, Units, evidence, reasons,
+    Actor, BlockKind, Body, CaseId, Evidence, Finding, Frame, Judgement, Key, Lasts, Millis, Mode, Offence,
+    Policy, Prefix, Protected, Reason, Severity, Tariff, Units, evidence, reasons,
 };
 
 use crate::alarm::{Alarm, Bell};
 use crate::calendar::Calendar;
 use crate::entry::Entry;
+use crate::experience::{Experience, Met};
 use crate::guards::{self, Cap, Ruling, Trigger};
 use crate::reporters::Outcome;
 use crate::running::Running;
@@ -101,6 +102,7 @@ pub(crate) struct Books<'a> {
     pub(crate) seeded: Seeded,
     pub(crate) policy: &'a Policy,
     pub(crate) upstream: &'a Upstream,
+    pub(crate) experience: &'a mut Experience,
     pub(crate) counters: &'a mut Counters,
 }
 
@@ -183,8 +185,19 @@ impl Council {
                 let (key, body) = (Key::Net(told.key), Body::StandingChanged(change));
                 self.write(cause, Actor::Engine, Mode::Live, None, Some(key), body);
             }
+            What::Met { met, judgement, first } => {
+                self.learn(told.index, &met, judgement, first, books.experience);
+            }
             What::PassesOn(why) => self.news.push(News::PassesOn(told.key, why)),
             What::NoRoom => self.alarm(Alarm::TableFull),
+        }
+    }
+
+    /// Somebody was met for the first time, or with good mail.
+    fn learn(&mut self, index: u32, met: &Met, judgement: Judgement, first: bool, site: &mut Experience) {
+        for lesson in site.note(met, judgement, first, self.now()) {
+            let cause = self.writer.input(index);
+            self.write(cause, Actor::Engine, Mode::Live, None, None, Body::Learnt(lesson));
         }
     }
 

@@ -17,6 +17,7 @@ mod connections;
 mod council;
 mod delivered;
 mod entry;
+mod experience;
 mod guards;
 mod intake;
 mod judge;
@@ -47,6 +48,7 @@ pub use spread::{Alone, Spread};
 pub use writer::Origin;
 
 use council::{Books, Council, News};
+use experience::Experience;
 use judge::Surroundings;
 use mail::Mail;
 use rollup::{Rollup, Trace};
@@ -127,6 +129,7 @@ pub struct Engine {
     rollup: Rollup,
     upstream: Upstream,
     passing: Passing,
+    experience: Experience,
     mail: Mail,
     counters: Counters,
 }
@@ -144,6 +147,7 @@ impl Engine {
             rollup: Rollup::default(),
             upstream: Upstream::default(),
             passing: Passing::default(),
+            experience: Experience::default(),
             mail: Mail::new(seeded),
             counters: Counters::default(),
         }
@@ -283,6 +287,7 @@ impl Engine {
             seeded: self.seeded,
             policy: &self.policy,
             upstream: &self.upstream,
+            experience: &mut self.experience,
             counters: &mut self.counters,
         };
         decide(&mut self.council, &mut books);

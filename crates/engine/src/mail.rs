@@ -123,7 +123,7 @@ impl Mail {
         if rejected.client.authenticated {
             return None;
         }
-        let traits = Traits::of(&rejected.client, around.policy);
+        let traits = Traits::of(&rejected.client, false, around.policy);
         let null_sender = rejected.sender.is_none();
         let unknown = rejected.why == Rejection::UnknownUser;
         let act = Act::Rejected { recipient: rejected.recipient, unknown, null_sender };

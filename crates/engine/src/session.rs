@@ -14,6 +14,7 @@ use model::{
 
 use crate::connections;
 use crate::delivered::Delivery;
+use crate::experience::Met;
 use crate::seeded::Seeded;
 use crate::shard::{Keep, Sample, Sight};
 
@@ -93,7 +94,7 @@ impl Session {
     ) -> Session {
         Session {
             client: attempt.client.clone(),
-            traits: Traits::of(&attempt.client, policy),
+            traits: Traits::of(&attempt.client, attempt.sender_fits, policy),
             sender: attempt.sender,
             recipient: None,
             others: Vec::new(),
@@ -222,7 +223,13 @@ impl Session {
     }
 
     /// Takes a verdict once.
-    pub(crate) fn judge(&mut self, verdict: &Verdict, near: bool, hash: u64) -> Option<(Prefix, Sight)> {
+    pub(crate) fn judge(
+        &mut self,
+        verdict: &Verdict,
+        near: bool,
+        hash: u64,
+        seeded: Seeded,
+    ) -> Option<(Prefix, Sight)> {
         if self.judgement.is_some() {
             return None;
         }
@@ -235,7 +242,8 @@ impl Session {
         let signed = self.content.as_ref().is_some_and(|content| passes(content));
         let act = Act::Judged { judgement, recipients, recipient, shape: self.shape(), signed };
         // The message came when it came, however late its verdict.
-        Some(self.sight(Sight { sample, ..Sight::of(self.at, self.traits, act) }))
+        let met = Some(Box::new(Met::of(&self.client, &self.traits, seeded)));
+        Some(self.sight(Sight { sample, met, ..Sight::of(self.at, self.traits, act) }))
     }
 
     fn sight(&self, sight: Sight) -> (Prefix, Sight) {

@@ -293,7 +293,7 @@ impl Sessions {
         let now = around.now;
         let session = self.known.get_mut(&tag).filter(|session| !is_old(session, now))?;
         let near = around.mail.delivered.is_near(verdict);
-        let judged = session.judge(verdict, near, hash);
+        let judged = session.judge(verdict, near, hash, self.seeded);
         if let Some(queue) = session.queue.filter(|_| judged.is_some()) {
             around.mail.delivered.judge(queue, verdict.judgement, near);
         }

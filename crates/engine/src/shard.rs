@@ -9,6 +9,7 @@ use model::{Class, DomainHash, Evidence, Finding, Judgement, Millis, Mode, Perso
 use crate::SHARDS;
 use crate::book::{Book, Kept};
 use crate::entry::Entry;
+use crate::experience::Met;
 use crate::judge::{Surroundings, class_of, judge, refused};
 use crate::seeded::Seeded;
 
@@ -44,13 +45,24 @@ pub(crate) struct Sight {
     pub(crate) sender_domain: Option<DomainHash>,
     /// The recipient had written to that domain.
     pub(crate) is_reply: bool,
+    /// Who it is, by its kind, where a message was judged.
+    pub(crate) met: Option<Box<Met>>,
 }
 
 impl Sight {
     /// A fact of which nothing more is known.
     pub(crate) fn of(at: Millis, traits: Traits, act: Act) -> Sight {
-        let (sample, pair, sender_domain) = (None, None, None);
-        Sight { at, traits, act, sample, shadowed: false, pair, sender_domain, is_reply: false }
+        Sight {
+            at,
+            traits,
+            act,
+            sample: None,
+            shadowed: false,
+            pair: None,
+            sender_domain: None,
+            is_reply: false,
+            met: None,
+        }
     }
 }
 
@@ -101,6 +113,15 @@ pub(crate) enum What {
     Grown,
     /// The standing changed.
     Standing(StandingChange),
+    /// A stranger's first judged message of its kind, or the first good one of a day.
+    Met {
+        /// Who it was, by its kind.
+        met: Box<Met>,
+        /// What the message was.
+        judgement: Judgement,
+        /// The key had sent neither good mail in a month nor spam in a week.
+        first: bool,
+    },
     /// The key passes other people's mail on.
     PassesOn(PassesOn),
     /// The key found no room: all others are blocked.
@@ -193,7 +214,7 @@ impl Shard {
     }
 
     fn seen(&mut self, index: u32, hash: u64, key: Prefix, sight: Sight, around: &Surroundings<'_>) {
-        let Sight { at, traits, act, sample, shadowed, pair, is_reply, .. } = sight;
+        let Sight { at, traits, act, sample, shadowed, pair, is_reply, met, .. } = sight;
         let seen = Seen { at, key, traits, act };
         let Some(place) = self.place(index, hash, key, at, around) else {
             return self.gone.push((key, units_of(&seen.act)));
@@ -205,6 +226,7 @@ impl Shard {
             told.push(What::Grown);
         }
         let class = class_of(entry, &seen, around);
+        told.extend(met.and_then(|met| meet(entry, &seen, met, around)));
         if let Act::Judged { judgement: Judgement::Ham, recipient, .. } = seen.act {
             let fragment = recipient.map_or(0, |PersonHash(r)| r as u32);
             let weight = if is_reply { REPLY } else { 1 };
@@ -281,6 +303,23 @@ impl Shard {
     /// The shard of a checkpoint.
     pub(crate) fn import(seeded: Seeded, queues: [Vec<Kept<Entry>>; 2]) -> Shard {
         Shard::from_book(Book::import(seeded, queues))
+    }
+}
+
+/// What the site may learn of a judged message: of spam only as long as nothing good came of
+/// its sender.
+fn meet(entry: &Entry, seen: &Seen, met: Box<Met>, around: &Surroundings<'_>) -> Option<What> {
+    let Act::Judged { judgement, .. } = seen.act else { return None };
+    let record = &entry.record;
+    let stranger = !entry.has_credit(around.standing);
+    let first_of_day = record.standing.good_in(1, around.standing).0 == 0;
+    match judgement {
+        Judgement::Ham if first_of_day => Some(What::Met { met, judgement, first: stranger }),
+        Judgement::Spam if stranger => {
+            let first = record.volume.spam_week(seen.at) == 0;
+            Some(What::Met { met, judgement, first })
+        }
+        _ => None,
     }
 }
 

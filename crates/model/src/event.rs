@@ -14,6 +14,7 @@ use crate::class::Class;
 use crate::command::Actor;
 use crate::finding::Offence;
 use crate::key::{Key, Prefix};
+use crate::lesson::Lesson;
 use crate::time::{Hybrid, Millis};
 
 /// The format of the canonical bytes that this program writes.
@@ -174,6 +175,8 @@ pub enum Body {
     ProtectedChanged(Prefix, bool),
     /// 10: a policy came into force: its SHA-256.
     PolicyAdopted([u8; 32]),
+    /// 11: the site learned something of a kind of strangers, or takes it back.
+    Learnt(Lesson),
     /// A kind that this program does not know: its number and its bytes.
     Unknown(u16, Vec<u8>),
 }
@@ -205,6 +208,7 @@ impl Body {
             Body::ModeChanged(_) => 8,
             Body::ProtectedChanged(..) => 9,
             Body::PolicyAdopted(_) => 10,
+            Body::Learnt(_) => 11,
             Body::Unknown(kind, _) => *kind,
         }
     }
@@ -219,6 +223,7 @@ impl Body {
             Body::ModeChanged(mode) => cbor(mode),
             Body::ProtectedChanged(prefix, on) => cbor(&(prefix, on)),
             Body::PolicyAdopted(hash) => cbor(&minicbor::bytes::ByteArray::from(*hash)),
+            Body::Learnt(lesson) => cbor(lesson),
             Body::Unknown(_, bytes) => bytes.clone(),
         }
     }
@@ -238,6 +243,7 @@ impl Body {
                 Body::ProtectedChanged(prefix, on)
             }
             10 => Body::PolicyAdopted(minicbor::decode::<minicbor::bytes::ByteArray<32>>(bytes)?.into()),
+            11 => Body::Learnt(minicbor::decode(bytes)?),
             _ => Body::Unknown(kind, bytes.to_vec()),
         })
     }

@@ -92,6 +92,7 @@ mod tests {
             authenticated: false,
         };
         let attempt = Attempt {
+            sender_fits: false,
             client,
             sender: Some(PersonHash(1)),
             recipient: Some(PersonHash(2)),
@@ -137,5 +138,14 @@ mod tests {
         let hex: String = every_kind().to_bytes().iter().map(|b| format!("{b:02x}")).collect();
         // Old journals must stay readable: add a kind, never change one.
         assert_eq!(hex, include_str!("../golden/frame.hex").trim_end());
+    }
+
+    #[test]
+    fn a_journal_of_an_earlier_program_reads_the_same() {
+        // Its attempts did not say whether sender and greeting fit.
+        let hex = include_str!("../golden/frame-1.hex").trim_end();
+        let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
+        let bytes: Vec<u8> = (0..hex.len()).step_by(2).map(byte).collect();
+        assert_eq!(Frame::from_bytes(&bytes).unwrap(), every_kind());
     }
 }

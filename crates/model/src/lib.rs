@@ -19,6 +19,7 @@ pub mod input;
 pub mod key;
 pub mod ladder;
 pub mod lasts;
+pub mod lesson;
 pub mod letter;
 pub mod name;
 pub mod observation;
@@ -42,6 +43,7 @@ pub use finding::{Facts, Finding, Offence, Units};
 pub use input::{Frame, Input};
 pub use key::{Domain, Key, Prefix};
 pub use lasts::Lasts;
+pub use lesson::{Lesson, Subject};
 pub use letter::Letter;
 pub use name::{DomainHash, Name, PersonHash};
 pub use observation::{

@@ -4,6 +4,7 @@
 //! (sender or recipient address) enters as a keyed hash only: no address stands in the
 //! journal, in the engine or in an event.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -30,6 +31,13 @@ impl Name {
 
     /// The bytes, lower-cased.
     pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// So that a table of names can be asked with bytes.
+impl Borrow<[u8]> for Name {
+    fn borrow(&self) -> &[u8] {
         &self.0
     }
 }

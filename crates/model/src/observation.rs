@@ -96,6 +96,10 @@ pub struct Attempt {
     /// What we answered.
     #[n(4)]
     pub answered: Answered,
+    /// The HELO name and the sender's domain belong to one organisation.
+    #[n(5)]
+    #[cbor(default)]
+    pub sender_fits: bool,
 }
 
 /// The SMTP client, as far as the connection shows it.

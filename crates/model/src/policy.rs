@@ -189,7 +189,7 @@ pub struct Policy {
 }
 
 /// Rules that could block before or beside the reference policy's one.
-const OTHER_RULES: [Offence; 1] = [Offence::HashFlood];
+const OTHER_RULES: [Offence; 3] = [Offence::HashFlood, Offence::ReverseDns, Offence::Dynamic];
 
 /// Keys remembered at once where nothing is configured (C.0).
 pub const KEYS_MAX: u32 = 500_000;
@@ -273,9 +273,11 @@ fn shipped_mode(offence: Offence) -> RuleMode {
         | Offence::Helo
         | Offence::Virus
         | Offence::Attachment
+        | Offence::ReverseDns
+        | Offence::Dynamic
         | Offence::Backscatter
         | Offence::HashFlood => RuleMode::Block,
-        Offence::ReverseDns | Offence::Dynamic | Offence::ForgedSender => RuleMode::Score,
+        Offence::ForgedSender => RuleMode::Score,
         _ => RuleMode::Off,
     }
 }

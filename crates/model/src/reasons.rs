@@ -217,6 +217,22 @@ pub const REASONS: &[Reason] = &[
                  are not blocked for this.",
         self_unblock: SelfUnblock::BySeverity,
     },
+    Reason {
+        number: 36,
+        id: "dynamic",
+        offence: Offence::Dynamic,
+        dns: code(10),
+        smtp: "550 5.7.1 [{ip}] is an end user's line: send through your provider. See {url}",
+        smtp_long: "550 5.7.1 [{ip}] has the name of an end user's line; such addresses do not send mail \
+                    themselves. Please use your provider's outgoing server, with a login. Details: {url}",
+        because: "its name is that of an end user's line",
+        counted: "facts of the connection",
+        remedy: "Send through the outgoing mail server of your provider or your company, with user name and \
+                 password (port 587 or 465): that works from any address, this one too. If you run a mail \
+                 server at this address, ask your provider for a reverse DNS name of your own that points \
+                 back to it, and greet with that name in HELO or EHLO.",
+        self_unblock: SelfUnblock::LiveCheck,
+    },
 ];
 
 /// The reason with this stored number; an unknown one reads as the operator's.

@@ -7,9 +7,11 @@
 
 pub mod cases;
 pub mod index;
+pub mod lessons;
 pub mod plan;
 pub mod view;
 
 pub use cases::CaseView;
 pub use index::{Change, Index, Mark};
+pub use lessons::Lessons;
 pub use view::{Projector, Threat, View};

@@ -13,6 +13,7 @@ use model::{Body, CaseId, Envelope, Hybrid, Key, Millis, Mode, Prefix, Protected
 
 use crate::cases::{CaseView, Cases};
 use crate::index::{Index, Mark};
+use crate::lessons::Lessons;
 
 /// For so long after its end a case keeps its page (REQUIREMENTS UNB-2).
 pub const KEPT_AFTER_END: Secs = Secs(30 * 86_400);
@@ -38,6 +39,10 @@ pub struct View {
     pub site: Arc<Site>,
     /// SHA-256 of the policy in force, zeros before the first.
     pub policy: [u8; 32],
+    /// What the site has learned of strangers.
+    pub lessons: Lessons,
+    /// By which strangers are chosen whom a lesson does not touch.
+    pub seed: u64,
 }
 
 /// What holds against a client, with the key it holds against.
@@ -62,6 +67,8 @@ impl View {
             protected,
             site,
             policy: [0; 32],
+            lessons: Lessons::default(),
+            seed: seed[0] ^ seed[1].rotate_left(32),
         }
     }
 
@@ -162,6 +169,7 @@ impl Projector {
                 (self.policy_at, self.view.policy) = (event.at, *hash);
             }
             Body::ModeChanged(_) | Body::PolicyAdopted(_) => {}
+            Body::Learnt(lesson) => self.view.lessons.learn(lesson, event.at),
             Body::ProtectedChanged(prefix, on) => self.protect(*prefix, event.at, *on),
             _ => self.apply_to_cases(event),
         }
@@ -171,6 +179,7 @@ impl Projector {
     pub fn sweep(&mut self, now: Millis) {
         self.view.live.sweep(now.minute());
         self.view.shadow.sweep(now.minute());
+        self.view.lessons.sweep(now);
         let old = now.minus(KEPT_AFTER_END);
         while let Some((end, id)) = self.ends.first().copied().filter(|(end, _)| *end < old) {
             self.ends.remove(&(end, id));

@@ -7,7 +7,7 @@ use model::{Millis, Offence};
 use proptest::prelude::*;
 
 const BAD_SCORE: ConnectionScore =
-    ConnectionScore { quarters: 16, heaviest: [Some("the HELO name has no domain"), None] };
+    ConnectionScore { quarters: 16, heaviest: [Some("the HELO name has no domain"), None], line: false };
 
 fn session(addr: &str) -> Session<'static> {
     Session { recipient: Some(b"user@example.org"), ..Session::new(addr.parse().unwrap(), NOW) }

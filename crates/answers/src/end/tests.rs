@@ -209,7 +209,7 @@ fn a_mark_holds_nothing_but_words() {
 fn four_points_of_connection_and_content_are_refused_with_the_heaviest_facts() {
     let content = with(Danger::None, Spf::None, Shape::default());
     let facts = [Some("the address has no reverse DNS name"), Some("the text looks like spam")];
-    let scored = |quarters| Some(ConnectionScore { quarters, heaviest: facts });
+    let scored = |quarters| Some(ConnectionScore { quarters, heaviest: facts, line: false });
     let view = testing::view(&[]);
     let of = |quarters| at_end(&Ending { score: scored(quarters), ..ending(&content, None) }, &ALL, &view);
     assert_eq!(told(&of(15)), "pass | pass; verdict=unknown");
@@ -241,7 +241,7 @@ fn what_blocks_its_server_at_once_is_not_delivered_first() {
 #[test]
 fn an_open_recipient_is_open_at_the_end_of_the_message_too() {
     let facts = [Some("the text looks like spam"), None];
-    let score = Some(ConnectionScore { quarters: 40, heaviest: facts });
+    let score = Some(ConnectionScore { quarters: 40, heaviest: facts, line: false });
     let (view, spam) = (testing::view(&[]), verdict(Judgement::Spam, 1200));
     let plain = with(Danger::None, Spf::None, Shape::default());
     let to_postmaster = Ending { exempt: true, first_hit: true, score, ..ending(&plain, Some(&spam)) };
@@ -253,7 +253,7 @@ fn an_open_recipient_is_open_at_the_end_of_the_message_too() {
 
 #[test]
 fn mail_that_was_here_before_is_not_refused_for_its_client() {
-    let score = Some(ConnectionScore { quarters: 40, heaviest: [None, None] });
+    let score = Some(ConnectionScore { quarters: 40, heaviest: [None, None], line: false });
     let (view, spam) = (testing::view(&[]), verdict(Judgement::Spam, 1200));
     let back = with(Danger::None, Spf::None, Shape::WAS_HERE);
     let rules = EndRules { spam: Act::Pass, ..ALL };

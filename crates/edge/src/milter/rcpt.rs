@@ -2,14 +2,14 @@
 
 use std::net::IpAddr;
 
-use answers::{Answer, Tell};
+use answers::{Answer, Tell, sender_fits};
 use model::{Answered, Attempt, Client, Fact, Rejected, Rejection};
 use wire::milter::{Reply, ReplyText};
 
 use super::counters::count;
 use super::desk::Moment;
 use super::ending::refusal;
-use crate::decided::{is_silent, log, score, settle};
+use crate::decided::{is_silent, log, settle};
 use crate::persons::Persons;
 
 /// A client, the path that it named, and since when it is here.
@@ -25,11 +25,13 @@ pub(super) struct Asked<'a> {
 /// comes back.
 pub(super) fn answer(asked: &Asked<'_>, at: &Moment<'_>, out: &mut Vec<u8>) -> (Answer, Answered) {
     let Asked { client, began, sender, recipient, .. } = *asked;
+    let scorer = at.host.shared.config.scorer.as_ref();
+    let fits = || sender_fits(client.helo.as_ref(), sender);
     let session = answers::Session {
         helo: client.helo.as_ref().map(model::Name::as_bytes),
         sender: Some(sender),
         recipient: Some(recipient),
-        score: score(at.host.shared.config.scorer.as_ref(), client, at.view),
+        score: scorer.map(|scorer| scorer.score(client, fits(), at.view, at.now)),
         ..answers::Session::new(client.addr, began)
     };
     let answer = answers::answer(&session, at.view, at.now);
@@ -82,6 +84,7 @@ pub(super) fn attempt(
         recipient: persons.person(recipient),
         recipients: 1,
         answered,
+        sender_fits: sender_fits(client.helo.as_ref(), sender),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use answers::Session;
+use answers::{ConnectionScore, Session, sender_fits};
 use model::{Answered, Attempt, Client, Fact, Message, Millis, Name, Observation, Prefix, Rdns, Sensor};
 use projections::View;
 use wire::policy::{Action, ClientAddress, Request, State};
@@ -12,7 +12,6 @@ use super::connection::Said;
 use super::host::Host;
 use super::reply::tell;
 use super::trouble::Trouble;
-use crate::decided::score;
 
 /// What all answers of one moment are made from.
 pub(super) struct Moment<'a> {
@@ -74,7 +73,7 @@ impl Desk {
             recipient: some(request.recipient),
             authenticated: !request.sasl_username.is_empty(),
             ours: config.ours.iter().any(|net| net.covers(Prefix::host(addr))),
-            score: client.as_ref().and_then(|client| score(config.scorer.as_ref(), client, at.view)),
+            score: client.as_ref().and_then(|client| score(client, request, at)),
             ..Session::new(addr, message.began)
         };
         let answer = answers::answer(&session, at.view, at.now);
@@ -133,18 +132,26 @@ fn stand_in(request: &Request<'_>, now: Millis) -> Vec<u8> {
     [request.client_address_raw, &port.to_be_bytes(), &minutes.to_be_bytes(), request.sender].concat()
 }
 
+fn score(client: &Client, request: &Request<'_>, at: &Moment<'_>) -> Option<ConnectionScore> {
+    let scorer = at.host.shared.config.scorer.as_ref()?;
+    let fits = sender_fits(client.helo.as_ref(), request.sender);
+    Some(scorer.score(client, fits, at.view, at.now))
+}
+
 fn seen(message: MessageId, at: Millis, fact: Fact) -> Observation {
     Observation { at, sensor: Sensor::Policy, session: message.session, fact }
 }
 
 fn attempt(client: Client, request: &Request<'_>, answered: Answered, host: &Host) -> Attempt {
     let persons = &host.shared.means.persons;
+    let sender_fits = sender_fits(client.helo.as_ref(), request.sender);
     Attempt {
         client,
         sender: persons.person(request.sender),
         recipient: persons.person(request.recipient),
         recipients: 1,
         answered,
+        sender_fits,
     }
 }
 

@@ -57,7 +57,14 @@ fn fact() -> impl Strategy<Value = Fact> {
     let judgement = prop_oneof![Just(Judgement::Spam), Just(Judgement::Ham), Just(Judgement::Virus)];
     prop_oneof![
         attempt.prop_map(|(client, sender, recipient, recipients, answered)| {
-            Fact::Attempt(model::Attempt { client, sender, recipient, recipients, answered })
+            Fact::Attempt(model::Attempt {
+                client,
+                sender,
+                recipient,
+                recipients,
+                answered,
+                sender_fits: recipients % 2 == 0,
+            })
         }),
         (prop::option::of(number()), any::<u16>(), any::<u64>()).prop_map(|(queue, recipients, size)| {
             Fact::Message(Message { queue, recipients, size, content: None })

@@ -86,6 +86,7 @@ pub(crate) struct Mail<'a> {
 impl Mail<'_> {
     pub(crate) fn attempt(&self, answered: Answered) -> Fact {
         Fact::Attempt(Attempt {
+            sender_fits: false,
             client: self.from.0.clone(),
             sender: (self.sender != 0).then_some(PersonHash(self.sender)),
             recipient: Some(PersonHash(self.to)),

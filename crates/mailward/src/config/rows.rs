@@ -280,7 +280,7 @@ pub(crate) const ROWS: &[Row] = &[
     row("rules.helo.mode", slot!(rules.helo), "'block'",
         "Shadow decides and records, but refuses nothing."),
 
-    row("rules.connection.mode", slot!(rules.connection), "'score'",
+    row("rules.connection.mode", slot!(rules.connection), "'block'",
         "Score gives points to other rules; block refuses from four points on."),
 
     row("rules.message.mode", slot!(rules.message), "'block'",

@@ -10,8 +10,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use answers::{Act, ConnectionScore, EndRules, Ended, Finish};
+use detectors::helo::HeloClass;
 use detectors::seen::Traits;
-use detectors::{helo::HeloClass, score};
 use edge::milter::{About, EndTell, Ending, Inspection, Inspector};
 use edge::{Clock, Intake, Persons, Published, Views};
 use model::content::{Danger, Shape, Spf};
@@ -176,12 +176,13 @@ impl Desk {
 
     /// One score of all families (DESIGN §8): connection, filters, attachments, sender.
     fn score(&self, letter: &Letter, heard: &Heard, view: &View) -> ConnectionScore {
-        let credit = view.has_credit(letter.client.addr);
-        message_score(&self.traits(letter), credit, self.by_connection, heard)
+        let connection = || answers::connection::weigh(&letter.client, &self.traits(letter), view, letter.at);
+        message_score(self.by_connection.then(connection), heard)
     }
 
     fn traits(&self, letter: &Letter) -> Traits {
-        Traits::of(&letter.client, &self.policy)
+        let fits = answers::sender_fits(letter.client.helo.as_ref(), &letter.sender);
+        Traits::of(&letter.client, fits, &self.policy)
     }
 
     fn is_ours(&self, sender: &[u8]) -> bool {
@@ -282,24 +283,22 @@ pub(crate) fn first_hit(policy: &Policy, traits: &Traits, credit: bool) -> bool 
 }
 
 /// The score of a message: its connection's, and what else weighs.
+///
+/// `connection` is none where its rule keeps it out: then it neither accuses nor excuses.
 pub(crate) fn message_score(
-    traits: &Traits,
-    credit: bool,
-    by_connection: bool,
+    connection: Option<detectors::ConnectionScore>,
     heard: &Heard,
 ) -> ConnectionScore {
-    // A connection that its rule keeps out of it neither accuses nor excuses.
-    let connection = if by_connection { score::connection(traits, credit).quarters } else { 0 };
-    let mut facts: Vec<(i32, Option<&'static str>)> =
-        heard.points.facts().into_iter().map(|(points, words)| (points, Some(words))).collect();
-    facts.extend(score::facts(traits).into_iter().filter(|_| by_connection));
-    facts.retain(|(points, words)| *points > 0 && words.is_some());
+    let connection = connection.unwrap_or_default();
+    let mut facts: Vec<(i32, &'static str)> = heard.points.facts().to_vec();
+    facts.extend(connection.parts.iter().map(|part| (part.quarters, part.text)));
+    facts.retain(|(points, _)| *points > 0);
     facts.sort_by_key(|(points, _)| -points);
-    let heaviest = [0, 1].map(|place| facts.get(place).and_then(|(_, words)| *words));
+    let heaviest = [0, 1].map(|place| facts.get(place).map(|(_, words)| *words));
     // Without a point of the message's own it is the connection rule's affair, not this one's.
     let own = heard.points.quarters();
-    let quarters = if own >= OWN_MIN { connection + own } else { own };
-    ConnectionScore { quarters, heaviest }
+    let quarters = if own >= OWN_MIN { connection.quarters() + own } else { own };
+    ConnectionScore { quarters, heaviest, line: false }
 }
 
 impl ReportDesks {

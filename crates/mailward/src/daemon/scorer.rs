@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use answers::ConnectionScore;
-use detectors::score;
 use detectors::seen::Traits;
 use edge::policy::Scorer;
-use model::{Client, Policy};
+use model::{Client, Millis, Policy};
+use projections::View;
 
 /// Scores by our own names and shared senders.
 struct ByPolicy(Policy);
@@ -19,9 +19,8 @@ pub(crate) fn of(policy: &Policy) -> Option<Arc<dyn Scorer>> {
 }
 
 impl Scorer for ByPolicy {
-    fn score(&self, client: &Client, credit: bool) -> ConnectionScore {
-        let traits = Traits::of(client, &self.0);
-        let score = score::connection(&traits, credit);
-        ConnectionScore { quarters: score.quarters, heaviest: score.heaviest }
+    fn score(&self, client: &Client, sender_fits: bool, view: &View, now: Millis) -> ConnectionScore {
+        let traits = Traits::of(client, sender_fits, &self.0);
+        answers::connection_score(client, &traits, view, now)
     }
 }

@@ -34,6 +34,10 @@ pub(crate) fn event(arrival: u64, event: &Envelope) {
         Body::ProtectedChanged(prefix, on) => {
             tracing::info!(%prefix, on, seq = arrival, "protected list changed");
         }
+        Body::Learnt(lesson) => {
+            let (of, quarters, bad, good) = (&lesson.of, lesson.quarters, lesson.bad, lesson.good);
+            tracing::info!(seq = arrival, ?of, quarters, bad, good, "lesson learnt");
+        }
         Body::PolicyAdopted(_) => tracing::info!(seq = arrival, "policy adopted"),
         Body::StandingChanged(change) => {
             tracing::debug!(key, class = change.class.word(), seq = arrival, "standing changed");

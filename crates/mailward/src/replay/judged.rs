@@ -167,8 +167,10 @@ impl Trial {
     }
 
     fn score(&self, line: &Line, heard: &Heard) -> ConnectionScore {
-        let credit = self.replay.view().has_credit(line.client.addr);
-        message_score(&traits(line, &self.policy), credit, self.by_connection, heard)
+        let view = self.replay.view();
+        let traits = traits(line, &self.policy);
+        let connection = || answers::connection::weigh(&line.client, &traits, view, line.at);
+        message_score(self.by_connection.then(connection), heard)
     }
 
     fn first_hit(&self, line: &Line) -> bool {

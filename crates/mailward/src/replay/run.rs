@@ -10,7 +10,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use answers::{Answer, Session};
-use detectors::score;
 use detectors::seen::Traits;
 use engine::{Alone, Engine, Origin};
 use model::event::Node;
@@ -92,6 +91,7 @@ impl Replay {
             recipient: line.recipient.as_deref().map(person),
             recipients: line.recipients,
             answered: answer.answered(),
+            sender_fits: sender_fits(line),
         };
         self.step(now, vec![observed(now, tag, Fact::Attempt(attempt))], tell);
         if self.sessions.is_multiple_of(SWEEP_EVERY) {
@@ -125,14 +125,13 @@ impl Replay {
         let view = self.projector.current();
         let client = &line.client;
         let ours = covered(&self.policy, client.addr);
-        let credit = || view.has_credit(client.addr);
-        let score = self.by_score.then(|| score::connection(&traits(line, &self.policy), credit()));
+        let score = || answers::connection_score(client, &traits(line, &self.policy), view, self.now);
         let session = Session {
             helo: client.helo.as_ref().map(Name::as_bytes),
             sender: line.sender.as_deref().map(str::as_bytes),
             recipient: line.recipient.as_deref().map(str::as_bytes),
             ours,
-            score: score.map(|s| answers::ConnectionScore { quarters: s.quarters, heaviest: s.heaviest }),
+            score: self.by_score.then(score),
             ..Session::new(client.addr, self.now)
         };
         answers::answer(&session, view, self.now)
@@ -176,7 +175,12 @@ fn covered(policy: &Policy, addr: IpAddr) -> bool {
 }
 
 pub(super) fn traits(line: &Line, policy: &Policy) -> Traits {
-    Traits::of(&line.client, policy)
+    Traits::of(&line.client, sender_fits(line), policy)
+}
+
+fn sender_fits(line: &Line) -> bool {
+    let sender = line.sender.as_deref().unwrap_or_default();
+    answers::sender_fits(line.client.helo.as_ref(), sender.as_bytes())
 }
 
 fn observed(at: Millis, session: u64, fact: Fact) -> Input {

@@ -196,7 +196,7 @@ impl Scorer for Classifiers {
         let helo = helo::classify(client.helo.as_ref().map(Name::as_bytes), client.addr, &[]);
         let rdns = rdns::classify(&client.rdns, client.addr);
         let score = score::connection(&Traits { helo, rdns, shared: false }, credit);
-        ::answers::ConnectionScore { quarters: score.quarters, heaviest: score.heaviest }
+        ::answers::ConnectionScore { quarters: score.quarters, heaviest: score.heaviest, line: false }
     }
 }
 

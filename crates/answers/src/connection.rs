@@ -1,0 +1,125 @@
+//! The connection score at RCPT: a client's facts, weighed with what the site has learned.
+
+use std::net::IpAddr;
+
+use detectors::org::{org, same_org};
+use detectors::score::{Family, Lessons, connection};
+use detectors::{Look, Traits};
+use model::key::fold;
+use model::{Client, Millis, Name, Prefix};
+use projections::View;
+
+use crate::session::ConnectionScore;
+
+/// One stranger in so many of a look is not held to what the look weighs, so that the site
+/// sees what it would refuse (`docs/decisions/connection-score.md`).
+const LET_THROUGH: u64 = 64;
+
+/// Scores a connection by one view at `now`, with every part.
+pub fn weigh(client: &Client, traits: &Traits, view: &View, now: Millis) -> detectors::ConnectionScore {
+    connection(traits, &lessons(client, traits, view, now), view.has_credit(client.addr))
+}
+
+/// The score as an answer needs it.
+///
+/// Most connections are no stranger's worth a second look: good mail is looked up only for
+/// those whom the score would refuse.
+pub fn connection_score(client: &Client, traits: &Traits, view: &View, now: Millis) -> ConnectionScore {
+    let lessons = lessons(client, traits, view, now);
+    let bare = ConnectionScore::from(&connection(traits, &lessons, false));
+    if bare.refuses() && view.has_credit(client.addr) {
+        return ConnectionScore::from(&connection(traits, &lessons, true));
+    }
+    bare
+}
+
+impl From<&detectors::ConnectionScore> for ConnectionScore {
+    fn from(score: &detectors::ConnectionScore) -> ConnectionScore {
+        ConnectionScore {
+            quarters: score.quarters(),
+            heaviest: score.heaviest(),
+            line: score.main() == Some(Family::Line),
+        }
+    }
+}
+
+/// What the site has learned of a client's kind.
+pub fn lessons(client: &Client, traits: &Traits, view: &View, now: Millis) -> Lessons {
+    let addr = fold(client.addr);
+    let network = Prefix::new(addr, if addr.is_ipv4() { 24 } else { 48 });
+    let known = &view.lessons;
+    let names = |name: &Name| org(name.as_bytes()).is_some_and(|org| known.names(org, now));
+    Lessons {
+        look: look(addr, traits, view, now),
+        names: client.rdns.name().is_some_and(names),
+        network: known.network(network, now),
+    }
+}
+
+fn look(addr: IpAddr, traits: &Traits, view: &View, now: Millis) -> u8 {
+    let weight = Look::of(traits).map_or(0, |look| view.lessons.look(look.0, now));
+    if weight > 0 && is_let_through(addr, view.seed) { 0 } else { weight }
+}
+
+/// Whether a client is one of those let through: by its address and a secret of the site.
+fn is_let_through(addr: IpAddr, seed: u64) -> bool {
+    let number = match addr {
+        IpAddr::V4(addr) => u64::from(u32::from(addr)),
+        // A client has all of its /64.
+        IpAddr::V6(addr) => (u128::from(addr) >> 64) as u64,
+    };
+    // The finaliser of SplitMix64: every bit of the address moves every bit of the outcome.
+    let mut mixed = number ^ seed;
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (mixed ^ (mixed >> 31)).is_multiple_of(LET_THROUGH)
+}
+
+/// Whether a greeting and an envelope sender are of one organisation.
+pub fn sender_fits(helo: Option<&Name>, sender: &[u8]) -> bool {
+    let Some(at) = sender.iter().rposition(|b| *b == b'@') else { return false };
+    let domain = Name::new(&sender[at + 1..]);
+    helo.is_some_and(|helo| same_org(helo.as_bytes(), domain.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+    use model::Rdns;
+
+    #[test]
+    fn a_greeting_fits_the_sender_by_organisation() {
+        let fits =
+            |helo: &str, sender: &str| sender_fits(Some(&Name::new(helo.as_bytes())), sender.as_bytes());
+        assert!(fits("mail.example.org", "a@EXAMPLE.org"));
+        assert!(!fits("mail.example.org", "a@example.net"));
+        assert!(!fits("mail.example.org", ""));
+        assert!(!fits("DESKTOP-7", "a@DESKTOP-7"));
+        assert!(!sender_fits(None, b"a@example.org"));
+    }
+
+    #[test]
+    fn one_in_sixty_four_is_let_through_whatever_its_look_weighs() {
+        let through = (0..64_000u32).filter(|n| is_let_through(IpAddr::from(n.to_be_bytes()), 7)).count();
+        assert!((900..1100).contains(&through), "{through}");
+        let v6 = |tail: &str| is_let_through(tail.parse().unwrap(), 7);
+        assert_eq!(v6("2001:db8::1"), v6("2001:db8::2"));
+    }
+
+    #[test]
+    fn a_stranger_without_lessons_is_scored_by_its_connection_alone() {
+        let view = testing::view(&[]);
+        let name = Name::new(b"192-0-2-25.dsl.isp.example");
+        let client = Client {
+            addr: "192.0.2.25".parse().unwrap(),
+            port: 0,
+            helo: Some(name.clone()),
+            rdns: Rdns::Confirmed(name),
+            authenticated: false,
+        };
+        let traits = Traits::of(&client, false, &model::Policy::shipped());
+        let score = connection_score(&client, &traits, &view, Millis(1));
+        assert!(score.refuses() && score.line, "{score:?}");
+    }
+}

@@ -1,0 +1,294 @@
+//! What the site learns of strangers: of their looks, of names, of networks.
+//!
+//! A stranger is a key without good mail. What the first judged messages of strangers turn
+//! out to be is counted by how they connect ([`detectors::looks`]), by the organisation of
+//! their reverse DNS names, and by their network (/24, /48). Where nobody of a kind ever sends
+//! anything wanted, that becomes a lesson: points in the connection score of the next stranger
+//! of that kind. One good message of such a kind takes the lesson back at once, or keeps it
+//! from being learned.
+//!
+//! What keeps it honest: a look weighs only where good strangers were seen, too, and never
+//! where servers have confirmed names of their own; mail servers' names are never taken for
+//! those of lines; one stranger in sixty-four of a look is let through, so that a look is
+//! measured for ever (`answers`); lessons of names and networks run out and must be learned
+//! anew. Bounded, kept in checkpoints, and the same in every replay.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, Hash};
+
+use detectors::distinct::Recent;
+use detectors::dynamic::{LINE, names_server};
+use detectors::org::org;
+use detectors::{Look, Traits};
+use minicbor::{Decode, Encode};
+use model::key::client_prefix;
+use model::window::Window;
+use model::{Client, Judgement, Lesson, Millis, Name, Prefix, Secs, Subject};
+
+use crate::seeded::Seeded;
+
+/// For so long a look's strangers count, and good mail protects its kind.
+const MONTH: Secs = Secs(30 * 86_400);
+/// For so long a neighbour's spam counts.
+const WEEK: Secs = Secs(7 * 86_400);
+/// Looks weigh when so many strangers sent good mail in a month: before, a site has nothing
+/// to compare with.
+const GOOD_STRANGERS: u64 = 20;
+/// The bad ones of a look must come from so many /16 or /32.
+const REGIONS: u64 = 15;
+/// For each good stranger of a look so many must have been bad.
+const BAD_PER_GOOD: u64 = 400;
+/// What a look weighs by the number of its strangers that sent only spam, in quarters.
+const LOOK_WEIGHTS: [(u64, u8); 4] = [(10, 4), (30, 8), (100, 12), (300, 16)];
+/// Hosts of one organisation that sent only spam, before their names are those of lines.
+const NAME_HOSTS: u64 = 3;
+/// What names of lines weigh is the score's affair; the lesson only holds or not.
+const NAMES_WEIGH: u8 = 12;
+/// Different organisations in one network that sent only spam.
+const NEIGHBOURS: u64 = 3;
+/// What such a network weighs: as much as refuses.
+const NETWORK_WEIGHS: u8 = 16;
+/// Members of one set that are told apart: more would change nothing.
+const MEMBERS_MAX: usize = 16;
+/// Organisations that are remembered; names of new ones wait for room.
+const NAMES_MAX: usize = 16_384;
+/// Networks that are remembered: 65 536 with three names each are 12 MB.
+const NETWORKS_MAX: usize = 65_536;
+/// Room is made at most so often: an attacker must not make us look through all.
+const SWEEP_EVERY: Secs = Secs::HOUR;
+
+/// A judged message of a stranger, or the first good one of a key on its day.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Met {
+    pub(crate) look: Option<Look>,
+    /// The organisation of its reverse DNS name, unless the name is one of a mail server or,
+    /// by its parts, of a line.
+    pub(crate) name: Option<Name>,
+    /// The network around the client.
+    pub(crate) network: Prefix,
+    /// Fragment of the hash of its /16 or /32.
+    pub(crate) region: u32,
+    /// Fragment of the hash of its key.
+    pub(crate) who: u32,
+    /// Fragment of the hash of the organisation that its names speak of, or of its key.
+    pub(crate) of: u32,
+}
+
+impl Met {
+    /// Who a client is, by its kind.
+    pub(crate) fn of(client: &Client, traits: &Traits, seeded: Seeded) -> Met {
+        let (network, region) = if client.addr.is_ipv4() { (24, 16) } else { (48, 32) };
+        let prefix = |bits| Prefix::new(client.addr, bits);
+        let who = fragment(seeded, client_prefix(client.addr));
+        let name = client.rdns.name().map(Name::as_bytes);
+        let greeting = client.helo.as_ref().map(Name::as_bytes);
+        let of = name.and_then(org).or_else(|| greeting.and_then(org));
+        Met {
+            look: Look::of(traits),
+            name: learnable(name, traits).map(Name::new),
+            network: prefix(network),
+            region: fragment(seeded, prefix(region)),
+            who,
+            of: of.map_or(who, |of| fragment(seeded, of)),
+        }
+    }
+}
+
+/// The organisation whose names may turn out to be those of lines.
+fn learnable<'a>(name: Option<&'a [u8]>, traits: &Traits) -> Option<&'a [u8]> {
+    let name = name.filter(|name| traits.line < LINE && !names_server(name))?;
+    org(name).filter(|org| *org != name)
+}
+
+fn fragment(seeded: Seeded, of: impl Hash) -> u32 {
+    seeded.hash_one(of) as u32
+}
+
+/// All that was learned.
+#[derive(Debug, Decode, Default, Encode)]
+pub(crate) struct Experience {
+    /// Strangers whose first mail was good.
+    #[n(0)]
+    good: Window,
+    #[n(1)]
+    looks: BTreeMap<u8, Kind>,
+    #[n(2)]
+    names: BTreeMap<Name, Group>,
+    #[n(3)]
+    networks: BTreeMap<Prefix, Group>,
+    #[n(4)]
+    swept: Millis,
+}
+
+/// Strangers of one look.
+#[derive(Debug, Decode, Default, Encode)]
+struct Kind {
+    #[n(0)]
+    bad: Window,
+    #[n(1)]
+    good: Window,
+    #[n(2)]
+    regions: Recent,
+    #[n(3)]
+    told: Told,
+}
+
+/// Strangers of one organisation, or organisations of one network.
+#[derive(Debug, Decode, Default, Encode)]
+struct Group {
+    /// Who sent only spam.
+    #[n(0)]
+    bad: Recent,
+    /// When good mail last came.
+    #[n(1)]
+    good_at: Millis,
+    #[n(2)]
+    told: Told,
+    #[n(3)]
+    last: Millis,
+}
+
+/// What the lesson said last.
+#[derive(Clone, Copy, Debug, Decode, Default, Encode)]
+struct Told {
+    #[n(0)]
+    quarters: u8,
+    #[n(1)]
+    until: Millis,
+}
+
+impl Told {
+    /// Takes what is to be said now; `None` where that was said already and still holds long
+    /// enough.
+    fn say(&mut self, quarters: u8, lasts: Secs, now: Millis) -> Option<Millis> {
+        let until = if quarters > 0 { now.plus(lasts) } else { Millis(0) };
+        let half = Secs(lasts.0 / 2);
+        let holds = quarters == 0 || self.until.since(now) > half;
+        if self.quarters == quarters && holds {
+            return None;
+        }
+        *self = Told { quarters, until };
+        Some(until)
+    }
+}
+
+impl Experience {
+    /// A message of a stranger was judged; what the site learns of it, if that is new.
+    pub(crate) fn note(&mut self, met: &Met, judgement: Judgement, first: bool, now: Millis) -> Vec<Lesson> {
+        self.sweep(now);
+        let good = judgement == Judgement::Ham;
+        if good && first {
+            self.good.add(MONTH, now, 1);
+        }
+        let look = met.look.filter(|_| first).and_then(|look| self.look(look, met.region, good, now));
+        [look, self.name(met, good, now), self.network(met, good, now)].into_iter().flatten().collect()
+    }
+
+    fn look(&mut self, look: Look, region: u32, good: bool, now: Millis) -> Option<Lesson> {
+        let strangers = self.good.sum(MONTH, now);
+        let kind = self.looks.entry(look.0).or_default();
+        kind.count(region, good, now);
+        let until = kind.told.say(kind.weight(strangers, now), MONTH, now)?;
+        Some(Lesson {
+            of: Subject::Look(look.0),
+            quarters: kind.told.quarters,
+            until,
+            bad: count(kind.bad.sum(MONTH, now)),
+            good: count(kind.good.sum(MONTH, now)),
+        })
+    }
+
+    fn name(&mut self, met: &Met, good: bool, now: Millis) -> Option<Lesson> {
+        let name = met.name.as_ref()?;
+        let group = group(&mut self.names, name, NAMES_MAX)?;
+        group.count(met.who, good, MONTH, now);
+        let quarters = if group.is_bad(NAME_HOSTS, MONTH, now) { NAMES_WEIGH } else { 0 };
+        group.lesson(Subject::Names(name.clone()), quarters, MONTH, now)
+    }
+
+    fn network(&mut self, met: &Met, good: bool, now: Millis) -> Option<Lesson> {
+        let group = group(&mut self.networks, &met.network, NETWORKS_MAX)?;
+        group.count(met.of, good, WEEK, now);
+        let quarters = if group.is_bad(NEIGHBOURS, WEEK, now) { NETWORK_WEIGHS } else { 0 };
+        group.lesson(Subject::Network(met.network), quarters, WEEK, now)
+    }
+
+    /// Forgets whom nothing was heard of for a month, when the tables are nearly full.
+    fn sweep(&mut self, now: Millis) {
+        let full = self.names.len() >= NAMES_MAX || self.networks.len() >= NETWORKS_MAX;
+        if !full || now.since(self.swept) < SWEEP_EVERY {
+            return;
+        }
+        self.swept = now;
+        self.names.retain(|_, group| group.is_used(MONTH, now));
+        self.networks.retain(|_, group| group.is_used(WEEK, now));
+    }
+}
+
+/// The group of one kind, made while there is room. Good mail makes one, too: it keeps the
+/// lesson from being learned.
+fn group<'a, K: Ord + Clone>(
+    groups: &'a mut BTreeMap<K, Group>,
+    key: &K,
+    max: usize,
+) -> Option<&'a mut Group> {
+    if groups.len() >= max && !groups.contains_key(key) {
+        return None;
+    }
+    Some(groups.entry(key.clone()).or_default())
+}
+
+impl Kind {
+    fn count(&mut self, region: u32, good: bool, now: Millis) {
+        if good {
+            return self.good.add(MONTH, now, 1);
+        }
+        self.bad.add(MONTH, now, 1);
+        self.regions.meet(region, 1, now, MONTH, MEMBERS_MAX);
+    }
+
+    fn weight(&self, good_strangers: u64, now: Millis) -> u8 {
+        let (bad, good) = (self.bad.sum(MONTH, now), self.good.sum(MONTH, now));
+        let spread = self.regions.count(MONTH, now) >= REGIONS;
+        if good_strangers < GOOD_STRANGERS || !spread || good * BAD_PER_GOOD > bad {
+            return 0;
+        }
+        let reached = LOOK_WEIGHTS.iter().rev().find(|(least, _)| bad >= *least);
+        reached.map_or(0, |(_, quarters)| *quarters)
+    }
+}
+
+impl Group {
+    fn count(&mut self, who: u32, good: bool, span: Secs, now: Millis) {
+        self.last = self.last.max(now);
+        if good {
+            self.good_at = self.good_at.max(now);
+        } else {
+            self.bad.meet(who, 1, now, span, MEMBERS_MAX);
+        }
+    }
+
+    /// Enough that sent only spam, and nobody who sent anything good for a month.
+    fn is_bad(&self, least: u64, span: Secs, now: Millis) -> bool {
+        let lately_good = self.good_at > Millis(0) && now.since(self.good_at) < MONTH;
+        !lately_good && self.bad.count(span, now) >= least
+    }
+
+    fn lesson(&mut self, of: Subject, quarters: u8, lasts: Secs, now: Millis) -> Option<Lesson> {
+        let until = self.told.say(quarters, lasts, now)?;
+        let good = u32::from(quarters == 0);
+        Some(Lesson { of, quarters, until, bad: count(self.bad.count(lasts, now)), good })
+    }
+
+    fn is_used(&self, span: Secs, now: Millis) -> bool {
+        let memory = if self.good_at > Millis(0) { MONTH } else { span };
+        now.since(self.last) < memory
+    }
+}
+
+fn count(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests;

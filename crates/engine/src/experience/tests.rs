@@ -1,0 +1,114 @@
+//! What a site learns, and what it must not.
+
+use super::*;
+
+fn at(minute: u64) -> Millis {
+    Millis::from_secs(1_000_000_000 + minute * 60)
+}
+
+/// A stranger of a look, numbered: every one in a region and a network of its own.
+fn stranger(n: u32, look: Option<u8>) -> Met {
+    let addr = std::net::Ipv4Addr::from(0x0a00_0000 + (n << 8));
+    Met { look: look.map(Look), name: None, network: Prefix::new(addr.into(), 24), region: n, who: n, of: n }
+}
+
+/// A host of an organisation in 192.0.2.0/24.
+fn neighbour(n: u32, name: &str) -> Met {
+    let network = Prefix::new("192.0.2.0".parse().unwrap(), 24);
+    let name = Name::new(name.as_bytes());
+    let of = u32::try_from(name.as_bytes().iter().map(|b| u64::from(*b)).sum::<u64>()).unwrap();
+    Met { look: None, name: Some(name), network, region: 1, who: n, of }
+}
+
+fn site_with(good_strangers: u32) -> Experience {
+    let mut site = Experience::default();
+    for n in 0..good_strangers {
+        assert_eq!(site.note(&stranger(900 + n, None), Judgement::Ham, true, at(0)), []);
+    }
+    site
+}
+
+/// The weights that a look's lessons say while `bad` strangers come.
+fn look_says(site: &mut Experience, bad: u32) -> Vec<u8> {
+    (0..bad)
+        .flat_map(|n| site.note(&stranger(n, Some(13)), Judgement::Spam, true, at(u64::from(n))))
+        .map(|lesson| lesson.quarters)
+        .collect()
+}
+
+#[test]
+fn a_look_that_never_brings_good_mail_weighs_more_with_every_stranger() {
+    assert_eq!(look_says(&mut site_with(20), 320), [4, 8, 12, 16]);
+}
+
+#[test]
+fn without_good_strangers_a_site_learns_nothing_of_looks() {
+    assert_eq!(look_says(&mut site_with(19), 500), []);
+}
+
+#[test]
+fn one_good_stranger_takes_a_look_s_lesson_back() {
+    let mut site = site_with(20);
+    look_says(&mut site, 120);
+    let lessons = site.note(&stranger(500, Some(13)), Judgement::Ham, true, at(200));
+    assert_eq!(lessons.iter().map(|l| (l.quarters, l.good)).collect::<Vec<_>>(), [(0, 1)]);
+    assert_eq!(look_says(&mut site, 250), [], "400 bad ones for each good one");
+}
+
+#[test]
+fn one_corner_of_the_net_teaches_nothing_of_a_look() {
+    let mut site = site_with(20);
+    let said = (0..300).any(|n| {
+        let met = Met { region: n % 14, ..stranger(n, Some(13)) };
+        !site.note(&met, Judgement::Spam, true, at(u64::from(n))).is_empty()
+    });
+    assert!(!said);
+}
+
+#[test]
+fn three_hosts_of_one_name_that_only_spam_are_lines() {
+    let mut site = Experience::default();
+    let mut says = |n, minute| {
+        let met = Met { network: stranger(n, None).network, ..neighbour(n, "isp.example") };
+        site.note(&met, Judgement::Spam, true, at(minute)).len()
+    };
+    assert_eq!([says(1, 1), says(1, 2), says(2, 3), says(3, 4), says(4, 5)], [0, 0, 0, 1, 0]);
+}
+
+#[test]
+fn three_organisations_of_a_network_that_only_spam_teach_of_it_until_one_is_good() {
+    let mut site = Experience::default();
+    let mut says = |n, name: &str, judgement, minute| {
+        let met = Met { name: None, ..neighbour(n, name) };
+        site.note(&met, judgement, true, at(minute)).first().map(|lesson| lesson.quarters)
+    };
+    assert_eq!(says(1, "one.example", Judgement::Spam, 1), None);
+    assert_eq!(says(2, "one.example", Judgement::Spam, 2), None);
+    assert_eq!(says(3, "three.example", Judgement::Spam, 3), None);
+    assert_eq!(says(4, "fourth.example", Judgement::Spam, 4), Some(NETWORK_WEIGHS));
+    assert_eq!(says(5, "good.example", Judgement::Ham, 5), Some(0));
+    assert_eq!(says(6, "sixth.example", Judgement::Spam, 6), None, "good mail protects for a month");
+}
+
+#[test]
+fn a_lesson_is_said_again_before_it_runs_out() {
+    let mut site = Experience::default();
+    let day = 1440;
+    let mut says = |n, minute| {
+        let met = Met { name: None, ..neighbour(n, &format!("{}.example", "x".repeat(n as usize))) };
+        site.note(&met, Judgement::Spam, true, at(minute)).len()
+    };
+    assert_eq!([says(1, 0), says(2, 1), says(3, 2)], [0, 0, 1]);
+    assert_eq!([says(4, 3 * day), says(5, 4 * day), says(6, 5 * day)], [0, 1, 0]);
+}
+
+#[test]
+fn tables_are_bounded_and_good_mail_finds_its_group() {
+    let mut site = Experience::default();
+    for n in 0..(NETWORKS_MAX as u32 + 100) {
+        site.note(&stranger(n, None), Judgement::Spam, true, at(0));
+    }
+    assert_eq!(site.networks.len(), NETWORKS_MAX);
+    site.note(&stranger(NETWORKS_MAX as u32 + 200, None), Judgement::Spam, true, at(8 * 1440));
+    assert_eq!(site.networks.len(), 1, "a week later the old ones give way");
+}

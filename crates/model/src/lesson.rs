@@ -1,0 +1,44 @@
+//! Lessons: what a site has learned of kinds of strangers, of names and of networks.
+//!
+//! A lesson is about no single sender. It weighs in the connection score of strangers until
+//! it runs out or is taken back, and it says how many it was learned from.
+
+use minicbor::{Decode, Encode};
+
+use crate::key::Prefix;
+use crate::name::Name;
+use crate::time::Millis;
+
+/// One lesson; the later one about the same thing replaces the earlier.
+#[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
+pub struct Lesson {
+    /// What it is about.
+    #[n(0)]
+    pub of: Subject,
+    /// What it weighs, in quarters of a point; 0 takes it back.
+    #[n(1)]
+    pub quarters: u8,
+    /// Until when it holds.
+    #[n(2)]
+    pub until: Millis,
+    /// From how many different strangers it was learned that sent only spam.
+    #[n(3)]
+    pub bad: u32,
+    /// How many others like them sent good mail.
+    #[n(4)]
+    pub good: u32,
+}
+
+/// What a lesson is about.
+#[derive(Clone, Debug, Decode, Encode, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Subject {
+    /// Strangers that connect in one way, by the number of the look.
+    #[n(0)]
+    Look(#[n(0)] u8),
+    /// Hosts whose reverse DNS names belong to one organisation.
+    #[n(1)]
+    Names(#[n(0)] Name),
+    /// The neighbours in one network.
+    #[n(2)]
+    Network(#[n(0)] Prefix),
+}

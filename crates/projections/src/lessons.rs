@@ -1,0 +1,154 @@
+//! What the site has learned of strangers, as those who answer look it up.
+
+use std::borrow::Borrow;
+use std::hash::{BuildHasherDefault, Hash};
+
+use model::{Hybrid, Lesson, Millis, Name, Prefix, Subject};
+use rpds::HashTrieMapSync;
+use siphasher::sip::SipHasher13;
+
+/// Fixed seed: the map's order never reaches an output, and what stands in it was learned by
+/// ourselves, bounded by the engine.
+type Fixed = BuildHasherDefault<SipHasher13>;
+type Table<K> = HashTrieMapSync<K, Known, Fixed>;
+
+/// A lesson with the time at which it was decided: of two, the later counts, in whatever
+/// order they arrive.
+#[derive(Clone, Debug)]
+struct Known {
+    lesson: Lesson,
+    at: Hybrid,
+}
+
+/// All lessons; clones share everything.
+#[derive(Clone, Debug)]
+pub struct Lessons {
+    looks: Table<u8>,
+    names: Table<Name>,
+    networks: Table<Prefix>,
+}
+
+impl Default for Lessons {
+    fn default() -> Self {
+        let fixed = Fixed::default;
+        Lessons {
+            looks: HashTrieMapSync::new_with_hasher_and_ptr_kind(fixed()),
+            names: HashTrieMapSync::new_with_hasher_and_ptr_kind(fixed()),
+            networks: HashTrieMapSync::new_with_hasher_and_ptr_kind(fixed()),
+        }
+    }
+}
+
+impl Lessons {
+    /// What a look weighs at `now`, in quarters of a point.
+    pub fn look(&self, look: u8, now: Millis) -> u8 {
+        weight(&self.looks, &look, now)
+    }
+
+    /// Whether names of an organisation are those of lines.
+    pub fn names(&self, organisation: &[u8], now: Millis) -> bool {
+        weight(&self.names, organisation, now) > 0
+    }
+
+    /// What a network (/24, /48) weighs, in quarters of a point.
+    pub fn network(&self, network: Prefix, now: Millis) -> u8 {
+        weight(&self.networks, &network, now)
+    }
+
+    /// Every lesson that holds at `now`, looks first, the heaviest first.
+    pub fn holding(&self, now: Millis) -> Vec<Lesson> {
+        let all = self.looks.values().chain(self.names.values()).chain(self.networks.values());
+        let mut holding: Vec<Lesson> =
+            all.map(|known| &known.lesson).filter(|lesson| holds(lesson, now)).cloned().collect();
+        holding.sort_by(|a, b| b.quarters.cmp(&a.quarters).then_with(|| a.of.cmp(&b.of)));
+        holding
+    }
+
+    /// Joins a lesson that was decided at `at`.
+    pub(crate) fn learn(&mut self, lesson: &Lesson, at: Hybrid) {
+        match &lesson.of {
+            Subject::Look(look) => put(&mut self.looks, *look, lesson, at),
+            Subject::Names(name) => put(&mut self.names, name.clone(), lesson, at),
+            Subject::Network(network) => put(&mut self.networks, *network, lesson, at),
+        }
+    }
+
+    /// Drops what ran out.
+    pub(crate) fn sweep(&mut self, now: Millis) {
+        sweep(&mut self.looks, now);
+        sweep(&mut self.names, now);
+        sweep(&mut self.networks, now);
+    }
+}
+
+fn weight<K, Q>(table: &Table<K>, key: &Q, now: Millis) -> u8
+where
+    K: Eq + Hash + Borrow<Q>,
+    Q: Eq + Hash + ?Sized,
+{
+    table.get(key).filter(|known| holds(&known.lesson, now)).map_or(0, |known| known.lesson.quarters)
+}
+
+fn holds(lesson: &Lesson, now: Millis) -> bool {
+    lesson.quarters > 0 && lesson.until > now
+}
+
+fn put<K: Eq + Hash>(table: &mut Table<K>, key: K, lesson: &Lesson, at: Hybrid) {
+    if table.get(&key).is_none_or(|known| at >= known.at) {
+        table.insert_mut(key, Known { lesson: lesson.clone(), at });
+    }
+}
+
+/// What was taken back stays until its time would have come: an older event may still arrive.
+fn sweep<K: Eq + Hash + Clone>(table: &mut Table<K>, now: Millis) {
+    let old = now.minus(crate::view::KEPT_AFTER_END);
+    let over = |known: &Known| known.lesson.until.max(known.at.wall) < old;
+    let gone: Vec<K> = table.iter().filter(|(_, known)| over(known)).map(|(key, _)| key.clone()).collect();
+    for key in &gone {
+        table.remove_mut(key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(secs: u64) -> Hybrid {
+        Hybrid { wall: Millis::from_secs(secs), ..Hybrid::default() }
+    }
+
+    fn lesson(of: Subject, quarters: u8, until: u64) -> Lesson {
+        Lesson { of, quarters, until: Millis::from_secs(until), bad: 3, good: 0 }
+    }
+
+    #[test]
+    fn a_lesson_holds_until_it_runs_out() {
+        let mut lessons = Lessons::default();
+        lessons.learn(&lesson(Subject::Look(13), 12, 100), at(1));
+        let look = |secs| lessons.look(13, Millis::from_secs(secs));
+        assert_eq!([look(99), look(100)], [12, 0]);
+    }
+
+    #[test]
+    fn of_two_lessons_the_later_counts_in_any_order() {
+        let name = Subject::Names(Name::new(b"isp.example"));
+        let (told, back) = (lesson(name.clone(), 12, 100), lesson(name, 0, 0));
+        for order in [[(&told, 1), (&back, 2)], [(&back, 2), (&told, 1)]] {
+            let mut lessons = Lessons::default();
+            order.iter().for_each(|(lesson, secs)| lessons.learn(lesson, at(*secs)));
+            assert!(!lessons.names(b"isp.example", Millis::from_secs(50)));
+            assert_eq!(lessons.holding(Millis::from_secs(50)), []);
+        }
+    }
+
+    #[test]
+    fn a_sweep_drops_what_ran_out_long_ago() {
+        let mut lessons = Lessons::default();
+        let network = Prefix::new("192.0.2.0".parse().unwrap(), 24);
+        lessons.learn(&lesson(Subject::Network(network), 16, 100), at(1));
+        lessons.sweep(Millis::from_secs(200));
+        assert_eq!(lessons.networks.size(), 1);
+        lessons.sweep(Millis::from_secs(100 + 31 * 86_400));
+        assert_eq!(lessons.networks.size(), 0);
+    }
+}
