@@ -13,7 +13,7 @@ use std::{env, thread};
 use answers::ConnectionScore;
 use edge::milter::{About, Config, EndTell, Ending, Inspection, Inspector, Means, Scorer, serve};
 use edge::{Clock, Full, Intake, Persons, Published};
-use model::{Client, Letter, Mode, Name, Observation, Protected, Site};
+use model::{Client, Letter, Millis, Mode, Name, Observation, Protected, Site};
 use projections::View;
 
 struct Sees {
@@ -43,9 +43,9 @@ impl Inspector for Sees {
 }
 
 impl Scorer for Sees {
-    fn score(&self, client: &Client, _: bool) -> ConnectionScore {
+    fn score(&self, client: &Client, _: bool, _: &View, _: Millis) -> ConnectionScore {
         let refused = client.helo.as_ref().is_some_and(|name| name.as_bytes() == b"refused.example");
-        ConnectionScore { quarters: if refused { 16 } else { 0 }, heaviest: [None; 2] }
+        ConnectionScore { quarters: if refused { 16 } else { 0 }, heaviest: [None; 2], line: false }
     }
 }
 

@@ -10,7 +10,7 @@ use answers::ConnectionScore;
 use answers::texts::too_often;
 use edge::milter::{About, Config, EndTell, Ending, Inspection, Inspector, Means, Running, Scorer, serve};
 use edge::{Clock, Full, Intake, Persons, Published};
-use model::{Client, Fact, Letter, Mode, Name, Observation, Protected, Rejection, Site};
+use model::{Client, Fact, Letter, Millis, Mode, Name, Observation, Protected, Rejection, Site};
 use projections::View;
 
 const PROGRAM: &str = "/usr/bin/miltertest";
@@ -46,9 +46,13 @@ impl Intake for Program {
 }
 
 impl Scorer for Program {
-    fn score(&self, client: &Client, _: bool) -> ConnectionScore {
+    fn score(&self, client: &Client, _: bool, _: &View, _: Millis) -> ConnectionScore {
         let refused = client.helo.as_ref().is_some_and(|name| name.as_bytes() == b"refused.example");
-        ConnectionScore { quarters: if refused { ConnectionScore::REFUSE } else { 0 }, heaviest: [None; 2] }
+        ConnectionScore {
+            quarters: if refused { ConnectionScore::REFUSE } else { 0 },
+            heaviest: [None; 2],
+            line: false,
+        }
     }
 }
 

@@ -189,7 +189,7 @@ pub struct Policy {
 }
 
 /// Rules that could block before or beside the reference policy's one.
-const OTHER_RULES: [Offence; 3] = [Offence::HashFlood, Offence::ReverseDns, Offence::Dynamic];
+const OTHER_RULES: [Offence; 3] = [Offence::ReverseDns, Offence::Dynamic, Offence::HashFlood];
 
 /// Keys remembered at once where nothing is configured (C.0).
 pub const KEYS_MAX: u32 = 500_000;

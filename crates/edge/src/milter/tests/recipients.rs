@@ -68,7 +68,7 @@ fn a_stranger_passes_and_is_reported() {
     assert_eq!((seen.at, seen.sensor), (NOW, Sensor::Milter));
     assert_eq!(seen.session, stage.keeps.letter().session);
     let expect = Attempt {
-        sender_fits: false,
+        sender_fits: true,
         client: client(),
         sender: persons().person(b"a@example.net"),
         recipient: persons().person(b"b@example.org"),

@@ -1,7 +1,7 @@
 //! What is answered, and what is reported of it.
 
-use detectors::{Traits, helo, rdns, score};
-use model::{Answered, Attempt, Client, Fact, Message, Rdns, Sensor};
+use detectors::Traits;
+use model::{Answered, Attempt, Client, Fact, Message, Policy, Rdns, Sensor};
 
 use super::*;
 
@@ -32,6 +32,7 @@ fn a_stranger_passes_and_is_reported() {
             recipient: persons().person(b"b@example.org"),
             recipients: 1,
             answered: Answered::Passed,
+            sender_fits: true,
         }),
     };
     assert_eq!(stage.heard(1), [expect]);
@@ -192,11 +193,15 @@ fn our_own_networks_and_logins_are_not_refused() {
 struct Classifiers;
 
 impl Scorer for Classifiers {
-    fn score(&self, client: &Client, credit: bool) -> ::answers::ConnectionScore {
-        let helo = helo::classify(client.helo.as_ref().map(Name::as_bytes), client.addr, &[]);
-        let rdns = rdns::classify(&client.rdns, client.addr);
-        let score = score::connection(&Traits { helo, rdns, shared: false }, credit);
-        ::answers::ConnectionScore { quarters: score.quarters, heaviest: score.heaviest, line: false }
+    fn score(
+        &self,
+        client: &Client,
+        sender_fits: bool,
+        view: &View,
+        now: Millis,
+    ) -> ::answers::ConnectionScore {
+        let traits = Traits::of(client, sender_fits, &Policy::shipped());
+        ::answers::connection_score(client, &traits, view, now)
     }
 }
 
@@ -207,7 +212,7 @@ fn the_score_refuses_where_it_may_and_good_mail_speaks_against_it() {
     assert_eq!(Stage::new().unix().ask(&home), DUNNO);
     let mut stage = Stage::with(|config| config.scorer = Some(Arc::new(Classifiers)));
     let answer = stage.unix().ask(&home);
-    assert!(answer.starts_with("550 5.7.1 [192.0.2.25] refused: "), "{answer}");
+    assert!(answer.starts_with("550 5.7.1 [192.0.2.25] is an end user's line: "), "{answer}");
     assert_eq!(stage.unix().ask(&[]), DUNNO);
     stage.books.credit(7, "192.0.2.25");
     assert_eq!(stage.unix().ask(&home), DUNNO);

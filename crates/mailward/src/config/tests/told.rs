@@ -51,8 +51,8 @@ fn only_modes_that_differ_from_the_shipped_ones_are_told() {
     assert_eq!(of("[rules.trap]\nmode = \"off\""), [(Offence::Trap, RuleMode::Off)]);
     assert_eq!(of("[rules.spam-volume]\nmode = \"off\""), [(Offence::SpamVolume, RuleMode::Off)]);
     assert_eq!(
-        of("[rules.connection]\nmode = \"block\""),
-        [(Offence::ReverseDns, RuleMode::Block), (Offence::Dynamic, RuleMode::Block)]
+        of("[rules.connection]\nmode = \"score\""),
+        [(Offence::ReverseDns, RuleMode::Score), (Offence::Dynamic, RuleMode::Score)]
     );
 }
 
