@@ -3,8 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use model::policy::RuleMode;
-use model::{LinkKey, Offence, PersonHash, Policy};
+use model::{LinkKey, PersonHash, Policy};
 
 use crate::config::Config;
 
