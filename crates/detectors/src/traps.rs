@@ -78,6 +78,11 @@ impl Slot {
         self.0.retain(|hit| hit.proven || hit.trap != who.0 as u32);
     }
 
+    /// Forgets a trap: it is none any more.
+    pub fn void(&mut self, who: PersonHash) {
+        self.0.retain(|hit| hit.trap != who.0 as u32);
+    }
+
     fn distinct(&self, day: u32) -> u64 {
         self.0.iter().filter(|hit| counts(hit.day, day)).count() as u64
     }

@@ -35,6 +35,9 @@ pub enum Alarm {
     /// The clock says a time that is over; time stands until it has caught up.
     #[n(6)]
     ClockBehind,
+    /// A trap is none any more.
+    #[n(20)]
+    TrapBurnt,
 }
 
 impl fmt::Display for Alarm {
@@ -51,6 +54,9 @@ impl fmt::Display for Alarm {
             }
             Alarm::ClockAhead => {
                 "time went on by more than a week; if nobody stopped Mailward, check the clock"
+            }
+            Alarm::TrapBurnt => {
+                "a trap was subscribed or is in use and counts no more; mailward doctor names it"
             }
             Alarm::ClockBehind => "the clock was set back; time stands until it has caught up",
         })

@@ -188,6 +188,7 @@ impl Council {
             What::Met { met, judgement, first } => {
                 self.learn(told.index, &met, judgement, first, books.experience);
             }
+            What::Cleared => self.cleared(told.index, told.key, books),
             What::PassesOn(why) => self.news.push(News::PassesOn(told.key, why)),
             What::NoRoom => self.alarm(Alarm::TableFull),
         }

@@ -3,7 +3,7 @@
 use detectors::Record;
 use minicbor::{Decode, Encode};
 use model::event::StandingChange;
-use model::{Class, Millis, Mode, Offence, Secs};
+use model::{Class, Millis, Mode, Offence, PersonHash, Secs, Units};
 
 use crate::running::Running;
 
@@ -68,6 +68,14 @@ impl Entry {
     pub(crate) fn forget(&mut self, now: Millis) {
         self.lifted_up_to = now;
         self.record.forget(now);
+    }
+
+    /// A trap is burnt, so what it counted at `at` is void. Says whether no other trap speaks
+    /// against the key.
+    pub(crate) fn void_trap(&mut self, trap: PersonHash, at: Millis, units: Units, now: Millis) -> bool {
+        self.record.account.withdraw(Offence::Trap, at, units);
+        self.record.traps.void(trap);
+        self.record.traps.weight(now) == 0
     }
 
     /// A change of standing that would change an answer, if it is time to tell.

@@ -19,7 +19,11 @@ impl Engine {
             Input::Observed(seen) => {
                 self.counters.observations += 1;
                 let mut joined = self.join(seen);
+                if let Fact::Sent(sent) = &seen.fact {
+                    self.wrote_to(sent);
+                }
                 if let Some((key, Work::Seen(sight))) = &mut joined {
+                    self.watch_traps(*key, sight);
                     self.look_back(sight);
                     self.carried(*key, sight, self.council.now());
                 }

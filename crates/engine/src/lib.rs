@@ -10,6 +10,7 @@
 
 mod alarm;
 mod book;
+mod burnt;
 mod calendar;
 pub mod checkpoint;
 mod commands;
@@ -43,6 +44,7 @@ use model::policy::RuleMode;
 use model::{CaseId, EventId, Frame, Input, Millis, Mode, Order, Policy, Prefix, Sealed};
 
 pub use alarm::Alarm;
+pub use burnt::{Burnt, BurntBy};
 pub use commands::CommandError;
 pub use spread::{Alone, Spread};
 pub use writer::Origin;
@@ -230,6 +232,7 @@ impl Engine {
                 let hash = self.seeded.key(key);
                 self.shards[shard_of(hash)].queue(Task { index, key, hash, work });
             }
+            self.queue_void(index);
             if ends_run(input) {
                 self.run(spread);
             }
@@ -273,7 +276,9 @@ impl Engine {
             Input::Policy(bytes) => match Policy::from_bytes(bytes) {
                 Ok(policy) => {
                     self.council.adopt(index, &policy);
-                    self.policy = Arc::new(adopted(policy));
+                    let mut policy = adopted(policy);
+                    self.mail.traps.adopt(&mut policy);
+                    self.policy = Arc::new(policy);
                 }
                 Err(_) => self.council.alarm(Alarm::UnreadablePolicy),
             },

@@ -10,6 +10,7 @@ use model::{
 use detectors::seen::{Act, Report, Traits};
 use model::key::client_prefix;
 
+use crate::burnt::Watch;
 use crate::delivered::{Delivered, Delivery, KEPT, StoredDelivered};
 use crate::outbound::{Outbound, StoredOutbound};
 use crate::reporters::{Reporters, StoredReporters};
@@ -22,12 +23,13 @@ use crate::shard::{Keep, Sample, Sight};
 /// send its data slowly.
 const APART_MAX: Secs = Secs(3600);
 
-/// The three.
+/// All of it.
 pub(crate) struct Mail {
     seeded: Seeded,
     pub(crate) delivered: Delivered,
     pub(crate) reporters: Reporters,
     pub(crate) outbound: Outbound,
+    pub(crate) traps: Watch,
 }
 
 /// As they stand in a checkpoint.
@@ -39,6 +41,9 @@ pub(crate) struct StoredMail {
     reporters: StoredReporters,
     #[n(2)]
     outbound: StoredOutbound,
+    #[n(5)]
+    #[cbor(default)]
+    traps: Watch,
 }
 
 impl Mail {
@@ -48,6 +53,7 @@ impl Mail {
             delivered: Delivered::new(seeded),
             reporters: Reporters::new(seeded),
             outbound: Outbound::new(seeded),
+            traps: Watch::default(),
         }
     }
 
@@ -143,6 +149,7 @@ impl Mail {
             delivered: self.delivered.store(),
             reporters: self.reporters.store(),
             outbound: self.outbound.store(),
+            traps: self.traps.clone(),
         }
     }
 
@@ -152,6 +159,7 @@ impl Mail {
             delivered: Delivered::restore(seeded, stored.delivered),
             reporters: Reporters::restore(seeded, stored.reporters),
             outbound: Outbound::restore(seeded, stored.outbound),
+            traps: stored.traps,
         }
     }
 }

@@ -25,6 +25,8 @@ pub(crate) enum Work {
     Seen(Sight),
     /// An attempt was refused because of a live case; the pair is sender and recipient.
     Refused { at: Millis, pair: u64 },
+    /// A hit on a trap that is burnt counts no more.
+    Void { trap: PersonHash, at: Millis, units: Units },
     /// Good mail of an old log: fragments of its recipients.
     Credit(Millis, Vec<u32>),
 }
@@ -122,6 +124,8 @@ pub(crate) enum What {
         /// The key had sent neither good mail in a month nor spam in a week.
         first: bool,
     },
+    /// What spoke against it was a trap that is burnt, and nothing is left of its traps.
+    Cleared,
     /// The key passes other people's mail on.
     PassesOn(PassesOn),
     /// The key found no room: all others are blocked.
@@ -207,6 +211,12 @@ impl Shard {
                 entry.record.last_seen = entry.record.last_seen.max(at);
                 if refused(entry, Mode::Live, pair, around.now) {
                     self.told.push(Told { index, key, what: What::Grown });
+                }
+            }
+            Work::Void { trap, at, units } => {
+                let Some(entry) = self.book.get(hash, key) else { return };
+                if entry.void_trap(trap, at, units, around.now) {
+                    self.told.push(Told { index, key, what: What::Cleared });
                 }
             }
             Work::Credit(at, people) => self.credit(index, hash, key, at, &people, around),

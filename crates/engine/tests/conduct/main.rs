@@ -27,6 +27,8 @@ mod messages;
 #[cfg(test)]
 mod modes;
 #[cfg(test)]
+mod poison;
+#[cfg(test)]
 mod reports;
 #[cfg(test)]
 mod rules;

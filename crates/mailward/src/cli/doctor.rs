@@ -110,6 +110,7 @@ fn daemon(config: &Config) -> Vec<Finding> {
     }
     findings.extend(judges(&status["judges"]));
     findings.extend(relays(&status["engine"]["upstream"]));
+    findings.extend(burnt(&status["engine"]["burnt"]));
     if status["mode"] == "learn" {
         findings.push(look("mode", "learning: nothing is refused until `mailward enforce`".to_owned()));
     }
@@ -127,6 +128,19 @@ fn judges(told: &Value) -> Vec<Finding> {
         }
     };
     told.as_object().into_iter().flatten().map(of).collect()
+}
+
+/// Traps that betray nobody any more.
+fn burnt(told: &Value) -> Vec<Finding> {
+    let of = |burnt: &Value| {
+        let (trap, why) = (burnt["trap"].as_str().unwrap_or(""), burnt["why"].as_str().unwrap_or(""));
+        let day = answers::when::When::day(model::Millis::from_secs(burnt["at"].as_u64().unwrap_or(0)));
+        look(
+            "trap",
+            format!("{trap} counts no more since {day}: {why}. Take it off the list (section [traps])"),
+        )
+    };
+    told.as_array().into_iter().flatten().map(of).collect()
 }
 
 /// Hosts that behave like relays of ours: never blocked, but better declared.

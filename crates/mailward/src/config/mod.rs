@@ -263,6 +263,11 @@ impl Config {
         own.names.iter().chain(&own.senders).cloned().collect()
     }
 
+    /// The trap addresses, for the operator alone.
+    pub(crate) fn trap_addresses(&self) -> impl Iterator<Item = &str> {
+        self.traps.keys().map(|trap| trap.0.as_str())
+    }
+
     /// Where mail for Mailward itself is handed in.
     pub(crate) fn lmtp(&self) -> Option<&Path> {
         self.settings.reports.lmtp.as_deref()

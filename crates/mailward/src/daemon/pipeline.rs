@@ -93,6 +93,8 @@ pub(crate) struct Insight {
     pub(crate) deliveries: usize,
     /// Hosts that behave like relays of ours, and by what.
     pub(crate) upstream: Vec<(Prefix, engine::PassesOn)>,
+    /// Traps that are none any more, and why.
+    pub(crate) burnt: Vec<(model::PersonHash, engine::Burnt)>,
 }
 
 /// What they work on.
@@ -249,6 +251,7 @@ fn insight(engine: &Engine) -> Insight {
         sessions: engine.sessions(),
         deliveries: engine.deliveries(),
         upstream: engine.upstream(),
+        burnt: engine.burnt(),
     }
 }
 

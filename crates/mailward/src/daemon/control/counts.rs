@@ -3,9 +3,10 @@
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering::Relaxed;
 
-use engine::PassesOn;
+use engine::{Burnt, BurntBy, PassesOn};
 use judges::breaker::State;
 use judges::judge::Unknown;
+use model::PersonHash;
 use serde_json::{Map, Value, json};
 
 use crate::daemon::Shared;
@@ -104,5 +105,21 @@ pub(super) fn engine(daemon: &Shared) -> Value {
         "unmatched_reports": insight.counters.unmatched_reports,
         "ignored_reports": insight.counters.ignored_reports,
         "upstream": upstream.collect::<Vec<_>>(),
+        "burnt": burnt(daemon, &insight.burnt),
     })
+}
+
+/// Traps that are none any more, by address: for the operator alone.
+fn burnt(daemon: &Shared, told: &[(PersonHash, Burnt)]) -> Vec<Value> {
+    let addresses = daemon.config.trap_addresses();
+    let hash = |address: &&str| daemon.persons.person(address.as_bytes());
+    let named = addresses.filter_map(|address| {
+        let (_, burnt) = told.iter().find(|(who, _)| Some(*who) == hash(&address))?;
+        let why = match burnt.by {
+            BurntBy::Senders => "unrelated decent servers wrote to it within an hour: it was subscribed",
+            BurntBy::OurOwn => "one of your own people wrote to it",
+        };
+        Some(json!({"trap": address, "at": burnt.at.secs(), "senders": burnt.senders, "why": why}))
+    });
+    named.collect()
 }
