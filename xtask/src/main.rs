@@ -9,6 +9,7 @@ mod debian;
 mod demo_data;
 mod error;
 mod fuzz;
+mod judge;
 mod libtest;
 mod licences;
 mod metadata;
@@ -47,6 +48,8 @@ enum Task {
     Licences,
     /// Measure Mailward and its peers in one interleaved run and print a table.
     Bench(bench::BenchOptions),
+    /// Judge how well recorded real mail is judged, beside what an oracle reaches.
+    Judge(judge::JudgeOptions),
     /// Build a Debian package in target/debian.
     Package,
     /// Run a long proof, or list them when none is named.
@@ -87,6 +90,7 @@ fn perform(task: Task) -> Verdict {
         Task::Tidy => tidy::tidy(),
         Task::Licences => licences::licences(),
         Task::Bench(options) => bench::bench(&options),
+        Task::Judge(options) => judge::judge(&options),
         Task::Package => package::package(),
         Task::Prove(options) => prove::prove(&options),
         Task::DemoData(options) => demo_data::demo_data(&options),

@@ -20,7 +20,7 @@ pub fn explain(view: &View, key: &Key, now: Millis) -> String {
     let Some(opened) = &case.case.opened else { return clear(view, key, now) };
     let reason = by_number(opened.reason);
     let mut lines = vec![head(view, key, case, force.until, now)];
-    lines.push(field("why", &why(opened, reason)));
+    lines.push(field("why", &why(opened)));
     let weights = crate::page::told_to_operator(&case.case);
     let sentence = Sentence::of(case, opened, &weights);
     lines.push(field("length", sentence.here.trim_start_matches("Here: ")));
@@ -60,7 +60,9 @@ fn head(view: &View, key: &Key, case: &CaseView, until: Millis, now: Millis) -> 
     }
 }
 
-fn why(opened: &Opened, reason: &Reason) -> String {
+/// What the rule saw, with the limits that it held that against, in one line.
+pub fn why(opened: &Opened) -> String {
+    let reason = by_number(opened.reason);
     let facts = opened.facts.iter().map(|(m, n)| format!("{}: {}", m.label(), fact_value(*m, *n)));
     let facts = facts.collect::<Vec<_>>().join(", ");
     let colon = if facts.is_empty() { "" } else { ": " };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::case::total;
+use model::case::{Opened, total};
 use model::{Body, Case, CaseId, Envelope, Key, Millis, Mode, Offence};
 
 /// One case with its key and the offence that opened it.
@@ -35,6 +35,11 @@ impl Cases {
     /// Live cases in the order of their numbers.
     pub(crate) fn live(&self) -> impl Iterator<Item = &Listed> {
         self.0.values().filter(|l| l.case.mode == Mode::Live && l.case.opened.is_some())
+    }
+
+    /// How a case was opened.
+    pub(crate) fn opened(&self, id: CaseId) -> Option<&Opened> {
+        self.0.get(&id)?.case.opened.as_ref()
     }
 
     /// The offence behind a case.

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use answers::{Answer, ConnectionScore, Tell};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use model::{Policy, Prefix, Secs};
@@ -36,7 +37,7 @@ pub(crate) struct ReplayArgs {
     /// Print the figures as one JSON object.
     #[arg(long)]
     json: bool,
-    /// Write one decision a line: {"id", "action", "reason"}.
+    /// Write one decision a line: {"id", "action", "reason", "why"}.
     #[arg(long, value_name = "FILE")]
     decisions: Option<PathBuf>,
     /// Write one block a line: {"ip", "from", "to", "hits"}.
@@ -74,7 +75,10 @@ fn run(args: &ReplayArgs, policy: Policy, delay: Secs) -> Result<ExitCode, Strin
     while let Some(line) = stream.next()? {
         let answer = replay.session(&line, &mut |event| cases.hear(event));
         let decision = report.count(&line, &answer, &cases);
-        decisions.write(|| json!({"id": line.id, "action": decision.action, "reason": decision.reason}))?;
+        decisions.write(|| {
+            let why = why(&answer, replay.last_score(), &cases);
+            json!({"id": line.id, "action": decision.action, "reason": decision.reason, "why": why})
+        })?;
         progress.inc(1);
     }
     replay.finish(&mut |event| cases.hear(event));
@@ -85,6 +89,20 @@ fn run(args: &ReplayArgs, policy: Policy, delay: Secs) -> Result<ExitCode, Strin
     let figures = report.to_json(&cases, &stream.faults, seconds);
     tell(args, &figures, &stream.faults, &replay);
     Ok(if stream.faults.broken > 0 { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+/// What weighed against a session that did not pass; nothing of one that did.
+fn why(answer: &Answer, score: Option<ConnectionScore>, cases: &Cases) -> String {
+    match (&answer.tell, answer.case.and_then(|case| cases.opened(case))) {
+        (Tell::Pass, _) => String::new(),
+        (_, Some(opened)) => answers::explain::why(opened),
+        (_, None) => score.map(in_words).unwrap_or_default(),
+    }
+}
+
+fn in_words(score: ConnectionScore) -> String {
+    let facts = score.heaviest.into_iter().flatten().collect::<Vec<_>>().join(", ");
+    format!("score {}: {facts}", f64::from(score.quarters) / 4.0)
 }
 
 fn tell(args: &ReplayArgs, figures: &serde_json::Value, faults: &stream::Faults, replay: &Replay) {

@@ -37,6 +37,7 @@ pub(crate) struct Replay {
     delay: Secs,
     late: VecDeque<(Millis, Input)>,
     by_score: bool,
+    score: Option<answers::ConnectionScore>,
     source: Name,
 }
 
@@ -63,6 +64,7 @@ impl Replay {
             delay,
             late: VecDeque::new(),
             by_score,
+            score: None,
             source,
         }
     }
@@ -82,6 +84,7 @@ impl Replay {
         // ‘After’ is a later line, also within one second: every line gets a millisecond of its own.
         self.now = line.at.max(Millis(self.now.0.saturating_add(1)));
         let now = self.now;
+        self.score = self.score_of(line);
         let answer = self.answer(line);
         self.sessions += 1;
         let tag = self.sessions;
@@ -116,6 +119,11 @@ impl Replay {
         self.release_late(Millis(u64::MAX), tell);
     }
 
+    /// The score that the last session was answered by, where it may refuse by itself.
+    pub(crate) fn last_score(&self) -> Option<answers::ConnectionScore> {
+        self.score
+    }
+
     /// The engine, for its counters.
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
@@ -125,16 +133,21 @@ impl Replay {
         let view = self.projector.current();
         let client = &line.client;
         let ours = covered(&self.policy, client.addr);
-        let score = || answers::connection_score(client, &traits(line, &self.policy), view, self.now);
         let session = Session {
             helo: client.helo.as_ref().map(Name::as_bytes),
             sender: line.sender.as_deref().map(str::as_bytes),
             recipient: line.recipient.as_deref().map(str::as_bytes),
             ours,
-            score: self.by_score.then(score),
+            score: self.score,
             ..Session::new(client.addr, self.now)
         };
         answers::answer(&session, view, self.now)
+    }
+
+    /// The score of a connection, where it may refuse by itself.
+    fn score_of(&self, line: &Line) -> Option<answers::ConnectionScore> {
+        let score = |view| answers::connection_score(&line.client, &traits(line, &self.policy), view, self.now);
+        self.by_score.then(|| score(self.projector.current()))
     }
 
     fn judge(&mut self, at: Millis, tag: u64, judgement: Judgement, tell: &mut dyn FnMut(&Envelope)) {
