@@ -14,8 +14,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use answers::{Answer, ConnectionScore, Tell};
+use answers::{Answer, Tell};
 use clap::Args;
+use detectors::ConnectionScore;
 use indicatif::{ProgressBar, ProgressStyle};
 use model::{Policy, Prefix, Secs};
 
@@ -76,7 +77,7 @@ fn run(args: &ReplayArgs, policy: Policy, delay: Secs) -> Result<ExitCode, Strin
         let answer = replay.session(&line, &mut |event| cases.hear(event));
         let decision = report.count(&line, &answer, &cases);
         decisions.write(|| {
-            let why = why(&answer, replay.last_score(), &cases);
+            let why = why(&answer, replay.weighed(), &cases);
             json!({"id": line.id, "action": decision.action, "reason": decision.reason, "why": why})
         })?;
         progress.inc(1);
@@ -92,7 +93,7 @@ fn run(args: &ReplayArgs, policy: Policy, delay: Secs) -> Result<ExitCode, Strin
 }
 
 /// What weighed against a session that did not pass; nothing of one that did.
-fn why(answer: &Answer, score: Option<ConnectionScore>, cases: &Cases) -> String {
+fn why(answer: &Answer, score: Option<&ConnectionScore>, cases: &Cases) -> String {
     match (&answer.tell, answer.case.and_then(|case| cases.opened(case))) {
         (Tell::Pass, _) => String::new(),
         (_, Some(opened)) => answers::explain::why(opened),
@@ -100,9 +101,10 @@ fn why(answer: &Answer, score: Option<ConnectionScore>, cases: &Cases) -> String
     }
 }
 
-fn in_words(score: ConnectionScore) -> String {
-    let facts = score.heaviest.into_iter().flatten().collect::<Vec<_>>().join(", ");
-    format!("score {}: {facts}", f64::from(score.quarters) / 4.0)
+fn in_words(score: &ConnectionScore) -> String {
+    let points = |quarters: i32| f64::from(quarters) / 4.0;
+    let parts = score.parts.iter().map(|part| format!("{} {:+}", part.text, points(part.quarters)));
+    format!("score {}: {}", points(score.quarters()), parts.collect::<Vec<_>>().join(", "))
 }
 
 fn tell(args: &ReplayArgs, figures: &serde_json::Value, faults: &stream::Faults, replay: &Replay) {

@@ -37,7 +37,7 @@ pub(crate) struct Replay {
     delay: Secs,
     late: VecDeque<(Millis, Input)>,
     by_score: bool,
-    score: Option<answers::ConnectionScore>,
+    weighed: Option<detectors::ConnectionScore>,
     source: Name,
 }
 
@@ -64,7 +64,7 @@ impl Replay {
             delay,
             late: VecDeque::new(),
             by_score,
-            score: None,
+            weighed: None,
             source,
         }
     }
@@ -84,8 +84,8 @@ impl Replay {
         // ‘After’ is a later line, also within one second: every line gets a millisecond of its own.
         self.now = line.at.max(Millis(self.now.0.saturating_add(1)));
         let now = self.now;
-        self.score = self.score_of(line);
         let answer = self.answer(line);
+        self.weighed = answer.scored.then(|| self.weigh(line));
         self.sessions += 1;
         let tag = self.sessions;
         let attempt = Attempt {
@@ -119,9 +119,14 @@ impl Replay {
         self.release_late(Millis(u64::MAX), tell);
     }
 
-    /// The score that the last session was answered by, where it may refuse by itself.
-    pub(crate) fn last_score(&self) -> Option<answers::ConnectionScore> {
-        self.score
+    /// The parts of the score by which the last session was refused, if it was by that.
+    pub(crate) fn weighed(&self) -> Option<&detectors::ConnectionScore> {
+        self.weighed.as_ref()
+    }
+
+    fn weigh(&self, line: &Line) -> detectors::ConnectionScore {
+        let traits = traits(line, &self.policy);
+        answers::connection::weigh(&line.client, &traits, self.projector.current(), self.now)
     }
 
     /// The engine, for its counters.
@@ -133,21 +138,16 @@ impl Replay {
         let view = self.projector.current();
         let client = &line.client;
         let ours = covered(&self.policy, client.addr);
+        let score = || answers::connection_score(client, &traits(line, &self.policy), view, self.now);
         let session = Session {
             helo: client.helo.as_ref().map(Name::as_bytes),
             sender: line.sender.as_deref().map(str::as_bytes),
             recipient: line.recipient.as_deref().map(str::as_bytes),
             ours,
-            score: self.score,
+            score: self.by_score.then(score),
             ..Session::new(client.addr, self.now)
         };
         answers::answer(&session, view, self.now)
-    }
-
-    /// The score of a connection, where it may refuse by itself.
-    fn score_of(&self, line: &Line) -> Option<answers::ConnectionScore> {
-        let score = |view| answers::connection_score(&line.client, &traits(line, &self.policy), view, self.now);
-        self.by_score.then(|| score(self.projector.current()))
     }
 
     fn judge(&mut self, at: Millis, tag: u64, judgement: Judgement, tell: &mut dyn FnMut(&Envelope)) {
