@@ -2,8 +2,9 @@
 
 use std::net::IpAddr;
 
+use detectors::dynamic::names_server;
 use detectors::org::{org, same_org};
-use detectors::score::{Family, Lessons, connection};
+use detectors::score::{Family, Lessons, connection, learned};
 use detectors::{Look, Traits};
 use model::key::fold;
 use model::{Client, Millis, Name, Prefix};
@@ -47,13 +48,17 @@ impl From<&detectors::ConnectionScore> for ConnectionScore {
 pub fn lessons(client: &Client, traits: &Traits, view: &View, now: Millis) -> Lessons {
     let addr = fold(client.addr);
     let network = Prefix::new(addr, if addr.is_ipv4() { 24 } else { 48 });
-    let known = &view.lessons;
-    let names = |name: &Name| org(name.as_bytes()).is_some_and(|org| known.names(org, now));
+    let names = client.rdns.name().is_some_and(|name| are_of_lines(name.as_bytes(), view, now));
     Lessons {
-        look: look(addr, traits, view, now),
-        names: client.rdns.name().is_some_and(names),
-        network: known.network(network, now),
+        look: look(addr, &learned(traits, names), view, now),
+        names,
+        network: view.lessons.network(network, now),
     }
+}
+
+/// Whether names of this one's organisation are those of lines; those of mail servers never are.
+fn are_of_lines(name: &[u8], view: &View, now: Millis) -> bool {
+    org(name).is_some_and(|org| view.lessons.names(org, now)) && !names_server(name)
 }
 
 fn look(addr: IpAddr, traits: &Traits, view: &View, now: Millis) -> u8 {

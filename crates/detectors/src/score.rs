@@ -106,15 +106,20 @@ pub fn facts(traits: &Traits, lessons: &Lessons) -> Vec<Part> {
     if traits.shared {
         return Vec::new();
     }
-    let traits = learned(traits, lessons);
-    let parts =
-        [helo(&traits), reverse_dns(&traits, lessons), line(&traits), look(lessons), network(lessons)];
+    let traits = learned(traits, lessons.names);
+    let parts = [
+        helo(&traits),
+        reverse_dns(&traits, lessons),
+        line(&traits, lessons),
+        look(lessons),
+        network(lessons),
+    ];
     parts.into_iter().filter(|part| part.quarters != 0).collect()
 }
 
 /// The traits as they are where names of the organisation are those of lines.
-fn learned(traits: &Traits, lessons: &Lessons) -> Traits {
-    if !lessons.names || traits.line >= LINE {
+pub fn learned(traits: &Traits, names: bool) -> Traits {
+    if !names {
         return *traits;
     }
     let greets_so = traits.fit == Fit::OwnName && traits.helo == HeloClass::Fine;
@@ -146,9 +151,10 @@ fn reverse_dns(traits: &Traits, lessons: &Lessons) -> Part {
     Part { family: Family::ReverseDns, quarters, text }
 }
 
-fn line(traits: &Traits) -> Part {
-    // Who gave the machine a name of its own in HELO set up a server.
-    let chosen = traits.fit == Fit::OwnOrg && traits.helo == HeloClass::Fine;
+fn line(traits: &Traits, lessons: &Lessons) -> Part {
+    // Who gave the machine a name of its own in HELO set up a server; computers on lines get
+    // one by themselves.
+    let chosen = traits.fit == Fit::OwnOrg && traits.helo == HeloClass::Fine && !lessons.names;
     let less = if chosen { CHOSEN } else { 0 };
     let quarters = (i32::from(traits.line) - less).max(0);
     Part { family: Family::Line, quarters, text: "its name is that of an end user's line" }

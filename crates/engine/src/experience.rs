@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hash};
 
 use detectors::distinct::Recent;
-use detectors::dynamic::{LINE, names_server};
+use detectors::dynamic::names_server;
 use detectors::org::org;
 use detectors::{Look, Traits};
 use minicbor::{Decode, Encode};
@@ -46,13 +46,15 @@ const NAME_HOSTS: u64 = 3;
 const NAMES_WEIGH: u8 = 12;
 /// Different organisations in one network that sent only spam.
 const NEIGHBOURS: u64 = 3;
+/// Or so many hosts of it, whoever they belong to.
+const NEIGHBOUR_HOSTS: u64 = 8;
 /// What such a network weighs: as much as refuses.
 const NETWORK_WEIGHS: u8 = 16;
 /// Members of one set that are told apart: more would change nothing.
 const MEMBERS_MAX: usize = 16;
 /// Organisations that are remembered; names of new ones wait for room.
 const NAMES_MAX: usize = 16_384;
-/// Networks that are remembered: 65 536 with three names each are 12 MB.
+/// Networks that are remembered: 65 536 with three names and hosts each are 16 MB.
 const NETWORKS_MAX: usize = 65_536;
 /// Room is made at most so often: an attacker must not make us look through all.
 const SWEEP_EVERY: Secs = Secs::HOUR;
@@ -61,8 +63,7 @@ const SWEEP_EVERY: Secs = Secs::HOUR;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Met {
     pub(crate) look: Option<Look>,
-    /// The organisation of its reverse DNS name, unless the name is one of a mail server or,
-    /// by its parts, of a line.
+    /// The organisation of its reverse DNS name, unless the name is one of a mail server.
     pub(crate) name: Option<Name>,
     /// The network around the client.
     pub(crate) network: Prefix,
@@ -85,7 +86,7 @@ impl Met {
         let of = name.and_then(org).or_else(|| greeting.and_then(org));
         Met {
             look: Look::of(traits),
-            name: learnable(name, traits).map(Name::new),
+            name: learnable(name).map(Name::new),
             network: prefix(network),
             region: fragment(seeded, prefix(region)),
             who,
@@ -95,8 +96,8 @@ impl Met {
 }
 
 /// The organisation whose names may turn out to be those of lines.
-fn learnable<'a>(name: Option<&'a [u8]>, traits: &Traits) -> Option<&'a [u8]> {
-    let name = name.filter(|name| traits.line < LINE && !names_server(name))?;
+fn learnable(name: Option<&[u8]>) -> Option<&[u8]> {
+    let name = name.filter(|name| !names_server(name))?;
     org(name).filter(|org| *org != name)
 }
 
@@ -146,6 +147,9 @@ struct Group {
     told: Told,
     #[n(3)]
     last: Millis,
+    /// The hosts among them, of a network.
+    #[n(4)]
+    hosts: Recent,
 }
 
 /// What the lesson said last.
@@ -209,7 +213,12 @@ impl Experience {
     fn network(&mut self, met: &Met, good: bool, now: Millis) -> Option<Lesson> {
         let group = group(&mut self.networks, &met.network, NETWORKS_MAX)?;
         group.count(met.of, good, WEEK, now);
-        let quarters = if group.is_bad(NEIGHBOURS, WEEK, now) { NETWORK_WEIGHS } else { 0 };
+        if !good {
+            group.hosts.meet(met.who, 1, now, WEEK, MEMBERS_MAX);
+        }
+        let many = group.hosts.count(WEEK, now) >= NEIGHBOUR_HOSTS;
+        let least = if many { 1 } else { NEIGHBOURS };
+        let quarters = if group.is_bad(least, WEEK, now) { NETWORK_WEIGHS } else { 0 };
         group.lesson(Subject::Network(met.network), quarters, WEEK, now)
     }
 
