@@ -66,6 +66,15 @@ impl HeloClass {
         !matches!(self, HeloClass::Fine | HeloClass::OurName | HeloClass::Missing | HeloClass::Line)
     }
 
+    /// Whether no program that was set up as a mail server greets so: a word for no host, an
+    /// address without brackets or another's, a default name (b, c, d, i).
+    pub fn is_nobody(self) -> bool {
+        matches!(
+            self,
+            HeloClass::BareWord | HeloClass::RawAddress | HeloClass::OtherLiteral | HeloClass::Localdomain
+        )
+    }
+
     /// What is wrong with it, for the reply and the page.
     pub fn fault(self) -> Option<&'static str> {
         Some(match self {

@@ -130,6 +130,7 @@ pub fn learned(traits: &Traits, names: bool) -> Traits {
 fn helo(traits: &Traits) -> Part {
     let has_name = traits.rdns != RdnsClass::Missing;
     let (quarters, text) = match (traits.helo, traits.fit) {
+        (helo, _) if helo.is_nobody() => (12, helo.fault().unwrap_or_default()),
         (helo, _) if helo.is_faulty() || helo == HeloClass::OurName => (8, helo.fault().unwrap_or_default()),
         (HeloClass::Line, _) => (4, HeloClass::Line.fault().unwrap_or_default()),
         (_, Fit::Neither) if has_name => (2, "the HELO name is neither its own nor the sender's"),
@@ -203,6 +204,8 @@ mod tests {
         check(&traits(Rdns::Missing, "DESKTOP-7", false), NONE, false, 12);
         check(&traits(Rdns::Missing, "DESKTOP-7", false), NONE, true, 0);
         check(&named("mail.example.org", "DESKTOP-7"), NONE, false, 0);
+        check(&named("mail.example.org", "localhost"), NONE, false, 4);
+        check(&traits(Rdns::Missing, "localhost", false), NONE, false, REFUSE);
     }
 
     #[test]

@@ -39,7 +39,7 @@ const REGIONS: u64 = 15;
 /// For each good stranger of a look so many must have been bad.
 const BAD_PER_GOOD: u64 = 400;
 /// What a look weighs by the number of its strangers that sent only spam, in quarters.
-const LOOK_WEIGHTS: [(u64, u8); 4] = [(10, 4), (30, 8), (100, 12), (300, 16)];
+const LOOK_WEIGHTS: [(u64, u8); 7] = [(10, 4), (20, 6), (40, 8), (75, 10), (100, 12), (150, 14), (300, 16)];
 /// Hosts of one organisation that sent only spam, before their names are those of lines.
 const NAME_HOSTS: u64 = 3;
 /// What names of lines weigh is the score's affair; the lesson only holds or not.
