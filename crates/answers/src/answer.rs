@@ -1,7 +1,8 @@
 //! The decision at RCPT, in the normative order of REQUIREMENTS C.4.
 //!
 //! Reads one immutable view and one session; remembers nothing. What the order asks of
-//! rules that do not exist (personal lists, external lists, greylisting) is not here.
+//! rules that do not exist (personal lists, external lists) is not here. Greylisting asks a
+//! stranger to come back; whether he did is for the caller to know, who keeps the tickets.
 //!
 //! Every RCPT of every client comes through [`answer`]: for a client against whom nothing
 //! is known it takes two looks into the index and does not allocate.
@@ -10,7 +11,7 @@ use std::net::IpAddr;
 
 use model::key::fold;
 use model::reasons::by_number;
-use model::{Answered, BlockKind, CaseId, Class, Millis, Mode, Offence, Secs, Site};
+use model::{Answered, BlockKind, CaseId, Class, Key, Millis, Mode, Offence, Secs, Site};
 use projections::{Threat, View};
 
 use crate::hold;
@@ -35,6 +36,8 @@ pub struct Answer {
     pub would: Option<CaseId>,
     /// The connection score refuses it by itself, or would.
     pub scored: bool,
+    /// It is greylisting that asks to come back: who has waited long enough is let in.
+    pub greylisted: bool,
 }
 
 /// What the client hears.
@@ -49,7 +52,9 @@ pub enum Tell {
 }
 
 impl Answer {
-    const PASS: Answer = Answer { tell: Tell::Pass, case: None, exempt: false, would: None, scored: false };
+    /// Nothing against it.
+    pub const PASS: Answer =
+        Answer { tell: Tell::Pass, case: None, exempt: false, would: None, scored: false, greylisted: false };
 
     /// The answer as the engine is told of it.
     pub fn answered(&self) -> Answered {
@@ -58,6 +63,7 @@ impl Answer {
             (Tell::Pass, _, Some(would)) => Answered::WouldBlock(would),
             (Tell::Pass, _, None) => Answered::Passed,
             (_, Some(case), _) => Answered::Blocked(case),
+            (_, None, _) if self.greylisted => Answered::Deferred,
             (_, None, _) => Answered::Refused,
         }
     }
@@ -66,7 +72,7 @@ impl Answer {
 /// Answers one RCPT at `now`.
 pub fn answer(session: &Session<'_>, view: &View, now: Millis) -> Answer {
     let score = session.score.filter(ConnectionScore::refuses);
-    if score.is_none() && !hold::is_marked(view, fold(session.addr), now) {
+    if score.is_none() && session.pool.is_none() && !hold::is_marked(view, fold(session.addr), now) {
         return Answer::PASS;
     }
     weigh(session, view, score, now)
@@ -82,7 +88,7 @@ fn weigh(session: &Session<'_>, view: &View, score: Option<ConnectionScore>, now
     }
     let enforced = enforced(view, addr);
     let applies = |reason| applies(reason, session);
-    let live = hold::against(view, addr, Mode::Live, session.began, now, &applies);
+    let live = hardest(session, view, addr, now);
     let case = live.as_ref().filter(|_| enforced).map(|t| t.force.case);
     // 4, and before it 3: exempt recipients are open to every kind (DESIGN §8).
     if session.recipient.is_some_and(|r| is_exempt(&view.site, r)) {
@@ -91,15 +97,41 @@ fn weigh(session: &Session<'_>, view: &View, score: Option<ConnectionScore>, now
     }
     let shadow = hold::against(view, addr, Mode::Shadow, session.began, now, &applies).map(|t| t.force.case);
     let would = if enforced { shadow } else { live.as_ref().map(|t| t.force.case).or(shadow) };
+    let greylisted = enforced && live.is_none() && score.is_none() && must_wait(session, view, now);
     let tell = match (&live, &score) {
         _ if !enforced => Tell::Pass,
-        // 3 and 8.
+        // 3 and 8; 12 for those that greytrapping defers.
         (Some(threat), _) => blocked(view, addr, threat, now),
         // 10.
         (None, Some(score)) => by_score(&view.site, addr, score),
+        // 12.
+        (None, None) if greylisted => Tell::Defer(texts::greylisted(&view.site, addr)),
         (None, None) => Tell::Pass,
     };
-    Answer { tell, case, exempt: false, would, scored: score.is_some() }
+    Answer { tell, case, exempt: false, would, scored: score.is_some(), greylisted }
+}
+
+/// What holds against the client: a refusal before a deferral (8 before 12), whichever lasts
+/// longer. One that the score refuses is refused for that.
+fn hardest(session: &Session<'_>, view: &View, addr: IpAddr, now: Millis) -> Option<Threat> {
+    let among = |deferrals: bool| {
+        let which = |reason| is_deferral(reason) == deferrals && applies(reason, session);
+        hold::against(view, addr, Mode::Live, session.began, now, &which)
+    };
+    among(false).or_else(|| among(true).filter(|_| !session.score.is_some_and(|s| s.refuses())))
+}
+
+/// Whether a case for this reason only defers (OFF-3).
+fn is_deferral(reason: u8) -> bool {
+    by_number(reason).offence == Offence::Greytrap
+}
+
+/// 12: whether greylisting asks the client to come back. Bounces never wait: nobody tries
+/// again who only wants to know whether an address exists, and mail of ours would be late
+/// (STD-40).
+fn must_wait(session: &Session<'_>, view: &View, now: Millis) -> bool {
+    let is_stranger = |pool: &Key| !view.passes(pool, now) && !view.has_credit(session.addr);
+    session.sender != Some(b"") && session.pool.as_ref().is_some_and(is_stranger)
 }
 
 /// Whether a refusal may leave for this client (DESIGN §5, ‘First start’).
@@ -121,6 +153,8 @@ fn blocked(view: &View, addr: IpAddr, threat: &Threat, now: Millis) -> Tell {
     let list_host = standing.is_some_and(|s| s.class == Class::ListHost);
     if list_host && force.kind == BlockKind::Rbl && force.until.since(now) < LIST_HOST_WAITS {
         Tell::Defer(texts::list_host(site, addr, force.until, force.case))
+    } else if is_deferral(force.reason) {
+        Tell::Defer(texts::blocked(site, by_number(force.reason), addr, force.case))
     } else {
         Tell::Refuse(texts::blocked(site, by_number(force.reason), addr, force.case))
     }
@@ -148,5 +182,7 @@ pub fn is_exempt(site: &Site, recipient: &[u8]) -> bool {
         })
 }
 
+#[cfg(test)]
+mod grey_tests;
 #[cfg(test)]
 mod tests;

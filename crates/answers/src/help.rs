@@ -56,6 +56,27 @@ pub const TOPICS: &[HelpPage] = &[
         ],
     },
     HelpPage {
+        topic: "grey",
+        title: "My mail was asked to come back later",
+        paragraphs: &[
+            "A mail server that we do not know yet, and whose connection looks like that of a home computer, \
+             is asked to come back in some minutes. Nothing is refused: the reply begins with 4, which means \
+             ‘not now’. Every mail server keeps the message and tries again by itself; programs that send \
+             spam from infected computers hardly ever do.",
+            "Whoever comes back is let in, and is known for some weeks, with all servers of the same sender.",
+            "A server that wrote to addresses that never asked for mail, or to several that do not exist, \
+             before it was known, is asked to come back until a day has passed without another such message.",
+        ],
+        steps: &[
+            "If you only sent a mail: wait. It arrives by itself within the hour; there is no need to send it \
+             again.",
+            "If you run the server: let it keep mail that is deferred, and try again after some minutes for \
+             some days (RFC 5321, 4.5.4.1).",
+            "Give the server a reverse DNS name of its own that points back to its address, and let it greet \
+             with that name: then it is not asked.",
+        ],
+    },
+    HelpPage {
         topic: "spam",
         title: "Spam came from my server",
         paragraphs: &[

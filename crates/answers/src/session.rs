@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use model::Millis;
+use model::{Key, Millis};
 
 /// One question: may this client name this recipient?
 #[derive(Clone, Debug)]
@@ -27,6 +27,9 @@ pub struct Session<'a> {
     pub ours: bool,
     /// What HELO, reverse DNS and the like say together, where a score may refuse.
     pub score: Option<ConnectionScore>,
+    /// As whom greylisting would know the client again, where it is on and asks such a client
+    /// to come back (C.4 step 12).
+    pub pool: Option<Key>,
 }
 
 /// The connection score (C.4 step 10), made by the caller with the classifiers.
@@ -62,6 +65,7 @@ impl<'a> Session<'a> {
             authenticated: false,
             ours: false,
             score: None,
+            pool: None,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use model::case::{BlockKind, Extended, Lifted, Opened};
 use model::event::{Cause, EventId, FORMAT, Node, RuleStamp, StandingChange};
 use model::finding::{Facts, Measure};
+use model::greylist::{Asks, Greylist};
 use model::sentence::{Severity, Tariff};
 use model::{
     Actor, Body, CaseId, Class, Envelope, Hybrid, LinkKey, Millis, Mode, Offence, Secs, Site, Units,
@@ -22,6 +23,7 @@ pub(crate) fn site() -> Site {
         exempt_local: vec!["postmaster".into(), "abuse".into(), "unblock".into()],
         exempt_address: vec!["help@example.org".into()],
         may_refuse: true,
+        greylist: Some(Greylist::shipped(Asks::Suspicious)),
         link_key: LinkKey { secret: [7; 32], epoch: 1 },
     }
 }
@@ -130,6 +132,13 @@ pub(crate) fn view_with_class(blocks: &[Block], key: &str, class: Class) -> View
     let mut projector = projector(blocks);
     let change = StandingChange { class, credit: true, pass_until: None };
     projector.apply(99, &event(None, Some(key), Mode::Live, Actor::Engine, Body::StandingChanged(change)));
+    projector.view()
+}
+
+/// The same, with a pool that passes greylisting until then.
+pub(crate) fn view_with_pass(blocks: &[Block], pool: &str, until: Millis) -> View {
+    let mut projector = projector(blocks);
+    projector.apply(99, &event(None, Some(pool), Mode::Live, Actor::Engine, Body::GreylistPassed(until)));
     projector.view()
 }
 

@@ -209,6 +209,23 @@ pub(crate) fn connection(site: &Site, ip: IpAddr, heaviest: [Option<&'static str
     text.reply_with(heaviest, &Values::new(site, ip, &url, None))
 }
 
+/// Greylisting asks to come back (TXT-3g).
+pub(crate) fn greylisted(site: &Site, ip: IpAddr) -> Public<Reply> {
+    let (short, long) = of_reason(by_id("greylist").unwrap_or(&REASONS[0]));
+    let (url, wait) = (help_link(site, "grey"), wait(site));
+    let text = Text { id: "greylist", short: &short, long: &long };
+    text.reply(&Values { facts: &wait, contact: "", ..Values::new(site, ip, &url, None) })
+}
+
+/// How long a stranger must wait, in words, rounded up to minutes.
+fn wait(site: &Site) -> String {
+    let pass = site.greylist.as_ref().map_or(0, |rule| rule.pass.0);
+    match pass.div_ceil(60).max(1) {
+        1 => "a minute".to_owned(),
+        minutes => format!("{minutes} minutes"),
+    }
+}
+
 /// The first line that may be sent. [`crate::lint`] has made sure that one may; if it was
 /// not asked, the last goes out, because a long reason is better than none.
 fn first_fitting(lines: &[String], len_max: usize) -> String {

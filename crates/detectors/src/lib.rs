@@ -14,6 +14,8 @@ pub mod distinct;
 pub mod dynamic;
 pub mod facts;
 pub mod forged;
+pub mod greylist;
+pub mod greytrap;
 pub mod hash_flood;
 pub mod helo;
 pub mod looks;
@@ -32,7 +34,7 @@ pub mod volume;
 pub use looks::Look;
 pub use record::Record;
 pub use score::{ConnectionScore, Lessons};
-pub use seen::{Act, Context, Detector, Ended, Fit, Report, Seen, Traits};
+pub use seen::{Act, Context, Detector, Ended, Fit, GreyHit, Report, Seen, Traits};
 
 /// Every detector, in the order in which their findings are heard.
 pub const DETECTORS: &[&dyn Detector] = &[
@@ -45,4 +47,5 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &attachment::Attachment,
     &forged::ForgedSender,
     &backscatter::Backscatter,
+    &greytrap::Greytrap,
 ];

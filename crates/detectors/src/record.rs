@@ -6,7 +6,7 @@ use model::{Class, Evidence, Millis, Mode, Secs, Standing, evidence};
 
 use crate::account::Account;
 use crate::seen::Traits;
-use crate::{attachment, backscatter, facts, forged, helo, reports, traps, virus, volume};
+use crate::{attachment, backscatter, facts, forged, greytrap, helo, reports, traps, virus, volume};
 
 /// How long a session may serve as evidence before a block: as long as its unit counts.
 const SAMPLE_KEPT: Secs = Secs(7 * 86_400);
@@ -71,6 +71,10 @@ pub struct Rare {
     /// Facts without a rule of their own.
     #[n(5)]
     pub facts: facts::Facts,
+    /// OFF-3's slot.
+    #[n(18)]
+    #[cbor(default)]
+    pub greytrap: greytrap::Slot,
 }
 
 impl Record {

@@ -154,6 +154,19 @@ pub enum Act {
     },
     /// A user said what a message was that we had taken.
     Reported(Report),
+    /// A client that has not passed greylisting wrote where no stranger should (OFF-3).
+    Greyed(GreyHit),
+}
+
+/// Where it wrote to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum GreyHit {
+    /// A trap.
+    Trap,
+    /// A domain that is not ours.
+    NotOurs,
+    /// A recipient that does not exist: a fragment of its hash.
+    Unknown(u32),
 }
 
 /// A message that came to its end.

@@ -3,11 +3,15 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use answers::texts::too_often;
-use answers::{Answer, Tell};
-use model::{Answered, Site};
+use answers::{Answer, ConnectionScore, Tell};
+use model::{Answered, Client, Key, Millis, Site};
+use projections::View;
 use wire::text::quoted;
+
+use crate::policy::Scorer;
 
 /// Whether nothing speaks against it and nothing is worth a line.
 pub(crate) fn is_silent(answer: &Answer) -> bool {
@@ -29,6 +33,28 @@ pub(crate) fn settle<'a>(
     (Cow::Borrowed(&answer.tell), answer.answered())
 }
 
+/// What a client's connection weighs, for an answer.
+#[derive(Default)]
+pub(crate) struct Weighed {
+    /// Where the score may refuse.
+    pub(crate) score: Option<ConnectionScore>,
+    /// Where greylisting would ask it to come back.
+    pub(crate) pool: Option<Key>,
+}
+
+/// Weighs a connection; `fits` says whether HELO and sender are of one organisation.
+pub(crate) fn weighed(
+    scorer: Option<&Arc<dyn Scorer>>,
+    client: &Client,
+    fits: impl FnOnce() -> bool,
+    view: &View,
+    now: Millis,
+) -> Weighed {
+    let Some(scorer) = scorer else { return Weighed::default() };
+    let score = scorer.score(client, fits(), view, now);
+    Weighed { pool: scorer.pool(client, &score), score: scorer.refuses().then_some(score) }
+}
+
 /// One line for one decision; no person stands in it.
 pub(crate) fn log(answer: &Answer, answered: Answered, addr: IpAddr, queue_id: &[u8]) {
     let case = answer.case.or(answer.would);
@@ -38,6 +64,7 @@ pub(crate) fn log(answer: &Answer, answered: Answered, addr: IpAddr, queue_id: &
         Answered::Passed | Answered::WouldBlock(_) => "would refuse",
         Answered::Exempt => "passed to an open recipient",
         Answered::Blocked(_) | Answered::Refused => "refused",
+        Answered::Deferred => "deferred",
     };
     tracing::info!(client = %addr, case, queue, scored = answer.scored, action, "recipient decided");
 }
@@ -58,13 +85,12 @@ mod tests {
     #[test]
     fn a_decision_is_one_line() {
         let case: CaseId = "n1-5".parse().unwrap();
-        let pass = Answer { tell: Tell::Pass, case: None, exempt: false, would: None, scored: false };
         check(
-            &Answer { would: Some(case), ..pass.clone() },
+            &Answer { would: Some(case), ..Answer::PASS },
             r#"recipient decided client=192.0.2.25 case=n1-5 queue=4cTn5y2Z3\x1b scored=false action="would refuse""#,
         );
         check(
-            &Answer { case: Some(case), exempt: true, ..pass },
+            &Answer { case: Some(case), exempt: true, ..Answer::PASS },
             r#"case=n1-5 queue=4cTn5y2Z3\x1b scored=false action="passed to an open recipient""#,
         );
     }

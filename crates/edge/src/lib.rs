@@ -9,6 +9,7 @@
 pub mod clock;
 mod deadline;
 mod decided;
+mod greylist;
 pub mod intake;
 pub mod listen;
 pub mod lmtp;
@@ -23,6 +24,7 @@ mod trouble;
 pub mod views;
 
 pub use clock::{Clock, Jump, NotManual, Start};
+pub use greylist::WaitingRoom;
 pub use intake::{Full, Intake};
 pub use listen::ListenError;
 pub use persons::Persons;

@@ -47,6 +47,7 @@ use std::time::Duration;
 use answers::{Public, Reply};
 use model::{CaseId, Letter, Name, Prefix};
 
+use crate::greylist::WaitingRoom;
 use crate::listen::ListenError;
 use crate::service::{Place, Threads};
 
@@ -83,6 +84,8 @@ pub struct Config {
     pub relays: Vec<Prefix>,
     /// Refuses by the connection score, if there is one (C.4 step 10).
     pub scorer: Option<Arc<dyn Scorer>>,
+    /// Who was asked to come back: the policy server's own room, where there is one.
+    pub waiting: Arc<WaitingRoom>,
     /// Judges whole messages, if somebody does.
     pub inspector: Option<Arc<dyn Inspector>>,
     /// The inspector may put messages into quarantine.
@@ -114,6 +117,7 @@ impl Config {
             ours: Vec::new(),
             relays: Vec::new(),
             scorer: None,
+            waiting: Arc::default(),
             inspector: None,
             quarantine: false,
             body_max: 10 * 1024 * 1024,

@@ -8,7 +8,7 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use model::{DomainHash, PersonHash, Prefix};
+use model::{DomainHash, Key, PersonHash, Prefix};
 use siphasher::sip::SipHasher24;
 
 /// The most octets of a mail address that are hashed: 64 of local part, the `@` and 255 of
@@ -33,6 +33,7 @@ enum Kind {
     Queue = 3,
     Key = 4,
     Domain = 5,
+    Ticket = 6,
 }
 
 impl Persons {
@@ -92,6 +93,19 @@ impl Persons {
     /// One message in the queue of host `mx`.
     pub fn queue(&self, mx: &[u8], queue_id: &[u8]) -> u64 {
         self.pair(Kind::Queue, mx, queue_id)
+    }
+
+    /// By which greylisting knows an attempt again: all of a pool that proves who it is; of
+    /// a network only one message, by its sender's domain and its recipient. A list's
+    /// sender is another one at each attempt, its domain is not (STD-40).
+    pub fn ticket(&self, pool: &Key, sender: &[u8], recipient: &[u8]) -> u64 {
+        let mut hasher = self.of(Kind::Ticket);
+        pool.hash(&mut hasher);
+        if let Key::Net(_) = pool {
+            hasher.write_u64(self.domain_of(sender).map_or(0, |DomainHash(domain)| domain));
+            hasher.write_u64(self.person(recipient).map_or(0, |PersonHash(who)| who));
+        }
+        hasher.finish()
     }
 
     /// A place for a client's key in a small table, which nobody outside can choose.

@@ -24,10 +24,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{Client, Millis, Name, Prefix};
+use model::{Client, Key, Millis, Name, Prefix};
 use projections::View;
 
 use crate::clock::Clock;
+use crate::greylist::WaitingRoom;
 use crate::intake::Intake;
 use crate::listen::ListenError;
 use crate::persons::Persons;
@@ -62,6 +63,8 @@ pub struct Config {
     pub ours: Vec<Prefix>,
     /// Refuses by the connection score, if there is one (C.4 step 10).
     pub scorer: Option<Arc<dyn Scorer>>,
+    /// Who was asked to come back.
+    pub waiting: Arc<WaitingRoom>,
 }
 
 impl Config {
@@ -78,6 +81,7 @@ impl Config {
             mx,
             ours: Vec::new(),
             scorer: None,
+            waiting: Arc::default(),
         }
     }
 }
@@ -88,6 +92,17 @@ pub trait Scorer: Send + Sync {
     /// `sender_fits` says that HELO name and sender are of one organisation.
     fn score(&self, client: &Client, sender_fits: bool, view: &View, now: Millis)
     -> answers::ConnectionScore;
+
+    /// Whether the score may refuse by itself.
+    fn refuses(&self) -> bool {
+        true
+    }
+
+    /// As whom greylisting would know a client with this score again, if it is on and asks
+    /// such a client to come back.
+    fn pool(&self, _client: &Client, _score: &answers::ConnectionScore) -> Option<Key> {
+        None
+    }
 }
 
 /// What the server works with.

@@ -159,6 +159,7 @@ pub(crate) fn site() -> Site {
         exempt_local: vec!["postmaster".into(), "abuse".into()],
         exempt_address: Vec::new(),
         may_refuse: true,
+        greylist: None,
         link_key: LinkKey { secret: [7; 32], epoch: 1 },
     }
 }

@@ -17,6 +17,7 @@ use model::{Millis, Policy, Prefix, Standing};
 use crate::book::Kept;
 use crate::council::Council;
 use crate::entry::{Entry, LastTold};
+use crate::grey::{Grey, StoredGrey};
 use crate::mail::Mail;
 use crate::rollup::{Rollup, StoredRollup};
 use crate::running::Running;
@@ -65,6 +66,9 @@ struct Stored {
     /// What was learned of strangers; a checkpoint of windows 2 has none.
     #[n(11)]
     experience: Option<ByteVec>,
+    /// Who waits and who passes.
+    #[n(12)]
+    grey: Option<StoredGrey>,
 }
 
 /// A key, as it is read.
@@ -124,7 +128,7 @@ impl Engine {
 
     fn write(&self, e: &mut Writer<'_>) -> Result<(), Never> {
         let Seeded([one, two]) = self.seeded;
-        e.array(12)?.u8(FORMAT)?.u8(WINDOWS)?.encode((one, two))?;
+        e.array(13)?.u8(FORMAT)?.u8(WINDOWS)?.encode((one, two))?;
         e.encode(&*self.policy)?.encode(&self.council)?;
         e.encode(self.rollup.store())?.encode(&self.upstream)?;
         e.array(SHARDS as u64)?;
@@ -135,7 +139,8 @@ impl Engine {
         let sessions: Vec<(u64, &Session)> = self.sessions.export().collect();
         e.bytes(&cbor(&(self.sessions.shown_at(), sessions)))?;
         e.bytes(&cbor(&self.mail.store()))?.encode(&self.passing)?;
-        e.bytes(&cbor(&self.experience))?.ok()
+        e.bytes(&cbor(&self.experience))?;
+        e.encode(self.grey.store())?.ok()
     }
 
     /// Reads a checkpoint. `true` beside it says that windows were of another format and
@@ -160,6 +165,7 @@ impl Engine {
             mail: Mail::restore(seeded, mail.unwrap_or_default()),
             passing: stored.passing.unwrap_or_default(),
             experience: experience.unwrap_or_default(),
+            grey: Grey::restore(stored.grey.unwrap_or_default()),
             council: stored.council,
             rollup: Rollup::restore(stored.rollup),
             upstream: stored.upstream,

@@ -231,7 +231,7 @@ impl Council {
         let Some(reason) = reasons::of_offence(finding.offence) else { return };
         self.end_passed(finding.key, entry, mode);
         let opened = self.sentence(reason, found, mode, entry, policy);
-        let partial = finding.offence == Offence::Backscatter;
+        let partial = matches!(finding.offence, Offence::Backscatter | Offence::Greytrap);
         let pure =
             !partial && policy.guards.attempts && is_pure_spammer(entry, self.now(), self.standing_now());
         let case = CaseId(self.writer.next_id());

@@ -39,7 +39,7 @@ impl Engine {
     /// Joins an observation with what is known of its message.
     fn join(&mut self, seen: &Observation) -> Option<(Prefix, Work)> {
         let now = self.council.now();
-        let at = seen.at.min(now.plus(AHEAD_MAX)).max(Millis(1));
+        let at = clamped(seen.at, now);
         let (policy, mail, counters) = (&*self.policy, &mut self.mail, &mut self.counters);
         let mut around = Around { at, now, policy, mail, counters };
         let joined = match &seen.fact {
@@ -80,4 +80,9 @@ impl Engine {
             _ => {}
         }
     }
+}
+
+/// When something happened, not ahead of the clock.
+pub(crate) fn clamped(at: Millis, now: Millis) -> Millis {
+    at.min(now.plus(AHEAD_MAX)).max(Millis(1))
 }

@@ -19,6 +19,7 @@ mod council;
 mod delivered;
 mod entry;
 mod experience;
+mod grey;
 mod guards;
 mod intake;
 mod judge;
@@ -51,6 +52,7 @@ pub use writer::Origin;
 
 use council::{Books, Council, News};
 use experience::Experience;
+use grey::Grey;
 use judge::Surroundings;
 use mail::Mail;
 use rollup::{Rollup, Trace};
@@ -133,6 +135,7 @@ pub struct Engine {
     passing: Passing,
     experience: Experience,
     mail: Mail,
+    grey: Grey,
     counters: Counters,
 }
 
@@ -151,6 +154,7 @@ impl Engine {
             passing: Passing::default(),
             experience: Experience::default(),
             mail: Mail::new(seeded),
+            grey: Grey::default(),
             counters: Counters::default(),
         }
     }
@@ -233,6 +237,7 @@ impl Engine {
                 self.shards[shard_of(hash)].queue(Task { index, key, hash, work });
             }
             self.queue_void(index);
+            self.greylist(index, input);
             if ends_run(input) {
                 self.run(spread);
             }

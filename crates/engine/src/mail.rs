@@ -174,7 +174,7 @@ fn agrees(report: &Reported, delivery: &Delivery, policy: &Policy) -> bool {
 }
 
 /// Evidence of a client and a time, and of nothing else.
-fn bare(at: Millis, client: Client) -> Evidence {
+pub(crate) fn bare(at: Millis, client: Client) -> Evidence {
     Evidence {
         at,
         client,

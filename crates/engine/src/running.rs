@@ -100,9 +100,10 @@ impl Running {
     }
 
     /// Whether it refuses all that a sentence for this offence would refuse. One for
-    /// backscatter refuses null-sender mail alone, so it covers nothing else.
+    /// backscatter refuses null-sender mail alone, and one for greytrapping only defers, so
+    /// they cover nothing else.
     pub(crate) fn covers(&self, offence: Offence) -> bool {
-        self.offence != Offence::Backscatter || offence == Offence::Backscatter
+        !matches!(self.offence, Offence::Backscatter | Offence::Greytrap) || offence == self.offence
     }
 
     /// Units that came since the trigger, by exempt recipients or late verdicts.

@@ -345,7 +345,7 @@ impl Session {
 }
 
 /// Whether a recipient is a trap; the list is sorted when a policy is adopted.
-fn trap_kind(who: PersonHash, policy: &Policy) -> Option<TrapKind> {
+pub(crate) fn trap_kind(who: PersonHash, policy: &Policy) -> Option<TrapKind> {
     let found = policy.traps.binary_search_by_key(&who, |(trap, _)| *trap).ok()?;
     Some(policy.traps[found].1)
 }

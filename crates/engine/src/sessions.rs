@@ -99,7 +99,7 @@ impl Sessions {
             || self.seeded.pair(attempt.sender.map_or(0, |s| s.0), attempt.recipient.map_or(0, |r| r.0));
         let pair = match attempt.answered {
             Answered::Blocked(_) => return Some((key, Work::Refused { at, pair: pair() })),
-            Answered::Refused => return None,
+            Answered::Refused | Answered::Deferred => return None,
             Answered::WouldBlock(_) => Some(pair()),
             Answered::Passed | Answered::Exempt => None,
         };

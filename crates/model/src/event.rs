@@ -177,6 +177,8 @@ pub enum Body {
     PolicyAdopted([u8; 32]),
     /// 11: the site learned something of a kind of strangers, or takes it back.
     Learnt(Lesson),
+    /// 14: a pool came back in time, and passes greylisting until then.
+    GreylistPassed(Millis),
     /// A kind that this program does not know: its number and its bytes.
     Unknown(u16, Vec<u8>),
 }
@@ -209,6 +211,7 @@ impl Body {
             Body::ProtectedChanged(..) => 9,
             Body::PolicyAdopted(_) => 10,
             Body::Learnt(_) => 11,
+            Body::GreylistPassed(_) => 14,
             Body::Unknown(kind, _) => *kind,
         }
     }
@@ -218,7 +221,7 @@ impl Body {
             Body::CaseOpened(b) => cbor(b),
             Body::CaseExtended(b) => cbor(b),
             Body::CaseLifted(b) | Body::KeyLifted(b) => cbor(b),
-            Body::CaseEnded(at) | Body::CaseResentenced(at) => cbor(at),
+            Body::CaseEnded(at) | Body::CaseResentenced(at) | Body::GreylistPassed(at) => cbor(at),
             Body::StandingChanged(b) => cbor(b),
             Body::ModeChanged(mode) => cbor(mode),
             Body::ProtectedChanged(prefix, on) => cbor(&(prefix, on)),
@@ -244,6 +247,7 @@ impl Body {
             }
             10 => Body::PolicyAdopted(minicbor::decode::<minicbor::bytes::ByteArray<32>>(bytes)?.into()),
             11 => Body::Learnt(minicbor::decode(bytes)?),
+            14 => Body::GreylistPassed(minicbor::decode(bytes)?),
             _ => Body::Unknown(kind, bytes.to_vec()),
         })
     }
@@ -368,6 +372,7 @@ mod tests {
             Body::ProtectedChanged("198.51.100.0/24".parse().unwrap(), true),
             Body::PolicyAdopted([3; 32]),
             Body::Unknown(777, vec![1, 2, 3]),
+            Body::GreylistPassed(Millis(40)),
         ]
     }
 

@@ -209,6 +209,14 @@ pub enum Measure {
     TextNetworks,
     #[n(54)]
     LimitTextNetworks,
+    #[n(100)]
+    GreyTrapsDay,
+    #[n(101)]
+    GreyRelaysDay,
+    #[n(102)]
+    GreyUnknownDay,
+    #[n(103)]
+    LimitGreyUnknown,
 }
 
 impl Measure {
@@ -254,6 +262,14 @@ impl Measure {
             Measure::LimitSpamDay => "limit of messages judged spam in 24 hours",
             Measure::TextNetworks => "unrelated networks that sent this text as spam in 24 hours",
             Measure::LimitTextNetworks => "limit of unrelated networks",
+            Measure::GreyTrapsDay => {
+                "mail to addresses that never asked for any, before it passed greylisting"
+            }
+            Measure::GreyRelaysDay => "mail to domains that are not ours, before it passed greylisting",
+            Measure::GreyUnknownDay => {
+                "different recipients that do not exist, in 24 hours before it passed greylisting"
+            }
+            Measure::LimitGreyUnknown => "limit of different recipients that do not exist",
         }
     }
 }

@@ -98,6 +98,7 @@ mod tests {
             recipient: Some(PersonHash(2)),
             recipients: 1,
             answered: Answered::Blocked(case),
+            ticket: None,
         };
         let verdict = Verdict {
             queue: Some(3),

@@ -100,6 +100,11 @@ pub struct Attempt {
     #[n(5)]
     #[cbor(default)]
     pub sender_fits: bool,
+    /// By which greylisting knows it again, where that looked at it: a keyed hash of the
+    /// client's pool, and of the sender's domain and the recipient where the pool is a
+    /// network.
+    #[n(6)]
+    pub ticket: Option<u64>,
 }
 
 /// The SMTP client, as far as the connection shows it.
@@ -170,6 +175,9 @@ pub enum Answered {
     /// Passed, but a shadow case would have refused it.
     #[n(4)]
     WouldBlock(#[n(0)] CaseId),
+    /// Asked to come back later (greylisting).
+    #[n(5)]
+    Deferred,
 }
 
 /// A message that came to its end.

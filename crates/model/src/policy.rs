@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::event::cbor;
 use crate::finding::Offence;
+use crate::greylist::Greylist;
 use crate::key::Prefix;
 use crate::name::{Name, PersonHash};
 use crate::sentence::Tariff;
@@ -186,6 +187,9 @@ pub struct Policy {
     #[n(26)]
     #[cbor(default)]
     pub shared_networks: Vec<Prefix>,
+    /// Greylisting, where it is on.
+    #[n(31)]
+    pub greylist: Option<Greylist>,
 }
 
 /// Rules that could block before or beside the reference policy's one.
@@ -219,6 +223,7 @@ impl Policy {
             learn_first: true,
             hash_flood: HashFloodRule::default(),
             shared_networks: Vec::new(),
+            greylist: None,
         }
     }
 
@@ -269,6 +274,7 @@ fn shipped_mode(offence: Offence) -> RuleMode {
         Offence::Operator
         | Offence::SpamVolume
         | Offence::Trap
+        | Offence::Greytrap
         | Offence::Reports
         | Offence::Helo
         | Offence::Virus

@@ -233,6 +233,36 @@ pub const REASONS: &[Reason] = &[
                  back to it, and greet with that name in HELO or EHLO.",
         self_unblock: SelfUnblock::LiveCheck,
     },
+    Reason {
+        number: 31,
+        id: "greytrap",
+        offence: Offence::Greytrap,
+        dns: code(8),
+        smtp: "450 4.7.1 [{ip}] wrote to trap addresses; retry 24 h after the last. See {url}",
+        smtp_long: "450 4.7.1 [{ip}] wrote to trap addresses, or to such that do not exist here, while it was \
+                    unknown; retry works after 24 hours without a further hit. Details: {url}",
+        because: "it wrote to addresses that never asked for mail or do not exist here, before we knew it",
+        counted: "messages to addresses that never asked for any or do not exist here",
+        remedy: "Nothing is lost: your server keeps the mail and tries again, and we take it when a day has \
+                 passed without a further such message. Look for an infected computer or a stolen account \
+                 that sends to guessed or collected addresses, and take addresses out of lists that do not \
+                 exist.",
+        self_unblock: SelfUnblock::Operator,
+    },
+    Reason {
+        number: 32,
+        id: "greylist",
+        offence: Offence::Greytrap,
+        dns: code(8),
+        smtp: "451 4.7.1 Greylisted, please try again in {facts}. See {url}",
+        smtp_long: "451 4.7.1 Greylisted: [{ip}] is not known here yet. Please try again in {facts}; mail \
+                    servers do so by themselves. See {url}",
+        because: "it is not known here yet",
+        counted: "first attempts",
+        remedy: "A mail server tries again by itself, and is known from then on. If mail does not arrive, let \
+                 the server keep what is deferred (4xx) in its queue.",
+        self_unblock: SelfUnblock::LiveCheck,
+    },
 ];
 
 /// The reason with this stored number; an unknown one reads as the operator's.

@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use crate::greylist::Greylist;
+
 /// The site's own words.
 #[derive(Clone, Debug, Default)]
 pub struct Site {
@@ -20,6 +22,8 @@ pub struct Site {
     /// Whether refusals may leave for clients outside loopback: portal and contact are set
     /// (DESIGN §5, ‘First start’).
     pub may_refuse: bool,
+    /// Greylisting, where it is on.
+    pub greylist: Option<Greylist>,
     /// Makes the secret part of case links.
     pub link_key: LinkKey,
 }

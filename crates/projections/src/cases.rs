@@ -43,6 +43,8 @@ pub struct KeyView {
     pub lifted_up_to: Millis,
     /// What is remembered of it: the newest that was told.
     pub standing: Option<StandingChange>,
+    /// It passes greylisting until then; zero: never.
+    pub pass_until: Millis,
     /// When that was decided: of two, the later counts, in whatever order they arrive.
     standing_at: Hybrid,
 }
@@ -115,6 +117,9 @@ impl Cases {
             (Body::StandingChanged(change), _, Some(key)) => {
                 self.change_key(key, |k| k.join_standing(event.at, *change));
             }
+            (Body::GreylistPassed(until), _, Some(key)) => {
+                self.change_key(key, |k| k.pass_until = k.pass_until.max(*until));
+            }
             (_, Some(id), Some(key)) => self.change_case(id, key, event),
             _ => {}
         }
@@ -141,9 +146,25 @@ impl Cases {
         let Some(case) = self.cases.get(&id).cloned() else { return };
         self.cases.remove_mut(&id);
         self.change_key(&case.key, |k| k.cases.retain(|c| *c != id));
-        let plain = self.keys.get(&case.key).is_some_and(|k| k.cases.is_empty() && k.standing.is_none());
-        if plain {
-            self.keys.remove_mut(&case.key);
+        self.forget_if_plain(&case.key);
+    }
+
+    /// Drops a key whose pass is over, when nothing else is known of it.
+    pub(crate) fn pass_over(&mut self, key: &Key, now: Millis) {
+        if self.keys.get(key).is_some_and(|k| k.pass_until <= now) {
+            self.change_key(key, |k| k.pass_until = Millis(0));
+            // A lift beats blocks that arrive after it.
+            if self.keys.get(key).is_some_and(|k| k.lifted_up_to == Millis(0)) {
+                self.forget_if_plain(key);
+            }
+        }
+    }
+
+    fn forget_if_plain(&mut self, key: &Key) {
+        let is_plain =
+            |k: &Arc<KeyView>| k.cases.is_empty() && k.standing.is_none() && k.pass_until == Millis(0);
+        if self.keys.get(key).is_some_and(is_plain) {
+            self.keys.remove_mut(key);
         }
     }
 }

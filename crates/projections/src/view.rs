@@ -93,6 +93,11 @@ impl View {
         known.and_then(|k| k.standing).is_some_and(|s| s.credit)
     }
 
+    /// Whether a pool passes greylisting at `now`.
+    pub fn passes(&self, pool: &Key, now: Millis) -> bool {
+        self.cases.key(pool).is_some_and(|known| known.pass_until > now)
+    }
+
     /// A case by its id.
     pub fn case(&self, id: CaseId) -> Option<&Arc<CaseView>> {
         self.cases.get(id)
@@ -112,6 +117,8 @@ pub struct Projector {
     view: View,
     /// Ends of kept cases, for forgetting them in time.
     ends: BTreeSet<(Millis, CaseId)>,
+    /// Ends of passes, for the same.
+    passes: BTreeSet<(Millis, Key)>,
     /// The protected list of the configuration; commands add to it.
     configured: Vec<Prefix>,
     /// The latest command about each prefix, and whether it put it on the list.
@@ -130,6 +137,7 @@ impl Projector {
         Projector {
             view,
             ends: BTreeSet::new(),
+            passes: BTreeSet::new(),
             configured,
             commanded: BTreeMap::new(),
             documentation,
@@ -180,6 +188,10 @@ impl Projector {
         self.view.live.sweep(now.minute());
         self.view.shadow.sweep(now.minute());
         self.view.lessons.sweep(now);
+        while let Some((_, key)) = self.passes.first().cloned().filter(|(end, _)| *end <= now) {
+            self.passes.pop_first();
+            self.view.cases.pass_over(&key, now);
+        }
         let old = now.minus(KEPT_AFTER_END);
         while let Some((end, id)) = self.ends.first().copied().filter(|(end, _)| *end < old) {
             self.ends.remove(&(end, id));
@@ -205,7 +217,10 @@ impl Projector {
             self.ends.insert((case.case.until(), case.id));
         }
         let Some(key) = &event.key else { return };
-        if matches!(event.body, Body::StandingChanged(_)) {
+        if let Body::GreylistPassed(until) = event.body {
+            self.passes.insert((until, key.clone()));
+        }
+        if matches!(event.body, Body::StandingChanged(_) | Body::GreylistPassed(_)) {
             return;
         }
         if let Key::Net(prefix) = key {

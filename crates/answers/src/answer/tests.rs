@@ -6,10 +6,10 @@ use crate::texts::{SHORT_LEN_MAX, is_reply};
 use model::{Millis, Offence};
 use proptest::prelude::*;
 
-const BAD_SCORE: ConnectionScore =
+pub(super) const BAD_SCORE: ConnectionScore =
     ConnectionScore { quarters: 16, heaviest: [Some("the HELO name has no domain"), None], line: false };
 
-fn session(addr: &str) -> Session<'static> {
+pub(super) fn session(addr: &str) -> Session<'static> {
     Session { recipient: Some(b"user@example.org"), ..Session::new(addr.parse().unwrap(), NOW) }
 }
 
@@ -35,12 +35,13 @@ fn outcome(session: &Session<'_>, view: &View) -> String {
         Answered::Blocked(id) => format!("blocked{}", case(id)),
         Answered::Refused => "refused".to_owned(),
         Answered::WouldBlock(id) => format!("would{}", case(id)),
+        Answered::Deferred => "deferred".to_owned(),
     };
     format!("{told} {heard}")
 }
 
 #[track_caller]
-fn check(session: &Session<'_>, view: &View, expect: &str) {
+pub(super) fn check(session: &Session<'_>, view: &View, expect: &str) {
     assert_eq!(outcome(session, view), expect);
 }
 

@@ -150,14 +150,14 @@ impl Desk {
             return draft.accept(path);
         }
         let asked = asked(session, draft, path);
-        let (answer, answered) = answer(&asked, at, &mut said.out);
+        let (answer, heard) = answer(&asked, at, &mut said.out);
         if self.heard {
             let persons = &at.host.shared.means.persons;
-            let fact = attempt(asked.client, asked.sender, asked.recipient, answered, persons);
+            let fact = attempt(asked.client, asked.sender, asked.recipient, heard, persons);
             said.seen.push(seen(draft.session, at.now, fact));
         }
         draft.would = draft.would.or(answer.would);
-        if is_taken(answered) {
+        if is_taken(heard.answered) {
             draft.accept(path);
         }
     }
@@ -246,6 +246,6 @@ fn asked<'a>(session: &'a Session, draft: &'a Draft, path: &'a [u8]) -> Asked<'a
 fn is_taken(answered: Answered) -> bool {
     match answered {
         Answered::Passed | Answered::Exempt | Answered::WouldBlock(_) => true,
-        Answered::Blocked(_) | Answered::Refused => false,
+        Answered::Blocked(_) | Answered::Refused | Answered::Deferred => false,
     }
 }

@@ -9,7 +9,7 @@ use wire::milter::{Reply, ReplyText};
 use super::counters::count;
 use super::desk::Moment;
 use super::ending::refusal;
-use crate::decided::{is_silent, log, settle};
+use crate::decided::{is_silent, log, settle, weighed};
 use crate::persons::Persons;
 
 /// A client, the path that it named, and since when it is here.
@@ -21,22 +21,34 @@ pub(super) struct Asked<'a> {
     pub(super) queue_id: &'a [u8],
 }
 
+/// What a client heard.
+#[derive(Clone, Copy)]
+pub(super) struct Heard {
+    pub(super) answered: Answered,
+    /// By which greylisting knows the attempt again.
+    pub(super) ticket: Option<u64>,
+}
+
 /// Answers a stranger's recipient; the reply is written, and what the engine shall know
 /// comes back.
-pub(super) fn answer(asked: &Asked<'_>, at: &Moment<'_>, out: &mut Vec<u8>) -> (Answer, Answered) {
+pub(super) fn answer(asked: &Asked<'_>, at: &Moment<'_>, out: &mut Vec<u8>) -> (Answer, Heard) {
     let Asked { client, began, sender, recipient, .. } = *asked;
-    let scorer = at.host.shared.config.scorer.as_ref();
+    let shared = &at.host.shared;
     let fits = || sender_fits(client.helo.as_ref(), sender);
+    let weighed = weighed(shared.config.scorer.as_ref(), client, fits, at.view, at.now);
     let session = answers::Session {
         helo: client.helo.as_ref().map(model::Name::as_bytes),
         sender: Some(sender),
         recipient: Some(recipient),
-        score: scorer.map(|scorer| scorer.score(client, fits(), at.view, at.now)),
+        score: weighed.score,
+        pool: weighed.pool,
         ..answers::Session::new(client.addr, began)
     };
     let answer = answers::answer(&session, at.view, at.now);
+    let waiting = &shared.config.waiting;
+    let (answer, ticket) = waiting.admit(answer, &session, at.view, &shared.means.persons, at.now);
     let answered = tell(&answer, client.addr, asked.queue_id, at, out);
-    (answer, answered)
+    (answer, Heard { answered, ticket })
 }
 
 fn tell(answer: &Answer, addr: IpAddr, queue_id: &[u8], at: &Moment<'_>, out: &mut Vec<u8>) -> Answered {
@@ -75,7 +87,7 @@ pub(super) fn attempt(
     client: &Client,
     sender: &[u8],
     recipient: &[u8],
-    answered: Answered,
+    heard: Heard,
     persons: &Persons,
 ) -> Fact {
     Fact::Attempt(Attempt {
@@ -83,8 +95,9 @@ pub(super) fn attempt(
         sender: persons.person(sender),
         recipient: persons.person(recipient),
         recipients: 1,
-        answered,
+        answered: heard.answered,
         sender_fits: sender_fits(client.helo.as_ref(), sender),
+        ticket: heard.ticket,
     })
 }
 

@@ -10,7 +10,7 @@ use super::desk::Moment;
 use super::host::Shared;
 use super::inner::inner;
 use super::message::Draft;
-use super::rcpt::attempt;
+use super::rcpt::{Heard, attempt};
 
 /// The most octets that are kept of the name of a TLS version or cipher.
 const TLS_WORD_LEN_MAX: usize = 64;
@@ -94,7 +94,8 @@ pub(super) fn sent(draft: &Draft, at: &Moment<'_>, said: &mut Said) {
 pub(super) fn relayed(client: &Client, draft: &Draft, at: &Moment<'_>, said: &mut Said) {
     let persons = &at.host.shared.means.persons;
     for recipient in draft.recipients() {
-        let fact = attempt(client, &draft.sender, recipient, Answered::Passed, persons);
+        let heard = Heard { answered: Answered::Passed, ticket: None };
+        let fact = attempt(client, &draft.sender, recipient, heard, persons);
         said.seen.push(seen(draft.session, at.now, fact));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use answers::{ConnectionScore, Session, sender_fits};
+use answers::{Session, sender_fits};
 use model::{Answered, Attempt, Client, Fact, Message, Millis, Name, Observation, Prefix, Rdns, Sensor};
 use projections::View;
 use wire::policy::{Action, ClientAddress, Request, State};
@@ -12,6 +12,7 @@ use super::connection::Said;
 use super::host::Host;
 use super::reply::tell;
 use super::trouble::Trouble;
+use crate::decided::{Weighed, weighed};
 
 /// What all answers of one moment are made from.
 pub(super) struct Moment<'a> {
@@ -67,19 +68,23 @@ impl Desk {
         let config = &at.host.shared.config;
         let message = self.join(request, at);
         let client = (self.heard || config.scorer.is_some()).then(|| client(addr, request));
+        let weighed = client.as_ref().map(|client| weigh(client, request, at)).unwrap_or_default();
         let session = Session {
             helo: some(request.helo_name),
             sender: Some(request.sender),
             recipient: some(request.recipient),
             authenticated: !request.sasl_username.is_empty(),
             ours: config.ours.iter().any(|net| net.covers(Prefix::host(addr))),
-            score: client.as_ref().and_then(|client| score(client, request, at)),
+            score: weighed.score,
+            pool: weighed.pool,
             ..Session::new(addr, message.began)
         };
         let answer = answers::answer(&session, at.view, at.now);
+        let persons = &at.host.shared.means.persons;
+        let (answer, ticket) = config.waiting.admit(answer, &session, at.view, persons, at.now);
         let answered = tell(&answer, addr, request, at, &mut said.out);
         if let Some(client) = client.filter(|_| self.heard) {
-            let fact = Fact::Attempt(attempt(client, request, answered, at.host));
+            let fact = Fact::Attempt(Attempt { ticket, ..attempt(client, request, answered, at.host) });
             said.seen.push(seen(message, at.now, fact));
         }
     }
@@ -132,10 +137,9 @@ fn stand_in(request: &Request<'_>, now: Millis) -> Vec<u8> {
     [request.client_address_raw, &port.to_be_bytes(), &minutes.to_be_bytes(), request.sender].concat()
 }
 
-fn score(client: &Client, request: &Request<'_>, at: &Moment<'_>) -> Option<ConnectionScore> {
-    let scorer = at.host.shared.config.scorer.as_ref()?;
-    let fits = sender_fits(client.helo.as_ref(), request.sender);
-    Some(scorer.score(client, fits, at.view, at.now))
+fn weigh(client: &Client, request: &Request<'_>, at: &Moment<'_>) -> Weighed {
+    let fits = || sender_fits(client.helo.as_ref(), request.sender);
+    weighed(at.host.shared.config.scorer.as_ref(), client, fits, at.view, at.now)
 }
 
 fn seen(message: MessageId, at: Millis, fact: Fact) -> Observation {
@@ -152,6 +156,7 @@ fn attempt(client: Client, request: &Request<'_>, answered: Answered, host: &Hos
         recipients: 1,
         answered,
         sender_fits,
+        ticket: None,
     }
 }
 

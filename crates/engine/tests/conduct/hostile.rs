@@ -52,7 +52,12 @@ fn number() -> impl Strategy<Value = u64> {
 
 fn fact() -> impl Strategy<Value = Fact> {
     let person = || prop::option::of((0u64..9).prop_map(PersonHash));
-    let answered = prop_oneof![Just(Answered::Passed), Just(Answered::Exempt), Just(Answered::Refused)];
+    let answered = prop_oneof![
+        Just(Answered::Passed),
+        Just(Answered::Exempt),
+        Just(Answered::Refused),
+        Just(Answered::Deferred)
+    ];
     let attempt = (client(), person(), person(), any::<u16>(), answered);
     let judgement = prop_oneof![Just(Judgement::Spam), Just(Judgement::Ham), Just(Judgement::Virus)];
     prop_oneof![
@@ -64,6 +69,7 @@ fn fact() -> impl Strategy<Value = Fact> {
                 recipients,
                 answered,
                 sender_fits: recipients % 2 == 0,
+                ticket: (recipients % 3 == 0).then_some(recipients.into()),
             })
         }),
         (prop::option::of(number()), any::<u16>(), any::<u64>()).prop_map(|(queue, recipients, size)| {

@@ -9,6 +9,8 @@ mod determinism;
 #[cfg(test)]
 mod evidence;
 #[cfg(test)]
+mod greylist;
+#[cfg(test)]
 mod growth;
 #[cfg(test)]
 mod guards;

@@ -92,6 +92,7 @@ impl Mail<'_> {
             recipient: Some(PersonHash(self.to)),
             recipients: self.recipients,
             answered,
+            ticket: None,
         })
     }
 }

@@ -108,6 +108,7 @@ fn daemon(config: &Config) -> Vec<Finding> {
         let text = format!("of {} messages could not be kept: no evidence, no block", status["headers_lost"]);
         findings.push(look("headers", text));
     }
+    findings.push(greylist(&status["greylist"]));
     findings.extend(judges(&status["judges"]));
     findings.extend(relays(&status["engine"]["upstream"]));
     findings.extend(burnt(&status["engine"]["burnt"]));
@@ -115,6 +116,17 @@ fn daemon(config: &Config) -> Vec<Finding> {
         findings.push(look("mode", "learning: nothing is refused until `mailward enforce`".to_owned()));
     }
     findings
+}
+
+fn greylist(told: &Value) -> Finding {
+    let text = match told["on"].as_bool() {
+        Some(true) => format!(
+            "on: {} attempts deferred since the start, {} remembered, {} senders pass",
+            told["deferred"], told["waiting"], told["passes"]
+        ),
+        _ => "off".to_owned(),
+    };
+    good("greylisting", text)
 }
 
 /// A judge that fails is left alone for a while, and its messages pass unjudged.

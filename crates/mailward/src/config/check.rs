@@ -49,6 +49,7 @@ pub(super) fn check(
 ) -> Vec<ConfigError> {
     let mut found: Vec<Vec<Side>> = Vec::new();
     found.extend(sentence(settings));
+    found.extend(greylist(settings));
     found.extend(documentation(settings));
     found.extend(journal(settings));
     found.extend(same_listener(settings));
@@ -78,6 +79,22 @@ fn sentence(settings: &Settings) -> Vec<Vec<Side>> {
         found.push(vec![
             Side::new("sentence.floor", &floor, format!("at most sentence.cap ({})", cap.text())),
             Side::new("sentence.cap", &cap, format!("at least sentence.floor ({})", floor.text())),
+        ]);
+    }
+    found
+}
+
+fn greylist(settings: &Settings) -> Vec<Vec<Side>> {
+    let greylist = &settings.greylist;
+    let (pass, retry) = (&greylist.pass, &greylist.retry);
+    let mut found = Vec::new();
+    if *retry > Secs::DAY {
+        found.push(vec![Side::new("greylist.retry", retry, format!("at most {}", Secs::DAY.text()))]);
+    }
+    if let Some(set) = pass.filter(|set| set >= retry) {
+        found.push(vec![
+            Side::new("greylist.pass", pass, format!("less than greylist.retry ({})", retry.text())),
+            Side::new("greylist.retry", retry, format!("more than greylist.pass ({})", set.text())),
         ]);
     }
     found

@@ -2,7 +2,7 @@
 
 use answers::{Act, EndRules};
 use model::policy::{Guards, RuleMode, TrapKind, VolumeRule};
-use model::{LinkKey, Name, Offence, PersonHash, Policy, Site, Tariff};
+use model::{Greylist, LinkKey, Name, Offence, PersonHash, Policy, Site, Tariff};
 
 use super::judges::Encrypted;
 use super::net::{Mailbox, Recipient};
@@ -48,7 +48,16 @@ impl Config {
             learn_first: settings.mode == FirstMode::Learn,
             hash_flood: settings.rules.hash_flood.rule(),
             shared_networks: self.networks.clone(),
+            greylist: self.greylist(),
         }
+    }
+
+    /// Greylisting, where it is on.
+    fn greylist(&self) -> Option<Greylist> {
+        let section = &self.settings.greylist;
+        let shipped = Greylist::shipped(section.mode.0?);
+        let pass = section.pass.unwrap_or(shipped.pass);
+        Some(Greylist { pass, retry: section.retry, white: section.white, ..shipped })
     }
 
     fn hashed_traps(&self, person: &dyn Fn(&str) -> PersonHash) -> Vec<(PersonHash, TrapKind)> {
@@ -101,6 +110,7 @@ impl Config {
             exempt_local,
             exempt_address,
             may_refuse: self.missing_for_refusals().is_empty(),
+            greylist: self.greylist(),
             link_key,
         }
     }
@@ -186,6 +196,7 @@ fn modes(settings: &Settings) -> Vec<(Offence, RuleMode)> {
         (Offence::ForgedSender, rules.forged.0),
         (Offence::Backscatter, rules.backscatter.0),
         (Offence::HashFlood, rules.hash_flood.mode.0),
+        (Offence::Greytrap, rules.greytrap.0),
     ];
     let shipped = Policy::shipped();
     set.into_iter().filter(|(offence, mode)| shipped.mode(*offence) != *mode).collect()

@@ -122,6 +122,7 @@ pub(crate) const SECTIONS: &[Section] = &[
     Section { name: "control", doc: "Where the command line reaches the daemon." },
     Section { name: "own", doc: "What is ours, and who relays for us." },
     Section { name: "traps", doc: "Addresses that nobody has reason to write to; they appear in no output." },
+    Section { name: "greylist", doc: "Strangers are asked to come back in some minutes; mail servers do." },
     Section {
         name: "sentence",
         doc: "How long a block lasts: units × per-unit, at least floor, doubled for repeats, at most cap.",
@@ -140,6 +141,10 @@ pub(crate) const SECTIONS: &[Section] = &[
     Section { name: "rules.forged-sender", doc: "OFF-14: senders whose domain forbids the server (SPF)." },
     Section { name: "rules.backscatter", doc: "OFF-15: bounces and automatic answers to forged senders." },
     Section { name: "rules.hash-flood", doc: "Spam again, or a text that many servers send as spam." },
+    Section {
+        name: "rules.greytrap",
+        doc: "OFF-3: strangers that write to traps before they pass greylisting.",
+    },
     Section { name: "guards", doc: "What keeps the rules from hitting the innocent." },
     Section { name: "shared", doc: "Senders that many share: their addresses are never blocked." },
     Section { name: "journal", doc: "Everything that came in, for replay and recovery; rotating." },
@@ -250,6 +255,15 @@ pub(crate) const ROWS: &[Row] = &[
     unset("traps.recycled-file", slot!(traps.recycled_file), "'/etc/mailward/traps.recycled'",
         "A file with more of them, one a line."),
 
+    row("greylist.mode", slot!(greylist.mode), "'off'",
+        "Who is asked: suspicious strangers (two points of the connection score), or, with strict, every stranger."),
+    unset("greylist.pass", slot!(greylist.pass), "'5 min'",
+        "How long a stranger must wait. Without it 5 min, and 25 min where mode is strict."),
+    row("greylist.retry", slot!(greylist.retry), "'4 h'",
+        "For so long after its first attempt a stranger's next one counts; at most 24 h."),
+    row("greylist.white", slot!(greylist.white), "'36 d'",
+        "For so long after its last mail a sender that came back is not asked again."),
+
     row("sentence.per-unit", slot!(sentence.per_unit), "'6 min'",
         "For each unit: one unwanted message to one recipient."),
     row("sentence.floor", slot!(sentence.floor), "'2 h'",
@@ -311,6 +325,8 @@ pub(crate) const ROWS: &[Row] = &[
         "So many unrelated networks that send a text as spam in 24 hours make it known; then the first of it blocks."),
     row("rules.hash-flood.lasts", slot!(rules.hash_flood.lasts), "'12 h'",
         "How long a block lasts after the last spam, at least."),
+    row("rules.greytrap.mode", slot!(rules.greytrap), "'block'",
+        "Block defers for a day, and runs only where greylisting is on; shadow decides and records."),
 
     row("guards.classes", slot!(guards.classes), "true",
         "Known senders get higher thresholds, shared ones are never blocked."),

@@ -13,7 +13,7 @@ use super::judges::{Encrypted, Endpoint, HeaderMark, Macros, Resolver};
 use super::net::{Listener, Mailbox, Recipient};
 use super::units::{Bytes, Percent};
 use super::url::Url;
-use super::words::{FirstMode, Level, Plain, Scored, Strict, Tier};
+use super::words::{FirstMode, Greylisted, Level, Plain, Scored, Strict, Tier};
 
 /// All settings.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +31,7 @@ pub(super) struct Settings {
     pub(super) control_socket: Option<PathBuf>,
     pub(super) own: Own,
     pub(super) traps: Traps,
+    pub(super) greylist: GreylistSection,
     pub(super) sentence: Sentence,
     pub(super) rules: Rules,
     pub(super) guards: Guards,
@@ -116,6 +117,15 @@ pub(super) struct Traps {
     pub(super) recycled_file: Option<PathBuf>,
 }
 
+/// `[greylist]`.
+#[derive(Clone, Debug, Default)]
+pub(super) struct GreylistSection {
+    pub(super) mode: Greylisted,
+    pub(super) pass: Option<Secs>,
+    pub(super) retry: Secs,
+    pub(super) white: Secs,
+}
+
 /// `[sentence]`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sentence {
@@ -139,6 +149,7 @@ pub(super) struct Rules {
     pub(super) forged: Scored,
     pub(super) backscatter: Strict,
     pub(super) hash_flood: HashFlood,
+    pub(super) greytrap: Strict,
 }
 
 /// `[rules.spam-volume]`.

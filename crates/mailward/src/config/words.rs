@@ -1,5 +1,6 @@
 //! Settings that are one word out of a few.
 
+use model::greylist::Asks;
 use model::policy::{FirstHit, RuleMode};
 
 use super::forms::{Fault, Written};
@@ -112,6 +113,18 @@ impl Word for Tier {
         ("off", Self(FirstHit::Off)),
         ("suspicious", Self(FirstHit::Suspicious)),
         ("everybody", Self(FirstHit::Everybody)),
+    ];
+}
+
+/// Whom greylisting asks to come back.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct Greylisted(pub(super) Option<Asks>);
+
+impl Word for Greylisted {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("off", Self(None)),
+        ("suspicious", Self(Some(Asks::Suspicious))),
+        ("strict", Self(Some(Asks::Everybody))),
     ];
 }
 

@@ -218,6 +218,7 @@ async fn status(State(daemon): State<Arc<Shared>>) -> Json<Value> {
         "milter": counts::milter(&daemon),
         "judges": counts::judges(&daemon),
         "reports": counts::reports(&daemon),
+        "greylist": counts::greylist(&daemon),
         "headers_lost": counts::headers_lost(&daemon),
         "engine": counts::engine(&daemon),
         "missing_for_refusals": daemon.config.missing_for_refusals(),

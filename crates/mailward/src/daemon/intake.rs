@@ -18,6 +18,8 @@ pub(crate) struct Heard {
     pub(crate) dropped_ever: AtomicU64,
     pub(crate) would_refuse: AtomicU64,
     pub(crate) refused: AtomicU64,
+    /// Asked to come back by greylisting.
+    pub(crate) deferred: AtomicU64,
 }
 
 /// The queue's entrance.
@@ -42,6 +44,7 @@ impl Queue {
             match attempt.answered {
                 Answered::WouldBlock(_) => self.heard.would_refuse.fetch_add(1, Relaxed),
                 Answered::Blocked(_) | Answered::Refused => self.heard.refused.fetch_add(1, Relaxed),
+                Answered::Deferred => self.heard.deferred.fetch_add(1, Relaxed),
                 Answered::Passed | Answered::Exempt => 0,
             };
         }

@@ -24,7 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use edge::{Clock, Persons, Published, Start, Views};
+use edge::{Clock, Persons, Published, Start, Views, WaitingRoom};
 use ledger::{DataDir, Exhibits};
 use model::{Input, Name, Offence, PersonHash, Policy, Site, policy::RuleMode};
 
@@ -85,6 +85,8 @@ pub(crate) struct Shared {
     /// Headers that wait for a verdict.
     pub(crate) late: Arc<Late>,
     keys: SiteFile,
+    /// Who was asked to come back.
+    pub(crate) waiting: Arc<WaitingRoom>,
     /// What only the engine knows.
     pub(crate) insight: Arc<Mutex<Insight>>,
     /// Inputs from the operator's API.
@@ -223,6 +225,7 @@ fn share(
         servers: Mutex::default(),
         late: Arc::default(),
         keys: keys.clone(),
+        waiting: Arc::new(WaitingRoom::new(recovered.engine.waiting())),
         insight: Arc::default(),
         mx,
         names,

@@ -91,6 +91,9 @@ pub(crate) struct Insight {
     pub(crate) keys: usize,
     pub(crate) sessions: usize,
     pub(crate) deliveries: usize,
+    /// Attempts that greylisting asked to come back lately, and pools that pass it.
+    pub(crate) waiting: usize,
+    pub(crate) passes: usize,
     /// Hosts that behave like relays of ours, and by what.
     pub(crate) upstream: Vec<(Prefix, engine::PassesOn)>,
     /// Traps that are none any more, and why.
@@ -250,6 +253,8 @@ fn insight(engine: &Engine) -> Insight {
         keys: engine.keys(),
         sessions: engine.sessions(),
         deliveries: engine.deliveries(),
+        waiting: engine.waiting_len(),
+        passes: engine.passes(),
         upstream: engine.upstream(),
         burnt: engine.burnt(),
     }

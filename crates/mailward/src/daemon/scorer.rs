@@ -3,24 +3,37 @@
 use std::sync::Arc;
 
 use answers::ConnectionScore;
+use detectors::greylist;
 use detectors::seen::Traits;
 use edge::policy::Scorer;
-use model::{Client, Millis, Policy};
+use model::{Client, Key, Millis, Policy};
 use projections::View;
 
 /// Scores by our own names and shared senders.
 struct ByPolicy(Policy);
 
-/// The scorer of a policy; none where the score does not refuse.
+/// The scorer of a policy; none where the score neither refuses nor decides whom greylisting
+/// asks to come back.
 pub(crate) fn of(policy: &Policy) -> Option<Arc<dyn Scorer>> {
+    let needed = super::Shared::scores(policy) || policy.greylist.is_some();
     // The traps are many, and say nothing of a connection.
     let by_policy = ByPolicy(Policy { traps: Vec::new(), ..policy.clone() });
-    super::Shared::scores(policy).then(|| Arc::new(by_policy) as Arc<dyn Scorer>)
+    needed.then(|| Arc::new(by_policy) as Arc<dyn Scorer>)
 }
 
 impl Scorer for ByPolicy {
     fn score(&self, client: &Client, sender_fits: bool, view: &View, now: Millis) -> ConnectionScore {
         let traits = Traits::of(client, sender_fits, &self.0);
         answers::connection_score(client, &traits, view, now)
+    }
+
+    fn refuses(&self) -> bool {
+        super::Shared::scores(&self.0)
+    }
+
+    fn pool(&self, client: &Client, score: &ConnectionScore) -> Option<Key> {
+        let asked = greylist::asks(self.0.greylist.as_ref()?, score.quarters);
+        // Whether HELO and sender fit says nothing of a pool.
+        asked.then(|| greylist::pool(client, &Traits::of(client, false, &self.0)))
     }
 }

@@ -62,6 +62,7 @@ impl Servers {
             ours: policy.protected.clone(),
             relays: policy.relays.clone(),
             scorer: scorer::of(&policy),
+            waiting: shared.waiting.clone(),
             inspector: Some(Arc::new(letters)),
             quarantine: shared.config.end_rules().encrypted == answers::Act::Quarantine,
             body_max: settings.body_max,
@@ -109,6 +110,7 @@ fn serve_policy(shared: &Shared) -> Result<Option<policy::Running>, String> {
         trust_local: listeners.trust_local,
         ours,
         scorer: scorer::of(&policy),
+        waiting: shared.waiting.clone(),
         ..policy::Config::new(Name::clone(&shared.mx))
     };
     let means = policy::Means {

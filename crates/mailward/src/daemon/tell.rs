@@ -42,6 +42,9 @@ pub(crate) fn event(arrival: u64, event: &Envelope) {
         Body::StandingChanged(change) => {
             tracing::debug!(key, class = change.class.word(), seq = arrival, "standing changed");
         }
+        Body::GreylistPassed(until) => {
+            tracing::debug!(key, until = utc(*until), seq = arrival, "greylisting passed");
+        }
         Body::Unknown(kind, _) => {
             tracing::warn!(kind, seq = arrival, "event of a later version kept, not applied");
         }

@@ -39,7 +39,12 @@ impl Report {
         self.spam += u64::from(spam);
         self.ham += u64::from(ham);
         let offence = answer.case.and_then(|c| cases.offence(c));
-        let reason = offence.map_or_else(|| if answer.scored { "score" } else { "" }.to_owned(), Offence::id);
+        let plain = match answer {
+            Answer { scored: true, .. } => "score",
+            Answer { greylisted: true, .. } => "greylist",
+            _ => "",
+        };
+        let reason = offence.map_or_else(|| plain.to_owned(), Offence::id);
         match answer.tell {
             Tell::Pass => Decision { action: "accept", reason: String::new() },
             Tell::Defer(_) => {

@@ -10,7 +10,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use answers::{Answer, Session};
+use detectors::greylist;
 use detectors::seen::Traits;
+use edge::{Persons, WaitingRoom};
 use engine::{Alone, Engine, Origin};
 use model::event::Node;
 use model::observation::{Attempt, Fact, Sensor, Verdict};
@@ -39,6 +41,8 @@ pub(crate) struct Replay {
     by_score: bool,
     weighed: Option<detectors::ConnectionScore>,
     source: Name,
+    waiting: WaitingRoom,
+    persons: Persons,
 }
 
 impl Replay {
@@ -50,7 +54,7 @@ impl Replay {
         let seeds = [0x6d61_696c_7761_7264, 0x7265_706c_6179];
         let engine = Engine::new(origin, seeds, policy.clone());
         let mut projector =
-            Projector::new(Arc::new(site()), policy.protected.clone(), policy.documentation, seeds);
+            Projector::new(Arc::new(site(&policy)), policy.protected.clone(), policy.documentation, seeds);
         projector.set_mode(Mode::Live);
         let by_score = policy.mode(Offence::ReverseDns) == RuleMode::Block;
         let source = Name::new(b"replay");
@@ -66,6 +70,9 @@ impl Replay {
             by_score,
             weighed: None,
             source,
+            waiting: WaitingRoom::default(),
+            // Nothing of a replay is kept.
+            persons: Persons::new([0; 16]),
         }
     }
 
@@ -84,7 +91,7 @@ impl Replay {
         // ‘After’ is a later line, also within one second: every line gets a millisecond of its own.
         self.now = line.at.max(Millis(self.now.0.saturating_add(1)));
         let now = self.now;
-        let answer = self.answer(line);
+        let (answer, ticket) = self.answer(line);
         self.weighed = answer.scored.then(|| self.weigh(line));
         self.sessions += 1;
         let tag = self.sessions;
@@ -95,6 +102,7 @@ impl Replay {
             recipients: line.recipients,
             answered: answer.answered(),
             sender_fits: sender_fits(line),
+            ticket,
         };
         self.step(now, vec![observed(now, tag, Fact::Attempt(attempt))], tell);
         if self.sessions.is_multiple_of(SWEEP_EVERY) {
@@ -134,20 +142,27 @@ impl Replay {
         &self.engine
     }
 
-    fn answer(&self, line: &Line) -> Answer {
+    /// The answer, and by which ticket greylisting knows the attempt again.
+    fn answer(&self, line: &Line) -> (Answer, Option<u64>) {
         let view = self.projector.current();
         let client = &line.client;
         let ours = covered(&self.policy, client.addr);
-        let score = || answers::connection_score(client, &traits(line, &self.policy), view, self.now);
+        let traits = traits(line, &self.policy);
+        let rule = self.policy.greylist.as_ref();
+        let needed = self.by_score || rule.is_some();
+        let score = needed.then(|| answers::connection_score(client, &traits, view, self.now));
+        let asked = score.zip(rule).filter(|(score, rule)| greylist::asks(rule, score.quarters));
         let session = Session {
             helo: client.helo.as_ref().map(Name::as_bytes),
             sender: line.sender.as_deref().map(str::as_bytes),
             recipient: line.recipient.as_deref().map(str::as_bytes),
             ours,
-            score: self.by_score.then(score),
+            score: score.filter(|_| self.by_score),
+            pool: asked.map(|_| greylist::pool(client, &traits)),
             ..Session::new(client.addr, self.now)
         };
-        answers::answer(&session, view, self.now)
+        let answer = answers::answer(&session, view, self.now);
+        self.waiting.admit(answer, &session, view, &self.persons, self.now)
     }
 
     fn judge(&mut self, at: Millis, tag: u64, judgement: Judgement, tell: &mut dyn FnMut(&Envelope)) {
@@ -206,8 +221,9 @@ pub(crate) fn person(address: &str) -> PersonHash {
 }
 
 /// The words of a site that answers nobody.
-fn site() -> Site {
+fn site(policy: &Policy) -> Site {
     Site {
+        greylist: policy.greylist.clone(),
         name: "replay".to_owned(),
         portal: "http://127.0.0.1:12380".to_owned(),
         contact: "postmaster@localhost".to_owned(),

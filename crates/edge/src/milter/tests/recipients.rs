@@ -74,6 +74,7 @@ fn a_stranger_passes_and_is_reported() {
         recipient: persons().person(b"b@example.org"),
         recipients: 1,
         answered: Answered::Passed,
+        ticket: None,
     };
     assert_eq!(seen.fact, Fact::Attempt(expect));
 }

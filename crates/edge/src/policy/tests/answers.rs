@@ -33,6 +33,7 @@ fn a_stranger_passes_and_is_reported() {
             recipients: 1,
             answered: Answered::Passed,
             sender_fits: true,
+            ticket: None,
         }),
     };
     assert_eq!(stage.heard(1), [expect]);

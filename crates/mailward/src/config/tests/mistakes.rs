@@ -40,7 +40,7 @@ fn an_unknown_section_is_told_with_the_nearest_right_one() {
     check(
         "[rules.spam]\nmode = \"off\"\n",
         &[
-            "t.toml:1: rules.spam: expected one of attachment, backscatter, connection, forged-sender, hash-flood, helo, message, reports, spam-volume, trap, virus, but got \"spam\"",
+            "t.toml:1: rules.spam: expected one of attachment, backscatter, connection, forged-sender, greytrap, hash-flood, helo, message, reports, spam-volume, trap, virus, but got \"spam\"",
         ],
     );
 }
@@ -72,10 +72,10 @@ fn a_quoted_key_is_one_name() {
     check(
         "\"policy.tcp\" = \"off\"\n\"\" = 1\n[policy]\n\"a\\nb\" = 1",
         &[
-            "t.toml:1: policy.tcp: expected one of allow-documentation-prefixes, control, data-dir, evidence, guards, \
+            "t.toml:1: policy.tcp: expected one of allow-documentation-prefixes, control, data-dir, evidence, greylist, guards, \
              journal, judges, log, memory, milter, mode, node, own, policy, portal, reports, rules, sentence, shared, site, \
              traps, but got \"policy.tcp\"",
-            "t.toml:2: : expected one of allow-documentation-prefixes, control, data-dir, evidence, guards, journal, judges, \
+            "t.toml:2: : expected one of allow-documentation-prefixes, control, data-dir, evidence, greylist, guards, journal, judges, \
              log, memory, milter, mode, node, own, policy, portal, reports, rules, sentence, shared, site, traps, but got \"\"",
             "t.toml:4: policy.a\\nb: expected one of tcp, threads, trust-local, unix, but got 'a\\nb'",
         ],

@@ -76,6 +76,7 @@ fn another_value(row: &Row) -> String {
         (_, "own.exempt" | "reports.addresses") => "['help']".into(),
         (_, "judges.macros" | "judges.encrypted") => "'refuse'".into(),
         (_, "rules.spam-volume.first-hit") => "'everybody'".into(),
+        (_, "greylist.mode") => "'strict'".into(),
         (_, name) if name.ends_with(".mode") => "'off'".into(),
         (_, "log.level") => "'warn'".into(),
         (_, "memory.keys") => "5000".into(),

@@ -83,6 +83,17 @@ pub(super) fn headers_lost(daemon: &Shared) -> Value {
     daemon.keeper_now().map_or(Value::Null, |keeper| keeper.lost.load(Relaxed).into())
 }
 
+/// Greylisting; the engine's numbers are some seconds old.
+pub(super) fn greylist(daemon: &Shared) -> Value {
+    let insight = daemon.insight.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    json!({
+        "on": daemon.view().site.greylist.is_some(),
+        "deferred": daemon.queue.heard.deferred.load(Relaxed),
+        "waiting": insight.waiting,
+        "passes": insight.passes,
+    })
+}
+
 /// What only the engine knows, some seconds old.
 pub(super) fn engine(daemon: &Shared) -> Value {
     let insight = daemon.insight.lock().unwrap_or_else(PoisonError::into_inner).clone();
