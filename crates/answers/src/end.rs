@@ -14,15 +14,17 @@ use std::net::IpAddr;
 
 use model::content::{Danger, Dmarc, Shape, Spf};
 use model::key::{client_prefix, fold};
-use model::{CaseId, Class, Content, Judgement, Key, Verdict};
+use model::reasons::{by_number, of_offence};
+use model::{CaseId, Class, Content, Judgement, Key, Millis, Mode, Offence, Verdict};
 use projections::View;
 
 use crate::answer::enforced;
+use crate::hold;
 use crate::link::{case_link, help_link};
 use crate::page::{hundredths, judgement};
 use crate::public::{Public, Reply};
 use crate::session::ConnectionScore;
-use crate::texts::{ENCRYPTED, FILE_TYPE, FORGED, INFECTED, LIKE_SPAM, SCORED, Text, Values};
+use crate::texts::{ENCRYPTED, FILE_TYPE, FORGED, INFECTED, LIKE_SPAM, SCORED, Text, Values, blocked};
 
 /// The longest word of a judge in a mark.
 const WORD_LEN_MAX: usize = 40;
@@ -53,6 +55,8 @@ pub struct Ending<'a> {
     pub case: Option<CaseId>,
     /// The case that would have refused a recipient, were it enforced.
     pub would: Option<CaseId>,
+    /// The live case against the client for backscatter ([`bounces_case`]).
+    pub bounces: Option<CaseId>,
 }
 
 /// What is done with messages of one kind.
@@ -115,6 +119,7 @@ pub enum EndRule {
     Spam,
     FirstHit,
     Scored,
+    Backscatter,
 }
 
 impl EndRule {
@@ -128,6 +133,7 @@ impl EndRule {
             EndRule::Spam => "spam",
             EndRule::FirstHit => "first-hit",
             EndRule::Scored => "score",
+            EndRule::Backscatter => "backscatter",
         }
     }
 
@@ -138,7 +144,7 @@ impl EndRule {
             EndRule::Encrypted => (ENCRYPTED, "files"),
             EndRule::Forged => (FORGED, "spf"),
             EndRule::Spam | EndRule::FirstHit => (LIKE_SPAM, "spam"),
-            EndRule::Scored => (SCORED, "spam"),
+            EndRule::Scored | EndRule::Backscatter => (SCORED, "spam"),
         }
     }
 }
@@ -219,6 +225,12 @@ fn hardest(ending: &Ending<'_>, rules: &EndRules, view: &View) -> Option<(EndRul
         (EndRule::Spam, rules.spam, !ending.exempt && verdict.is_some_and(|v| is_spam(v, rules))),
         // What blocks its server is not delivered first.
         (EndRule::FirstHit, rules.first_hit, judged_by_client && is_first_hit(ending, rules)),
+        // An automatic answer with a sender: at RCPT it looked like other mail (J5).
+        (
+            EndRule::Backscatter,
+            Act::Refuse,
+            !ending.exempt && ending.bounces.is_some() && is_automatic(content),
+        ),
         (EndRule::Scored, rules.scored, judged_by_client && ending.score.is_some_and(|s| s.refuses())),
     ];
     let found = all.into_iter().filter(|(_, _, found)| *found).map(|(rule, act, _)| (rule, act));
@@ -252,8 +264,27 @@ fn is_spam(verdict: &Verdict, rules: &EndRules) -> bool {
     verdict.judgement == Judgement::Spam && enough
 }
 
+fn is_automatic(content: &Content) -> bool {
+    content.shape.any(Shape::NULL_SENDER | Shape::AUTOMATIC | Shape::BOUNCE)
+}
+
+/// The live case for backscatter against a client: it refuses bounces at RCPT, and automatic
+/// answers that have a sender at their end.
+pub fn bounces_case(view: &View, addr: IpAddr, now: Millis) -> Option<CaseId> {
+    let addr = fold(addr);
+    let is_it = |reason| by_number(reason).offence == Offence::Backscatter;
+    let threat =
+        hold::is_marked(view, addr, now).then(|| hold::against(view, addr, Mode::Live, now, now, &is_it));
+    threat.flatten().map(|threat| threat.force.case)
+}
+
 /// Without a case a help page explains.
 fn refusal(rule: EndRule, ending: &Ending<'_>, view: &View) -> Public<Reply> {
+    if let (EndRule::Backscatter, Some(case)) = (rule, ending.bounces)
+        && let Some(reason) = of_offence(Offence::Backscatter)
+    {
+        return blocked(&view.site, reason, fold(ending.addr), case);
+    }
     let (text, topic) = rule.text();
     let (site, case) = (&view.site, ending.case);
     let url = case.map_or_else(|| help_link(site, topic), |case| case_link(site, case));

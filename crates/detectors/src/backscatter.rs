@@ -11,7 +11,7 @@
 use minicbor::{Decode, Encode};
 use model::content::Shape;
 use model::finding::Measure;
-use model::{Finding, Offence, PersonHash, Secs, Units};
+use model::{Finding, Judgement, Offence, PersonHash, Secs, Units};
 
 use crate::distinct::Recent;
 use crate::record::Record;
@@ -40,6 +40,27 @@ pub fn is_answer(shape: Shape) -> bool {
 /// robot sends to anybody whose address it was given (S70).
 pub fn is_mild(shape: Shape) -> bool {
     is_answer(shape) || shape.any(Shape::CONFIRMATION)
+}
+
+/// G-BOUNCE: whether a fact is about a bounce or an automatic answer, and about nothing else.
+/// A filter that calls it spam, or a scanner that finds a virus in it, speaks of what came to
+/// the host, not of what it is.
+///
+/// The marks stand in the message itself, so a bot could set them. Only who looks like a mail
+/// server or has sent good mail is spared (docs/decisions/bounces.md).
+pub fn is_only_answer(seen: &Seen, around: &Context<'_>) -> bool {
+    let shape = match &seen.act {
+        Act::Judged { judgement, shape, .. } if *judgement != Judgement::Ham => *shape,
+        Act::Ended(ended) => ended.content.shape,
+        _ => return false,
+    };
+    is_answer(shape) && (around.good > 0 || !seen.traits.suspicious())
+}
+
+/// Whether an offence is about what messages hold, and so not about a bounce's host.
+pub fn spares(offence: Offence) -> bool {
+    use Offence::{Attachment, ForgedSender, HashFlood, SpamVolume, Virus};
+    matches!(offence, SpamVolume | HashFlood | Virus | Attachment | ForgedSender)
 }
 
 /// The detector.

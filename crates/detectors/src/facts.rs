@@ -77,6 +77,9 @@ pub enum PassesOn {
     /// Its mail was here before, good mail among it.
     #[n(2)]
     WasHere,
+    /// A few people have mail of many signing domains sent on by it.
+    #[n(3)]
+    SendsOn,
 }
 
 impl Facts {

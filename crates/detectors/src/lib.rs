@@ -18,6 +18,7 @@ pub mod greylist;
 pub mod greytrap;
 pub mod hash_flood;
 pub mod helo;
+pub mod hosts;
 pub mod looks;
 pub mod org;
 pub mod providers;

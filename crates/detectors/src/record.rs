@@ -7,6 +7,7 @@ use model::{Class, Evidence, Millis, Mode, Secs, Standing, evidence};
 use crate::account::Account;
 use crate::seen::Traits;
 use crate::{attachment, backscatter, facts, forged, greytrap, helo, reports, traps, virus, volume};
+use crate::{attachment, backscatter, facts, forged, helo, hosts, reports, traps, virus, volume};
 
 /// How long a session may serve as evidence before a block: as long as its unit counts.
 const SAMPLE_KEPT: Secs = Secs(7 * 86_400);
@@ -75,6 +76,10 @@ pub struct Rare {
     #[n(18)]
     #[cbor(default)]
     pub greytrap: greytrap::Slot,
+    /// Who is behind the key.
+    #[n(14)]
+    #[cbor(default)]
+    pub hosts: hosts::Slot,
 }
 
 impl Record {
@@ -95,7 +100,8 @@ impl Record {
 
     /// Whether the key passes other people's mail on, by what its messages showed.
     pub fn passes_on(&self, now: Millis) -> Option<facts::PassesOn> {
-        self.rare.as_ref()?.facts.passes_on(now)
+        let shown = self.rare.as_ref()?.facts.passes_on(now);
+        shown.or_else(|| self.is_forwarder(now).then_some(facts::PassesOn::SendsOn))
     }
 
     /// What forged senders of the last hour weigh against good mail, where that is judged.
@@ -106,6 +112,11 @@ impl Record {
     /// Whether its mail passed DKIM or SPF on earlier days, with no spam since.
     pub fn has_history(&self, now: Millis) -> bool {
         self.rare.as_ref().is_some_and(|rare| rare.facts.has_history(now))
+    }
+
+    /// What its messages showed of those behind it.
+    pub fn hosts(&self) -> Option<&hosts::Slot> {
+        self.rare.as_ref().map(|rare| &rare.hosts)
     }
 
     /// Fragments of those who reported it lately.
@@ -225,6 +236,8 @@ impl Record {
         let aged = now.since(self.standing.first_seen).0 >= 7 * 86_400;
         if traits.shared {
             Class::Shared
+        } else if self.is_forwarder(now) {
+            Class::Forwarder
         } else if self.standing.list_host && good >= 20 {
             Class::ListHost
         } else if good >= 100

@@ -226,6 +226,12 @@ impl Context<'_> {
         Some((u64::from(threshold) * quarters).div_ceil(4).max(1))
     }
 
+    /// The same for a key that is to have at least the room of `class`.
+    #[must_use]
+    pub fn at_least(&self, class: Class) -> Self {
+        Context { class: self.class.max(class), ..*self }
+    }
+
     /// The least number that a share is taken of: classes do not change it, probation does.
     pub fn least(&self, number: u32) -> u64 {
         u64::from(if self.on_probation { number.div_ceil(4) } else { number })

@@ -143,7 +143,7 @@ impl Detector for SpamVolume {
         counts.meet(recipient);
         of.account.add(Offence::SpamVolume, seen.at, Units::whole(u64::from(units_of(recipients))));
         let stranger = around.good == 0 && !of.has_history(seen.at);
-        let facts = first_hit(seen, stranger, around).or_else(|| by_volume(seen, &of.volume, around))?;
+        let facts = first_hit(seen, stranger, around).or_else(|| by_volume(seen, of, around))?;
         Some(Finding { offence: Offence::SpamVolume, key: seen.key, at: seen.at, facts })
     }
 }
@@ -164,18 +164,21 @@ fn first_hit(seen: &Seen, stranger: bool, around: &Context<'_>) -> Option<model:
     })
 }
 
-fn by_volume(seen: &Seen, slot: &Slot, around: &Context<'_>) -> Option<model::Facts> {
+fn by_volume(seen: &Seen, of: &Record, around: &Context<'_>) -> Option<model::Facts> {
+    // G-HOST: one customer's spam does not block the others; it is refused by the message.
+    let (slot, customers) = (&of.volume, of.customers(seen.at));
     let (rule, counts) = (&around.policy.volume, slot.0.as_ref()?);
-    let (limit_hour, limit_day) = (around.scaled(rule.units_hour)?, around.scaled(rule.units_day)?);
+    let room = if customers.is_some() { around.at_least(Class::Established) } else { *around };
+    let (limit_hour, limit_day) = (room.scaled(rule.units_hour)?, room.scaled(rule.units_day)?);
     let (hour, day) = (counts.units_hour.sum(Secs::HOUR, seen.at), counts.units_day.sum(Secs::DAY, seen.at));
     let (share, messages) = (counts.share_percent(seen.at), counts.messages_day.sum(Secs::DAY, seen.at));
     let limit_share =
-        if around.class >= Class::Established { ESTABLISHED_SHARE } else { u64::from(rule.share_percent) };
+        if room.class >= Class::Established { ESTABLISHED_SHARE } else { u64::from(rule.share_percent) };
     let enough = hour >= limit_hour || day >= limit_day;
     let bad = share >= limit_share && messages >= around.least(rule.messages_min);
     let proven = enough && bad && counts.recipients[1].is_some();
     (proven || slot.is_dump(around.class, rule, seen.at)).then(|| {
-        vec![
+        let mut facts = vec![
             (Measure::UnitsHour, hour),
             (Measure::LimitUnitsHour, limit_hour),
             (Measure::UnitsDay, day),
@@ -183,7 +186,9 @@ fn by_volume(seen: &Seen, slot: &Slot, around: &Context<'_>) -> Option<model::Fa
             (Measure::MessagesDay, messages),
             (Measure::SpamSharePercent, share),
             (Measure::LimitSharePercent, limit_share),
-        ]
+        ];
+        facts.extend(customers.map(|domains| (Measure::SignedDomains, domains)));
+        facts
     })
 }
 

@@ -1,7 +1,7 @@
 //! What the rules about one key make of one fact.
 
 use detectors::seen::{Context, Seen};
-use detectors::{DETECTORS, facts};
+use detectors::{DETECTORS, backscatter, facts, hosts};
 use model::policy::RuleMode;
 use model::{Class, Finding, Millis, Mode, Offence, Policy};
 
@@ -78,6 +78,7 @@ pub(crate) fn judge(
     }
     let found = run_rules(entry, seen, class, shadowed, around);
     facts::note(seen, &mut entry.record);
+    hosts::note(seen, &mut entry.record);
     if let Some(sample) = sample {
         keep(entry, *sample, around);
     }
@@ -120,7 +121,9 @@ fn run_rules(
         RuleMode::Off => false,
         _ => !shadowed || around.mode_of(offence) != Some(Mode::Shadow),
     };
-    let running = DETECTORS.iter().filter(|d| runs(d.offence()));
+    let is_bounce = backscatter::is_only_answer(seen, &context);
+    let hears = |offence| !(is_bounce && backscatter::spares(offence));
+    let running = DETECTORS.iter().filter(|d| runs(d.offence()) && hears(d.offence()));
     running.filter_map(|d| d.observe(seen, &mut entry.record, &context)).collect()
 }
 

@@ -217,6 +217,8 @@ pub enum Measure {
     GreyUnknownDay,
     #[n(103)]
     LimitGreyUnknown,
+    #[n(85)]
+    SignedDomains,
 }
 
 impl Measure {
@@ -270,6 +272,7 @@ impl Measure {
                 "different recipients that do not exist, in 24 hours before it passed greylisting"
             }
             Measure::LimitGreyUnknown => "limit of different recipients that do not exist",
+            Measure::SignedDomains => "different domains that sign its mail (a host of many)",
         }
     }
 }

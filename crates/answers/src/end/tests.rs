@@ -34,6 +34,7 @@ fn ending<'a>(content: &'a Content, verdict: Option<&'a Verdict>) -> Ending<'a> 
         exempt: false,
         case: None,
         would: None,
+        bounces: None,
     }
 }
 
@@ -259,4 +260,25 @@ fn mail_that_was_here_before_is_not_refused_for_its_client() {
     let rules = EndRules { spam: Act::Pass, ..ALL };
     let ended = at_end(&Ending { first_hit: true, score, ..ending(&back, Some(&spam)) }, &rules, &view);
     assert!(told(&ended).starts_with("pass"));
+}
+
+#[test]
+fn j5_who_sends_backscatter_is_refused_automatic_answers_and_no_other_mail() {
+    let block = Block::of("192.0.2.25").with(|o| o.reason = 10);
+    let view = testing::view(&[block]);
+    let bounces = bounces_case(&view, "192.0.2.25".parse().unwrap(), testing::NOW);
+    assert_eq!(bounces, Some(testing::case(1)));
+    assert_eq!(bounces_case(&view, "192.0.2.26".parse().unwrap(), testing::NOW), None);
+    let by_shape = |shape, exempt| {
+        let content = Content { shape, ..Content::default() };
+        let ended = at_end(&Ending { bounces, exempt, ..ending(&content, None) }, &ALL, &view);
+        (told(&ended).starts_with("550"), ended.rule)
+    };
+    for shape in [Shape::AUTOMATIC, Shape::BOUNCE, Shape::NULL_SENDER] {
+        assert_eq!(by_shape(shape, false), (true, Some(EndRule::Backscatter)));
+    }
+    assert_eq!(by_shape(Shape::LIST | Shape::BULK, false), (false, None), "other mail is welcome");
+    assert_eq!(by_shape(Shape::AUTOMATIC, true), (false, None), "postmaster is open");
+    let spam_block = testing::view(&[Block::of("192.0.2.25")]);
+    assert_eq!(bounces_case(&spam_block, "192.0.2.25".parse().unwrap(), testing::NOW), None);
 }

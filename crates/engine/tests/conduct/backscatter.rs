@@ -135,3 +135,35 @@ fn an_operator_can_block_a_host_that_is_refused_its_bounces() {
     assert_eq!(world.order(block).unwrap().len(), 1);
     assert!(!world.send(&Mail { judged: Some(Judgement::Ham), ..mail(&host, PEOPLE) }));
 }
+
+#[test]
+fn j5_a_welcome_to_a_trap_blocks_no_list_host_and_ten_refuse_its_bounces_only() {
+    let traps = (1..=20).map(|n| (PersonHash(n), TrapKind::Pristine)).collect();
+    let (mut world, host) = (World::under(Policy { traps, ..policy() }), server(ADDR));
+    let welcome = |world: &mut World, to| world.show(&mail(&host, to), shaped(Shape::CONFIRMATION));
+    assert!(welcome(&mut world, 1) && !world.is_blocked(&host), "S70");
+    assert!((2..=9).all(|to| welcome(&mut world, to)) && world.cases.is_empty());
+    assert!(welcome(&mut world, 10));
+    assert!(world.case(&host).is_for(Offence::Backscatter));
+    assert!(world.show(&mail(&host, PEOPLE), shaped(Shape::LIST)), "the list itself is welcome");
+    assert!(!world.show(&Mail { sender: 0, ..mail(&host, PEOPLE) }, shaped(Shape::BOUNCE)));
+}
+
+#[test]
+fn g_bounce_a_host_is_not_blocked_for_what_its_bounces_hold() {
+    let (mut world, host) = (World::new(), server(ADDR));
+    for judgement in [Judgement::Spam, Judgement::Virus] {
+        let bounce = |_| shaped(Shape::BOUNCE | Shape::NULL_SENDER);
+        assert_eq!(world.show_many(&host, 100, Some(judgement), bounce), 100);
+    }
+    assert!(world.cases.is_empty());
+    // The same without the marks: ten spams are too many.
+    assert_eq!(world.show_many(&host, 100, Some(Judgement::Spam), |_| shaped(Shape::default())), 10);
+}
+
+#[test]
+fn g_bounce_a_bot_does_not_hide_behind_the_marks_of_a_bounce() {
+    let (mut world, host) = (World::new(), crate::world::bot(ADDR));
+    let bounce = |_| shaped(Shape::BOUNCE | Shape::NULL_SENDER | Shape::AUTOMATIC);
+    assert_eq!(world.show_many(&host, 100, Some(Judgement::Spam), bounce), 1);
+}

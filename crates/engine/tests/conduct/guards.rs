@@ -174,3 +174,69 @@ fn without_classes_and_guards_only_the_floor_stands() {
     assert_eq!(World::under(reference.clone()).spam(&google, 9), 1);
     assert_eq!(World::under(reference).spam(&bot("10.1.2.3"), 9), 9);
 }
+
+/// Signed mail of so many domains in turn, good for the first `good` messages.
+fn customers(world: &mut World, host: &Host, domains: u64, good: u64, spam: u64) -> u64 {
+    let signed = |n: u64| model::Content { dkim: Some(model::DomainHash(n % domains)), ..Default::default() };
+    world.show_many(host, good, Some(Judgement::Ham), signed);
+    world.show_many(host, spam, Some(Judgement::Spam), signed)
+}
+
+#[test]
+fn g_host_one_customers_spam_needs_ten_times_as_much_to_block_the_others() {
+    let bare = Policy { guards: model::policy::Guards { ratio: false, ..policy().guards }, ..policy() };
+    let of = |domains| customers(&mut World::under(bare.clone()), &server(ADDR), domains, 6, 400);
+    // Ten of sixteen messages are 60 %; a host of many is blocked at a hundred in an hour.
+    assert_eq!([of(4), of(5), of(30)], [10, 100, 100]);
+    let mut world = World::under(bare);
+    assert_eq!(customers(&mut world, &server(ADDR), 30, 0, 400), 10, "who has no good mail is no host");
+    let mut world = World::new();
+    customers(&mut world, &server(ADDR), 5, 6, 400);
+    let facts = &world.case(&server(ADDR)).case.opened.as_ref().unwrap().facts;
+    assert!(facts.contains(&(model::finding::Measure::SignedDomains, 5)), "{facts:?}");
+}
+
+#[test]
+fn g_fwd_a_forwarder_is_learned_and_never_blocked_for_what_it_sends_on() {
+    let (mut world, host) = (World::new(), server(ADDR));
+    let sent_on = |n: u64| model::Content {
+        spf: model::content::Spf::Fail,
+        dkim: Some(model::DomainHash(n % 6)),
+        sender_domain: Some(model::DomainHash(n % 6)),
+        ..Default::default()
+    };
+    for n in 0..12 {
+        world.now = world.now.plus(Secs(60));
+        world.show(&Mail { judged: Some(Judgement::Ham), ..mail(&host, PEOPLE + n % 3) }, sent_on(n));
+    }
+    assert_eq!(world.engine.upstream(), [(host.key(), PassesOn::SendsOn)]);
+    for n in 0..100 {
+        world.now = world.now.plus(Secs(60));
+        assert!(
+            world.show(&Mail { judged: Some(Judgement::Spam), ..mail(&host, PEOPLE + n % 3) }, sent_on(n))
+        );
+    }
+    assert!(world.cases.is_empty());
+}
+
+/// S6: spam through one host of a provider, one message in a hundred.
+#[test]
+fn s6_ten_thousand_messages_of_a_provider_with_a_hundredth_spam_block_nobody() {
+    let (mut world, host) = (World::new(), server("209.85.220.41"));
+    for n in 0..10_000u64 {
+        world.now = world.now.plus(Secs(1));
+        let judged = if n % 100 == 0 { Judgement::Spam } else { Judgement::Ham };
+        assert!(world.send(&Mail { judged: Some(judged), ..mail(&host, PEOPLE + n) }));
+    }
+    assert!(world.cases.is_empty());
+}
+
+#[test]
+fn adv_21_a_farm_of_fifty_addresses_of_a_provider_makes_no_key_whatever_dns_says() {
+    let mut world = World::new();
+    for n in 0..50 {
+        let host = bot(&format!("209.85.220.{}", n + 1)).helo("localhost");
+        assert_eq!(world.spam(&host, 40), 40);
+    }
+    assert!(world.cases.is_empty());
+}

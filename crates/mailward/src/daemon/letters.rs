@@ -164,6 +164,7 @@ impl Desk {
             exempt: is_open(letter, |to| answers::is_exempt(&view.site, to)),
             case: None,
             would: about.would,
+            bounces: answers::bounces_case(view, letter.client.addr, self.means.clock.now()),
         };
         answers::at_end(&ending, &self.rules, view)
     }

@@ -102,6 +102,7 @@ pub(super) fn engine(daemon: &Shared) -> Value {
             PassesOn::CarriesMuch => "it carries more than a fifth of the accepted mail",
             PassesOn::FailsForMany => "SPF fails for many of its senders, and its mail is good",
             PassesOn::WasHere => "its mail was here before",
+            PassesOn::SendsOn => "a few people have mail of many domains sent on by it",
         };
         json!({"key": key.to_string(), "why": why})
     });
