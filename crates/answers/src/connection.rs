@@ -7,7 +7,7 @@ use detectors::org::{org, same_org};
 use detectors::score::{Family, Lessons, connection, learned};
 use detectors::{Look, Traits};
 use model::key::fold;
-use model::{Client, Millis, Name, Prefix};
+use model::{Client, Millis, Name, Prefix, Rdns};
 use projections::View;
 
 use crate::session::ConnectionScore;
@@ -53,12 +53,20 @@ pub fn lessons(client: &Client, traits: &Traits, view: &View, now: Millis) -> Le
         look: look(addr, &learned(traits, names), view, now),
         names,
         network: view.lessons.network(network, now),
+        greeting: is_spammers(client, view, now),
     }
 }
 
 /// Whether names of this one's organisation are those of lines; those of mail servers never are.
 fn are_of_lines(name: &[u8], view: &View, now: Millis) -> bool {
     org(name).is_some_and(|org| view.lessons.names(org, now)) && !names_server(name)
+}
+
+/// Whether it greets, without a confirmed name of its own, as only spammers did.
+fn is_spammers(client: &Client, view: &View, now: Millis) -> bool {
+    let greeting = client.helo.as_ref().filter(|_| client.rdns.confirmed().is_none());
+    let organisation = greeting.and_then(|name| org(name.as_bytes()));
+    client.rdns != Rdns::Unknown && organisation.is_some_and(|org| view.lessons.greeting(org, now))
 }
 
 fn look(addr: IpAddr, traits: &Traits, view: &View, now: Millis) -> u8 {
@@ -91,7 +99,6 @@ pub fn sender_fits(helo: Option<&Name>, sender: &[u8]) -> bool {
 mod tests {
     use super::*;
     use crate::testing;
-    use model::Rdns;
 
     #[test]
     fn a_greeting_fits_the_sender_by_organisation() {

@@ -35,6 +35,8 @@ pub struct Lessons {
     pub names: bool,
     /// Of its network, in quarters of a point.
     pub network: u8,
+    /// Only spam came of hosts that greet with such names without confirmed ones.
+    pub greeting: bool,
 }
 
 /// Where points come from.
@@ -108,7 +110,7 @@ pub fn facts(traits: &Traits, lessons: &Lessons) -> Vec<Part> {
     }
     let traits = learned(traits, lessons.names);
     let parts = [
-        helo(&traits),
+        helo(&traits, lessons),
         reverse_dns(&traits, lessons),
         line(&traits, lessons),
         look(lessons),
@@ -127,9 +129,10 @@ pub fn learned(traits: &Traits, names: bool) -> Traits {
     Traits { line: LINE_MAX, helo, ..*traits }
 }
 
-fn helo(traits: &Traits) -> Part {
+fn helo(traits: &Traits, lessons: &Lessons) -> Part {
     let has_name = traits.rdns != RdnsClass::Missing;
     let (quarters, text) = match (traits.helo, traits.fit) {
+        _ if lessons.greeting => (12, "only spammers greeted with its HELO name"),
         (helo, _) if helo.is_nobody() => (12, helo.fault().unwrap_or_default()),
         (helo, _) if helo.is_faulty() || helo == HeloClass::OurName => (8, helo.fault().unwrap_or_default()),
         (HeloClass::Line, _) => (4, HeloClass::Line.fault().unwrap_or_default()),
@@ -176,7 +179,7 @@ mod tests {
     use super::*;
     use model::{Client, Name, Rdns};
 
-    const NONE: Lessons = Lessons { look: 0, names: false, network: 0 };
+    const NONE: Lessons = Lessons { look: 0, names: false, network: 0, greeting: false };
 
     fn traits(rdns: Rdns, helo: &str, sender_fits: bool) -> Traits {
         let addr = "192.0.2.25".parse().unwrap();
@@ -230,6 +233,7 @@ mod tests {
         let bare = traits(Rdns::Missing, "mail.example.org", true);
         check(&bare, Lessons { look: 12, ..NONE }, false, REFUSE);
         check(&bare, Lessons { look: 8, ..NONE }, false, 12);
+        check(&bare, Lessons { greeting: true, ..NONE }, false, REFUSE);
         let fine = named("a7.example.org", "a7.example.org");
         check(&fine, NONE, false, -8);
         check(&fine, Lessons { names: true, ..NONE }, false, REFUSE);
@@ -240,7 +244,7 @@ mod tests {
     #[test]
     fn shared_senders_have_no_score() {
         let shared = Traits { shared: true, ..traits(Rdns::Missing, "DESKTOP-7", false) };
-        check(&shared, Lessons { look: 16, names: true, network: 16 }, false, 0);
+        check(&shared, Lessons { look: 16, names: true, network: 16, greeting: true }, false, 0);
     }
 
     #[test]

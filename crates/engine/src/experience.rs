@@ -65,6 +65,10 @@ pub(crate) struct Met {
     pub(crate) look: Option<Look>,
     /// The organisation of its reverse DNS name, unless the name is one of a mail server.
     pub(crate) name: Option<Name>,
+    /// The organisation of the name that it greets with.
+    pub(crate) greeting: Option<Name>,
+    /// Reverse DNS confirms a name of its own.
+    pub(crate) confirmed: bool,
     /// The network around the client.
     pub(crate) network: Prefix,
     /// Fragment of the hash of its /16 or /32.
@@ -87,6 +91,8 @@ impl Met {
         Met {
             look: Look::of(traits),
             name: learnable(name).map(Name::new),
+            greeting: greeting.and_then(org).map(Name::new),
+            confirmed: client.rdns.confirmed().is_some(),
             network: prefix(network),
             region: fragment(seeded, prefix(region)),
             who,
@@ -119,6 +125,8 @@ pub(crate) struct Experience {
     networks: BTreeMap<Prefix, Group>,
     #[n(4)]
     swept: Millis,
+    #[n(5)]
+    greetings: BTreeMap<Name, Group>,
 }
 
 /// Strangers of one look.
@@ -185,7 +193,8 @@ impl Experience {
             self.good.add(MONTH, now, 1);
         }
         let look = met.look.filter(|_| first).and_then(|look| self.look(look, met.region, good, now));
-        [look, self.name(met, good, now), self.network(met, good, now)].into_iter().flatten().collect()
+        let (name, greeting) = (self.name(met, good, now), self.greeting(met, good, now));
+        [look, name, greeting, self.network(met, good, now)].into_iter().flatten().collect()
     }
 
     fn look(&mut self, look: Look, region: u32, good: bool, now: Millis) -> Option<Lesson> {
@@ -210,6 +219,15 @@ impl Experience {
         group.lesson(Subject::Names(name.clone()), quarters, MONTH, now)
     }
 
+    /// Of a greeting that nobody confirms; good mail of anybody who greets so protects it.
+    fn greeting(&mut self, met: &Met, good: bool, now: Millis) -> Option<Lesson> {
+        let name = met.greeting.as_ref().filter(|_| good || !met.confirmed)?;
+        let group = group(&mut self.greetings, name, NAMES_MAX)?;
+        group.count(met.who, good, MONTH, now);
+        let quarters = if group.is_bad(NAME_HOSTS, MONTH, now) { NAMES_WEIGH } else { 0 };
+        group.lesson(Subject::Greeting(name.clone()), quarters, MONTH, now)
+    }
+
     fn network(&mut self, met: &Met, good: bool, now: Millis) -> Option<Lesson> {
         let group = group(&mut self.networks, &met.network, NETWORKS_MAX)?;
         group.count(met.of, good, WEEK, now);
@@ -224,12 +242,14 @@ impl Experience {
 
     /// Forgets whom nothing was heard of for a month, when the tables are nearly full.
     fn sweep(&mut self, now: Millis) {
-        let full = self.names.len() >= NAMES_MAX || self.networks.len() >= NETWORKS_MAX;
+        let names = self.names.len().max(self.greetings.len());
+        let full = names >= NAMES_MAX || self.networks.len() >= NETWORKS_MAX;
         if !full || now.since(self.swept) < SWEEP_EVERY {
             return;
         }
         self.swept = now;
         self.names.retain(|_, group| group.is_used(MONTH, now));
+        self.greetings.retain(|_, group| group.is_used(MONTH, now));
         self.networks.retain(|_, group| group.is_used(WEEK, now));
     }
 }

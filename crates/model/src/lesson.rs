@@ -41,4 +41,7 @@ pub enum Subject {
     /// The neighbours in one network.
     #[n(2)]
     Network(#[n(0)] Prefix),
+    /// Hosts without a confirmed name that greet with names of one organisation.
+    #[n(3)]
+    Greeting(#[n(0)] Name),
 }

@@ -26,6 +26,7 @@ pub struct Lessons {
     looks: Table<u8>,
     names: Table<Name>,
     networks: Table<Prefix>,
+    greetings: Table<Name>,
 }
 
 impl Default for Lessons {
@@ -35,6 +36,7 @@ impl Default for Lessons {
             looks: HashTrieMapSync::new_with_hasher_and_ptr_kind(fixed()),
             names: HashTrieMapSync::new_with_hasher_and_ptr_kind(fixed()),
             networks: HashTrieMapSync::new_with_hasher_and_ptr_kind(fixed()),
+            greetings: HashTrieMapSync::new_with_hasher_and_ptr_kind(fixed()),
         }
     }
 }
@@ -55,9 +57,16 @@ impl Lessons {
         weight(&self.networks, &network, now)
     }
 
+    /// Whether only spam came of hosts that greet with an organisation's names without a
+    /// confirmed name of their own.
+    pub fn greeting(&self, organisation: &[u8], now: Millis) -> bool {
+        weight(&self.greetings, organisation, now) > 0
+    }
+
     /// Every lesson that holds at `now`, looks first, the heaviest first.
     pub fn holding(&self, now: Millis) -> Vec<Lesson> {
-        let all = self.looks.values().chain(self.names.values()).chain(self.networks.values());
+        let names = self.names.values().chain(self.greetings.values());
+        let all = self.looks.values().chain(names).chain(self.networks.values());
         let mut holding: Vec<Lesson> =
             all.map(|known| &known.lesson).filter(|lesson| holds(lesson, now)).cloned().collect();
         holding.sort_by(|a, b| b.quarters.cmp(&a.quarters).then_with(|| a.of.cmp(&b.of)));
@@ -69,6 +78,7 @@ impl Lessons {
         match &lesson.of {
             Subject::Look(look) => put(&mut self.looks, *look, lesson, at),
             Subject::Names(name) => put(&mut self.names, name.clone(), lesson, at),
+            Subject::Greeting(name) => put(&mut self.greetings, name.clone(), lesson, at),
             Subject::Network(network) => put(&mut self.networks, *network, lesson, at),
         }
     }
@@ -78,6 +88,7 @@ impl Lessons {
         sweep(&mut self.looks, now);
         sweep(&mut self.names, now);
         sweep(&mut self.networks, now);
+        sweep(&mut self.greetings, now);
     }
 }
 

@@ -9,7 +9,9 @@ fn at(minute: u64) -> Millis {
 /// A stranger of a look, numbered: every one in a region and a network of its own.
 fn stranger(n: u32, look: Option<u8>) -> Met {
     let addr = std::net::Ipv4Addr::from(0x0a00_0000 + (n << 8));
-    Met { look: look.map(Look), name: None, network: Prefix::new(addr.into(), 24), region: n, who: n, of: n }
+    let network = Prefix::new(addr.into(), 24);
+    let look = look.map(Look);
+    Met { look, name: None, greeting: None, confirmed: true, network, region: n, who: n, of: n }
 }
 
 /// A host of an organisation in 192.0.2.0/24.
@@ -17,7 +19,7 @@ fn neighbour(n: u32, name: &str) -> Met {
     let network = Prefix::new("192.0.2.0".parse().unwrap(), 24);
     let name = Name::new(name.as_bytes());
     let of = u32::try_from(name.as_bytes().iter().map(|b| u64::from(*b)).sum::<u64>()).unwrap();
-    Met { look: None, name: Some(name), network, region: 1, who: n, of }
+    Met { look: None, name: Some(name), greeting: None, confirmed: true, network, region: 1, who: n, of }
 }
 
 fn site_with(good_strangers: u32) -> Experience {
@@ -73,6 +75,24 @@ fn three_hosts_of_one_name_that_only_spam_are_lines() {
         site.note(&met, Judgement::Spam, true, at(minute)).len()
     };
     assert_eq!([says(1, 1), says(1, 2), says(2, 3), says(3, 4), says(4, 5)], [0, 0, 0, 1, 0]);
+}
+
+#[test]
+fn a_greeting_that_only_spammers_without_names_use_is_learned_until_somebody_good_uses_it() {
+    let mut site = Experience::default();
+    let mut says = |n, judgement, confirmed| {
+        let greeting = Some(Name::new(b"bank.example"));
+        let met = Met { greeting, confirmed, ..stranger(n, None) };
+        site.note(&met, judgement, true, at(u64::from(n))).first().map(|lesson| lesson.quarters)
+    };
+    assert_eq!([1, 2].map(|n| says(n, Judgement::Spam, false)), [None, None]);
+    assert_eq!(
+        says(3, Judgement::Spam, true),
+        None,
+        "with a name of its own it teaches nothing of greetings"
+    );
+    assert_eq!(says(4, Judgement::Spam, false), Some(NAMES_WEIGH));
+    assert_eq!(says(5, Judgement::Ham, true), Some(0));
 }
 
 #[test]
