@@ -6,8 +6,7 @@ use model::{Class, Evidence, Millis, Mode, Secs, Standing, evidence};
 
 use crate::account::Account;
 use crate::seen::Traits;
-use crate::{attachment, backscatter, facts, forged, greytrap, helo, reports, traps, virus, volume};
-use crate::{attachment, backscatter, facts, forged, helo, hosts, reports, traps, virus, volume};
+use crate::{attachment, backscatter, facts, forged, greytrap, helo, hosts, reports, traps, virus, volume};
 
 /// How long a session may serve as evidence before a block: as long as its unit counts.
 const SAMPLE_KEPT: Secs = Secs(7 * 86_400);
