@@ -39,7 +39,12 @@ fn strongest(view: &View, key: &Key, mode: Mode, now: Millis) -> Option<(Key, Fo
         Key::Net(prefix) if prefix.is_host() => hold::keys_around(view, prefix.addr()),
         _ => vec![key.clone()],
     };
-    let forces = around.into_iter().filter_map(|k| Some((view.cases.force(&k, mode, now)?, k)));
+    let host = key.prefix().filter(|p| p.is_host()).map(Prefix::addr);
+    let force = |k: &Key| match host {
+        Some(addr) => view.cases.force_on(k, addr, mode, now),
+        None => view.cases.force(k, mode, now),
+    };
+    let forces = around.into_iter().filter_map(|k| Some((force(&k)?, k)));
     forces.max().map(|(force, key)| (key, force))
 }
 
@@ -181,6 +186,13 @@ mod tests {
             "{got}"
         );
         assert!(got.contains("mailward unblock 203.0.113.0/24 "), "{got}");
+    }
+
+    #[test]
+    fn off_22_a_good_server_in_a_blocked_network_is_explained_as_free() {
+        let net = Block { holes: vec!["203.0.113.9".parse().unwrap()], ..Block::of("203.0.113.0/24") };
+        let got = explain(&testing::view(&[net]), &"203.0.113.9".parse().unwrap(), NOW);
+        assert!(got.starts_with("203.0.113.9 is not blocked."), "{got}");
     }
 
     #[test]

@@ -33,7 +33,9 @@ pub(crate) fn against(
         let cases = known.cases.iter().filter_map(|id| Some((*id, &view.case(*id)?.case)));
         // A session that was there first does not learn in its midst what it did (TXT-R3).
         let earlier = cases
-            .filter(|(_, case)| case.opened.as_ref().is_some_and(|o| o.from < began && applies(o.reason)));
+            .filter(|(_, case)| case.opened.as_ref().is_some_and(|o| o.from < began && applies(o.reason)))
+            // A good server in a blocked network is a hole in its block (OFF-22).
+            .filter(|(_, case)| !case.spares(fold(addr)));
         Some(Threat { force: model::case::force(earlier, mode, now, known.lifted_up_to)?, key })
     });
     threats.max_by_key(|threat| threat.force)

@@ -8,7 +8,8 @@ use model::finding::{Facts, Measure};
 use model::greylist::{Asks, Greylist};
 use model::sentence::{Severity, Tariff};
 use model::{
-    Actor, Body, CaseId, Class, Envelope, Hybrid, LinkKey, Millis, Mode, Offence, Secs, Site, Units,
+    Actor, Body, CaseId, Class, Envelope, Hybrid, LinkKey, Millis, Mode, NetworkNews, Offence, Prefix, Secs,
+    Site, Units,
 };
 use projections::{Projector, View};
 
@@ -38,6 +39,7 @@ pub(crate) struct Block {
     pub(crate) extended: Option<Extended>,
     pub(crate) lifted: Option<Lifted>,
     pub(crate) resentenced: Option<Millis>,
+    pub(crate) holes: Vec<Prefix>,
 }
 
 impl Block {
@@ -58,8 +60,8 @@ impl Block {
             facts,
             tariff: Tariff::SHIPPED,
         };
-        let (extended, lifted, resentenced) = (None, None, None);
-        Block { key, mode: Mode::Live, actor: Actor::Engine, opened, extended, lifted, resentenced }
+        let (extended, lifted, resentenced, holes) = (None, None, None, Vec::new());
+        Block { key, mode: Mode::Live, actor: Actor::Engine, opened, extended, lifted, resentenced, holes }
     }
 
     /// The same with other units, repeats and the sentence that follows.
@@ -81,6 +83,8 @@ impl Block {
         bodies.extend(self.extended.clone().map(Body::CaseExtended));
         bodies.extend(self.lifted.map(Body::CaseLifted));
         bodies.extend(self.resentenced.map(Body::CaseResentenced));
+        let holes = (!self.holes.is_empty()).then(|| NetworkNews::Holes(self.holes.clone()));
+        bodies.extend(holes.map(Body::Network));
         bodies
     }
 }

@@ -38,6 +38,15 @@ pub enum Alarm {
     /// A trap is none any more.
     #[n(20)]
     TrapBurnt,
+    /// A network has many blocked servers, and only a person may block it.
+    #[n(30)]
+    NetworkProposed,
+    /// The journal names a table of networks that was not handed in.
+    #[n(31)]
+    UnknownAtlas,
+    /// A record of a block by hand is due for review; 14 days later its block ends.
+    #[n(32)]
+    ReviewDue,
 }
 
 impl fmt::Display for Alarm {
@@ -58,6 +67,13 @@ impl fmt::Display for Alarm {
             Alarm::TrapBurnt => {
                 "a trap was subscribed or is in use and counts no more; mailward doctor names it"
             }
+            Alarm::NetworkProposed => {
+                "a network has many blocked servers; whether to block it is yours to say (mailward doctor)"
+            }
+            Alarm::ReviewDue => {
+                "the record of a block by hand is due for review; it ends in 14 days (mailward doctor)"
+            }
+            Alarm::UnknownAtlas => "a table of networks is missing; rules about networks go on without it",
             Alarm::ClockBehind => "the clock was set back; time stands until it has caught up",
         })
     }

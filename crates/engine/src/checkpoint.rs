@@ -157,16 +157,19 @@ impl Engine {
         let (shown_at, sessions) = if whole { decode(&stored.sessions)? } else { Default::default() };
         let mail = stored.mail.filter(|_| whole).map(|mail| decode(&mail)).transpose()?;
         let experience = stored.experience.filter(|_| whole).map(|learned| decode(&learned)).transpose()?;
+        let shards = read_shards(stored.shards, seeded, whole)?;
+        let mut council = stored.council;
+        council.networks.restore(shards.iter().flat_map(Shard::credited));
         let engine = Engine {
             policy: Arc::new(stored.policy),
             seeded,
-            shards: read_shards(stored.shards, seeded, whole)?,
+            shards,
             sessions: Sessions::import(seeded, shown_at, sessions),
             mail: Mail::restore(seeded, mail.unwrap_or_default()),
             passing: stored.passing.unwrap_or_default(),
             experience: experience.unwrap_or_default(),
             grey: Grey::restore(stored.grey.unwrap_or_default()),
-            council: stored.council,
+            council,
             rollup: Rollup::restore(stored.rollup),
             upstream: stored.upstream,
             counters: Counters::default(),

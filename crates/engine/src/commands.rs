@@ -12,6 +12,8 @@ use model::{
 
 use crate::Receipt;
 use crate::council::{Books, Council};
+use crate::entry::Entry;
+use crate::networks::{Price, is_network};
 use crate::reporters::Outcome;
 use crate::running::Running;
 
@@ -30,6 +32,15 @@ pub enum CommandError {
     NotANet(Key),
     /// The key is blocked already, by this case, at least as long.
     AlreadyBlocked(CaseId),
+    /// A network is too wide, or sent too much good mail, to be blocked without a second
+    /// word.
+    OverBudget(Prefix, Price),
+    /// A record needs evidence, or the operator's word that there is none.
+    NoEvidence,
+    /// The record with this number is of a key that the new one does not hold.
+    OtherRecord(u32, Prefix),
+    /// There is no room for another record.
+    TooManyRecords,
 }
 
 impl fmt::Display for CommandError {
@@ -43,6 +54,19 @@ impl fmt::Display for CommandError {
             CommandError::AlreadyBlocked(case) => {
                 write!(f, "the key is blocked already by {case} (mailward unblock {case} first)")
             }
+            CommandError::OverBudget(network, price) => write!(
+                f,
+                "{network} sent {price}; add --spare-good to let those servers through, or --even-so"
+            ),
+            CommandError::NoEvidence => {
+                f.write_str("expected --evidence, or --operator-decision without any")
+            }
+            CommandError::OtherRecord(number, key) => write!(
+                f,
+                "expected a network around {key}, of which record C-{number:04} is; \
+                 or another number (--record new)"
+            ),
+            CommandError::TooManyRecords => f.write_str("there is no room for another record"),
         }
     }
 }
@@ -54,7 +78,8 @@ impl Council {
         self.note = command.note.as_ref().map(|note| **note);
         let result = self.carry_out(command, books);
         self.note = None;
-        self.receipt(command.id, result.map(|cases| Receipt { cases }));
+        let price = self.price.take();
+        self.receipt(command.id, result.map(|cases| Receipt { cases, price }));
     }
 
     fn carry_out(&mut self, command: &Command, books: &mut Books<'_>) -> Result<Vec<CaseId>, CommandError> {
@@ -66,6 +91,7 @@ impl Council {
             Order::Resentence(case, until) => self.resentence(command, *case, *until, books),
             Order::Protect(prefix, on) => Ok(self.protect(command, *prefix, *on, books)),
             Order::Panic(since) => Ok(self.panic(command, *since, books)),
+            Order::Enter(entry) => self.enter(command, entry, books),
             // Credit is shard work; by the time of the receipt it is done.
             Order::Credit(..) => Ok(Vec::new()),
         }
@@ -82,11 +108,12 @@ impl Council {
             self.close(command, *case, lifted, books);
         }
         self.mode = mode;
+        self.networks.clear();
         self.write(Cause::Command(command.id), command.actor, mode, None, None, Body::ModeChanged(mode));
         cases
     }
 
-    fn block(
+    pub(crate) fn block(
         &mut self,
         command: &Command,
         key: &Key,
@@ -95,9 +122,7 @@ impl Council {
         books: &mut Books<'_>,
     ) -> Result<Vec<CaseId>, CommandError> {
         let Key::Net(prefix) = key else { return Err(CommandError::NotANet(key.clone())) };
-        // The proof is made anew by each enforcer; here only the refusal counts.
-        let _cleared =
-            self.walls.stand(books.policy).clear(*prefix, Hand::Operator).map_err(CommandError::Protected)?;
+        self.clear(*prefix, books)?;
         let (now, mode) = (self.now(), self.mode);
         let opened = by_hand(kind, now, lasts);
         let entry = books.entry_by_hand(*prefix, now);
@@ -108,12 +133,13 @@ impl Council {
         if let Some(running) = entry.in_force(mode, now).find(no_less) {
             return Err(CommandError::AlreadyBlocked(running.case));
         }
-        let case = CaseId(self.writer.next_id());
-        let running = Running::begin(case, mode, command.actor, &opened, false);
-        let (cause, body) = (Cause::Command(command.id), Body::CaseOpened(opened));
-        self.write(cause, command.actor, mode, Some(case), Some(key.clone()), body);
-        self.run(*prefix, entry, running);
-        Ok(vec![case])
+        Ok(vec![self.open_by_hand(command, *prefix, opened, books)])
+    }
+
+    /// Asks the walls. The proof is made anew by each enforcer; here only the refusal counts.
+    pub(crate) fn clear(&mut self, key: Prefix, books: &Books<'_>) -> Result<(), CommandError> {
+        let cleared = self.walls.stand(books.policy).clear(key, Hand::Operator);
+        cleared.map(drop).map_err(CommandError::Protected)
     }
 
     fn lift_case(
@@ -136,6 +162,7 @@ impl Council {
         let lifted = Lifted { at: self.now(), error };
         let cases = self.cases_of(key);
         cases.iter().for_each(|case| self.close(command, *case, lifted, books));
+        key.prefix().into_iter().for_each(|prefix| self.networks.forget(prefix));
         let (cause, body) = (Cause::Command(command.id), Body::KeyLifted(lifted));
         self.write(cause, command.actor, Mode::Live, None, Some(key.clone()), body);
         if let Some(entry) = key.prefix().and_then(|p| books.entry(p)) {
@@ -181,9 +208,14 @@ impl Council {
         }
         // The list wins over what already runs.
         let now = self.now();
-        let covered = |p: &Prefix| prefix.overlaps(*p);
+        // … but of a network that a rule blocked it takes only itself out.
+        self.spare(prefix, books);
+        let mut stands = |case: &CaseId, around: Prefix| {
+            around != prefix && around.covers(prefix) && networks_case(books.entry(around), *case)
+        };
+        let overlapping = self.cases.iter().filter(|(_, p)| prefix.overlaps(**p));
         let cases: Vec<CaseId> =
-            self.cases.iter().filter(|(_, p)| covered(p)).map(|(case, _)| *case).collect();
+            overlapping.filter(|(case, p)| !stands(case, **p)).map(|(case, _)| *case).collect();
         cases.iter().for_each(|case| self.close(command, *case, Lifted { at: now, error: true }, books));
         cases
     }
@@ -203,12 +235,13 @@ impl Council {
     }
 
     /// Ends one running case early, with what follows for the key.
-    fn close(&mut self, command: &Command, case: CaseId, lifted: Lifted, books: &mut Books<'_>) {
+    pub(crate) fn close(&mut self, command: &Command, case: CaseId, lifted: Lifted, books: &mut Books<'_>) {
         let Some(key) = self.cases.remove(&case) else { return };
         let Some(entry) = books.entry(key) else { return };
         let Some(place) = entry.running.iter().position(|r| r.case == case) else { return };
         let mut running = entry.running.remove(place);
         entry.forget(lifted.at);
+        self.networks.forget(key);
         if lifted.error {
             entry.record.pardon(running.mode, running.from);
         } else if running.mode == Mode::Live && is_a_favour(&command.order) {
@@ -219,6 +252,11 @@ impl Council {
         self.write_growth(key, &mut running);
         self.write_for(key, &running, Cause::Command(command.id), command.actor, Body::CaseLifted(lifted));
     }
+}
+
+/// Whether a case of this entry is one that a rule opened against a network.
+fn networks_case(entry: Option<&mut Entry>, case: CaseId) -> bool {
+    entry.is_some_and(|entry| entry.running.iter().any(|r| r.case == case && is_network(r)))
 }
 
 /// Whether the key is let go on trust; a change of mode says nothing about it.
@@ -232,7 +270,7 @@ fn probation(running: &Running) -> Secs {
 }
 
 /// The decision of an operator as a case: no units, no formula.
-fn by_hand(kind: BlockKind, now: Millis, lasts: Secs) -> Opened {
+pub(crate) fn by_hand(kind: BlockKind, now: Millis, lasts: Secs) -> Opened {
     Opened {
         kind,
         reason: reasons::REASONS[0].number,

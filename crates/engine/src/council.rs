@@ -19,7 +19,10 @@ use crate::calendar::Calendar;
 use crate::entry::Entry;
 use crate::experience::{Experience, Met};
 use crate::guards::{self, Cap, Ruling, Trigger};
+use crate::networks::{Networks, Price};
+use crate::records::Records;
 use crate::reporters::Outcome;
+use crate::rollup::Rollup;
 use crate::running::Running;
 use crate::seeded::{Seeded, shard_of};
 use crate::shard::{Found, Shard, Told, What};
@@ -46,12 +49,23 @@ pub(crate) struct Council {
     #[n(4)]
     pub(crate) cases: BTreeMap<CaseId, Prefix>,
     #[n(5)]
-    cap: Cap,
+    pub(crate) cap: Cap,
     #[n(6)]
     bell: Bell,
     /// First bytes of the policy's hash.
     #[n(7)]
-    policy: u64,
+    pub(crate) policy: u64,
+    /// What is known of networks.
+    #[n(12)]
+    #[cbor(default)]
+    pub(crate) networks: Networks,
+    /// Records of blocks by hand.
+    #[n(13)]
+    #[cbor(default)]
+    pub(crate) records: Records,
+    /// What the command in work would cost.
+    #[cbor(skip)]
+    pub(crate) price: Option<Price>,
     /// The step in work; never stored.
     #[cbor(skip)]
     step: Step,
@@ -103,6 +117,7 @@ pub(crate) struct Books<'a> {
     pub(crate) policy: &'a Policy,
     pub(crate) upstream: &'a Upstream,
     pub(crate) experience: &'a mut Experience,
+    pub(crate) rollup: &'a Rollup,
     pub(crate) counters: &'a mut Counters,
 }
 
@@ -110,6 +125,12 @@ impl Books<'_> {
     pub(crate) fn entry(&mut self, key: Prefix) -> Option<&mut Entry> {
         let hash = self.seeded.key(key);
         self.shards[shard_of(hash)].entry(hash, key)
+    }
+
+    /// The entry of a key, only to be looked at.
+    pub(crate) fn look(&self, key: Prefix) -> Option<&Entry> {
+        let hash = self.seeded.key(key);
+        self.shards[shard_of(hash)].look(hash, key)
     }
 
     /// The entry of a key that a person named.
@@ -130,6 +151,9 @@ impl Council {
             cap: Cap::default(),
             bell: Bell::default(),
             policy: stamp(policy),
+            networks: Networks::default(),
+            records: Records::default(),
+            price: None,
             step: Step::default(),
             note: None,
             news: Vec::new(),
@@ -184,6 +208,7 @@ impl Council {
                 let cause = self.writer.input(told.index);
                 let (key, body) = (Key::Net(told.key), Body::StandingChanged(change));
                 self.write(cause, Actor::Engine, Mode::Live, None, Some(key), body);
+                self.has_credit(told.key, change.credit, books);
             }
             What::Met { met, judgement, first } => {
                 self.learn(told.index, &met, judgement, first, books.experience);
@@ -295,6 +320,9 @@ impl Council {
         self.calendar.ends_at(running.until, key, running.case);
         self.cases.insert(running.case, key);
         entry.record.strike(running.mode, running.from);
+        if running.actor == Actor::Engine && running.mode == self.mode {
+            self.networks.blocked(key, running.offence, running.case, self.now());
+        }
         entry.running.push(running);
     }
 
@@ -319,7 +347,10 @@ impl Council {
         body: Body,
     ) {
         let evidence = self.note.into_iter().collect();
-        let draft = Draft { cause, actor, rule: None, mode, case, key, evidence, body };
+        self.emit(Draft { cause, actor, rule: None, mode, case, key, evidence, body });
+    }
+
+    pub(crate) fn emit(&mut self, draft: Draft) {
         self.step.events.push(self.writer.write(draft));
     }
 

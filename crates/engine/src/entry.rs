@@ -95,6 +95,11 @@ impl Entry {
         Some(StandingChange { class, credit, pass_until: None })
     }
 
+    /// Whether others were told that it has good mail, and not yet that it has none.
+    pub(crate) fn is_told_to_have_credit(&self) -> bool {
+        self.told.is_some_and(|told| told.credit)
+    }
+
     /// What is to be told when the key is forgotten: nothing is remembered of it.
     pub(crate) fn standing_to_withdraw(&self) -> Option<StandingChange> {
         let told = self.told.filter(|told| told.credit || told.class != Class::Unknown);

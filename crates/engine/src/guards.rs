@@ -95,11 +95,20 @@ impl Cap {
     /// too much into shadow. Keys without history are only counted: a botnet must not disarm
     /// us, but the alarm rings.
     fn count(&mut self, trigger: &Trigger<'_>, limit: u32) -> (Ruling, Option<Alarm>) {
-        let minute = trigger.now.minute();
+        let has_history = trigger.class >= Class::Known || trigger.entry.has_credit(trigger.standing);
+        self.add(has_history, trigger.now, limit)
+    }
+
+    /// The same for a network, which counts as known.
+    pub(crate) fn count_network(&mut self, mode: Mode, now: Millis, limit: u32) -> (Ruling, Option<Alarm>) {
+        if mode == Mode::Live { self.add(true, now, limit) } else { (Ruling::Open(mode), None) }
+    }
+
+    fn add(&mut self, has_history: bool, now: Millis, limit: u32) -> (Ruling, Option<Alarm>) {
+        let minute = now.minute();
         if self.minute != minute {
             *self = Cap { minute, known: 0, unknown: 0 };
         }
-        let has_history = trigger.class >= Class::Known || trigger.entry.has_credit(trigger.standing);
         let count = if has_history { &mut self.known } else { &mut self.unknown };
         *count = count.saturating_add(1);
         match (*count > limit, has_history) {

@@ -24,8 +24,10 @@ mod guards;
 mod intake;
 mod judge;
 mod mail;
+pub mod networks;
 mod outbound;
 mod pairs;
+mod records;
 mod reporters;
 pub mod rollup;
 mod running;
@@ -42,11 +44,12 @@ use std::sync::Arc;
 pub use detectors::facts::PassesOn;
 use model::event::cbor;
 use model::policy::RuleMode;
-use model::{CaseId, EventId, Frame, Input, Millis, Mode, Order, Policy, Prefix, Sealed};
+use model::{Atlas, CaseId, EventId, Frame, Input, Millis, Mode, Order, Policy, Prefix, Sealed};
 
 pub use alarm::Alarm;
 pub use burnt::{Burnt, BurntBy};
 pub use commands::CommandError;
+pub use networks::{Price, Proposal};
 pub use spread::{Alone, Spread};
 pub use writer::Origin;
 
@@ -102,6 +105,8 @@ pub struct Step {
 pub struct Receipt {
     /// Cases that it opened, lifted or changed.
     pub cases: Vec<CaseId>,
+    /// Good mail of 30 days from what was blocked by hand (S42).
+    pub price: Option<Price>,
 }
 
 /// Counts since the start, for metrics and `doctor`; not part of the state.
@@ -222,6 +227,32 @@ impl Engine {
         entry.map_or(0, |entry| entry.record.unknown_recipients(self.council.now()))
     }
 
+    /// Networks that a person may block, because no rule does (OFF-22).
+    pub fn proposals(&self) -> Vec<(Prefix, Proposal)> {
+        self.council.networks.proposals().collect()
+    }
+
+    /// Autonomous systems with many blocked servers for their size (OFF-23).
+    pub fn systems(&self) -> Vec<u32> {
+        self.council.networks.systems().collect()
+    }
+
+    /// Records of blocks by hand whose review is due, by number, with their cases.
+    pub fn records_due(&self) -> Vec<(u32, CaseId)> {
+        self.council.records.due(self.now()).collect()
+    }
+
+    /// The table of networks in force, by the SHA-256 of its bytes. Who reads a checkpoint
+    /// hands it in ([`Engine::shelve`]) before the first step.
+    pub fn atlas(&self) -> Option<[u8; 32]> {
+        self.council.networks.atlas_hash()
+    }
+
+    /// Hands in a table of networks, before the frame that adopts it.
+    pub fn shelve(&mut self, atlas: Arc<Atlas>) {
+        self.council.networks.shelve(atlas.hash(), atlas);
+    }
+
     /// Messages that a user's report would be matched with.
     pub fn deliveries(&self) -> usize {
         self.mail.delivered.len()
@@ -231,6 +262,7 @@ impl Engine {
     pub fn step(&mut self, position: u64, frame: &Frame, spread: &dyn Spread) -> Step {
         self.council.begin(position, frame);
         self.with_council(Council::pass_time);
+        self.council.review_records();
         for (index, input) in (0u32..).zip(&frame.inputs) {
             if let Some((key, work)) = self.route(input) {
                 let hash = self.seeded.key(key);
@@ -270,8 +302,8 @@ impl Engine {
 
     fn trace(&mut self, gone: &[Gone]) {
         self.counters.evicted += gone.len() as u64;
-        for (key, units) in gone {
-            self.rollup.add(*key, *units, self.council.now());
+        for (key, units, good) in gone {
+            self.rollup.add(*key, *units, *good, self.council.now());
         }
     }
 
@@ -287,6 +319,9 @@ impl Engine {
                 }
                 Err(_) => self.council.alarm(Alarm::UnreadablePolicy),
             },
+            Input::Atlas(hash) => {
+                self.with_council(|council, books| council.adopt_atlas(index, *hash, books.policy));
+            }
             _ => {}
         }
     }
@@ -298,9 +333,11 @@ impl Engine {
             policy: &self.policy,
             upstream: &self.upstream,
             experience: &mut self.experience,
+            rollup: &self.rollup,
             counters: &mut self.counters,
         };
         decide(&mut self.council, &mut books);
+        self.council.follow_networks(&mut books);
         self.spread_news();
     }
 
@@ -330,7 +367,7 @@ fn adopted(mut policy: Policy) -> Policy {
 fn ends_run(input: &Input) -> bool {
     match input {
         Input::Command(command) => !matches!(command.order, Order::Credit(..)),
-        Input::Policy(_) => true,
+        Input::Policy(_) | Input::Atlas(_) => true,
         _ => false,
     }
 }

@@ -14,6 +14,8 @@ use model::{Millis, Prefix, Secs, Units};
 pub const NETWORKS_MAX: usize = 4096;
 /// A network is forgotten when nothing was added for so long: units count for a week, too.
 const KEPT: Secs = Secs(7 * 86_400);
+/// … and good mail for thirty days.
+const GOOD_KEPT: Secs = Secs(30 * 86_400);
 /// A flood must not make us look at every network for each of its keys.
 const SWEEP_AGAIN_AFTER: Secs = Secs::HOUR;
 
@@ -32,12 +34,21 @@ pub struct Trace {
     /// See `first`.
     #[n(3)]
     pub last: Millis,
+    /// Good messages that they had sent in 30 days.
+    #[n(4)]
+    #[cbor(default)]
+    pub good: u64,
 }
 
 impl Trace {
     /// The more, the later it gives way.
     fn weight(&self) -> u64 {
-        self.units.quarters().saturating_add(self.keys)
+        self.units.quarters().saturating_add(self.keys).saturating_add(self.good)
+    }
+
+    /// Whether it tells anything at `now`.
+    fn counts(&self, now: Millis) -> bool {
+        now.since(self.last) < if self.good > 0 { GOOD_KEPT } else { KEPT }
     }
 }
 
@@ -60,8 +71,8 @@ pub(crate) struct StoredRollup {
 }
 
 impl Rollup {
-    /// Adds a key that went at `now` with `units`.
-    pub(crate) fn add(&mut self, key: Prefix, units: Units, now: Millis) {
+    /// Adds a key that went at `now` with `units`, and with so much good mail.
+    pub(crate) fn add(&mut self, key: Prefix, units: Units, good: u64, now: Millis) {
         let network = network_of(key);
         if !self.traces.contains_key(&network) {
             self.make_room(now);
@@ -70,6 +81,7 @@ impl Rollup {
         self.by_weight.remove(&(trace.weight(), network));
         trace.keys = trace.keys.saturating_add(1);
         (trace.units, trace.last) = (trace.units.plus(units), now);
+        trace.good = trace.good.saturating_add(good);
         self.by_weight.insert((trace.weight(), network));
     }
 
@@ -86,8 +98,17 @@ impl Rollup {
 
     fn sweep(&mut self, now: Millis) {
         self.swept_at = now;
-        self.traces.retain(|_, trace| now.since(trace.last) < KEPT);
+        self.traces.retain(|_, trace| trace.counts(now));
         self.by_weight = by_weight(&self.traces);
+    }
+
+    /// Good mail of forgotten keys inside a network, or around it where it is smaller than
+    /// what leaves one trace.
+    pub(crate) fn good(&self, network: Prefix, now: Millis) -> u64 {
+        let (first, last) = model::atlas::ends(network);
+        let traces = self.traces.range(network_of(Prefix::host(first))..=Prefix::host(last));
+        let inside = traces.filter(|(net, trace)| net.overlaps(network) && trace.counts(now));
+        inside.map(|(_, trace)| trace.good).fold(0, u64::saturating_add)
     }
 
     /// All traces, by network.
@@ -132,11 +153,11 @@ mod tests {
     #[test]
     fn keys_of_one_network_leave_one_trace() {
         let mut rollup = Rollup::default();
-        rollup.add(key("192.0.2.1"), Units::whole(2), NOW);
-        rollup.add(key("192.0.2.9"), Units::whole(1), NOW.plus(Secs(60)));
-        rollup.add(key("2001:db8:1:2::/64"), Units::ZERO, NOW);
+        rollup.add(key("192.0.2.1"), Units::whole(2), 0, NOW);
+        rollup.add(key("192.0.2.9"), Units::whole(1), 0, NOW.plus(Secs(60)));
+        rollup.add(key("2001:db8:1:2::/64"), Units::ZERO, 0, NOW);
         let traces: Vec<_> = rollup.iter().collect();
-        let both = Trace { keys: 2, units: Units::whole(3), first: NOW, last: NOW.plus(Secs(60)) };
+        let both = Trace { keys: 2, units: Units::whole(3), first: NOW, last: NOW.plus(Secs(60)), good: 0 };
         assert_eq!(traces[0], (key("192.0.2.0/24"), both));
         assert_eq!((traces[1].0, traces[1].1.keys), (key("2001:db8:1::/48"), 1));
     }
@@ -144,9 +165,9 @@ mod tests {
     #[test]
     fn the_network_with_the_least_to_tell_gives_way() {
         let mut rollup = Rollup::default();
-        rollup.add(nth(0), Units::whole(9), NOW);
-        (1..=5000).for_each(|n| rollup.add(nth(n), Units::ZERO, NOW));
-        (1..=5000).for_each(|n| rollup.add(nth(n), Units::ZERO, NOW));
+        rollup.add(nth(0), Units::whole(9), 0, NOW);
+        (1..=5000).for_each(|n| rollup.add(nth(n), Units::ZERO, 0, NOW));
+        (1..=5000).for_each(|n| rollup.add(nth(n), Units::ZERO, 0, NOW));
         assert_eq!(rollup.iter().count(), NETWORKS_MAX);
         assert_eq!(rollup.by_weight.len(), NETWORKS_MAX);
         assert_eq!(rollup.iter().next().unwrap().0, network_of(nth(0)));
@@ -155,8 +176,8 @@ mod tests {
     #[test]
     fn a_week_without_news_is_forgotten_when_room_is_needed() {
         let mut rollup = Rollup::default();
-        (0..4096).for_each(|n| rollup.add(nth(n), Units::whole(1), NOW));
-        rollup.add(nth(9000), Units::ZERO, NOW.plus(KEPT));
+        (0..4096).for_each(|n| rollup.add(nth(n), Units::whole(1), 0, NOW));
+        rollup.add(nth(9000), Units::ZERO, 0, NOW.plus(KEPT));
         assert_eq!((rollup.iter().count(), rollup.by_weight.len()), (1, 1));
     }
 }

@@ -154,6 +154,13 @@ impl Running {
         (self.until, self.by_hand) = (until, true);
     }
 
+    /// Moves the end of a sentence that follows others (OFF-22); never back.
+    pub(crate) fn follow(&mut self, until: Millis) {
+        if !self.by_hand && until > self.until {
+            (self.until, self.dirty) = (until, true);
+        }
+    }
+
     /// The totals so far, for the ledger.
     pub(crate) fn write(&mut self, now: Millis) -> Extended {
         (self.written_at, self.dirty) = (now, false);

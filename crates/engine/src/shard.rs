@@ -140,8 +140,8 @@ pub(crate) struct Found {
     pub(crate) mode: Mode,
 }
 
-/// A key that was forgotten, with units that no sentence has used.
-pub(crate) type Gone = (Prefix, Units);
+/// A key that was forgotten, with units that no sentence has used, and its good mail.
+pub(crate) type Gone = (Prefix, Units, u64);
 
 /// One shard.
 pub struct Shard {
@@ -227,7 +227,7 @@ impl Shard {
         let Sight { at, traits, act, sample, shadowed, pair, is_reply, met, .. } = sight;
         let seen = Seen { at, key, traits, act };
         let Some(place) = self.place(index, hash, key, at, around) else {
-            return self.gone.push((key, units_of(&seen.act)));
+            return self.gone.push((key, units_of(&seen.act), good_of(&seen.act)));
         };
         let entry = self.book.at(place);
         entry.record.last_seen = entry.record.last_seen.max(at);
@@ -299,10 +299,17 @@ impl Shard {
         let (told, gone) = (&mut self.told, &mut self.gone);
         self.book.make_room(cap, around.standing, &mut |key, entry| {
             let waiting = entry.record.account.units(around.mode, around.now);
-            gone.push((key, model::case::total(&waiting)));
+            let good = entry.record.standing.good(around.standing).0;
+            gone.push((key, model::case::total(&waiting), good.into()));
             let change = entry.standing_to_withdraw();
             told.extend(change.map(|change| Told { index, key, what: What::Standing(change) }));
         })
+    }
+
+    /// Keys of which it was told that they have good mail.
+    pub(crate) fn credited(&self) -> impl Iterator<Item = Prefix> {
+        let kept = self.book.export().into_iter().flatten();
+        kept.filter(|(_, _, entry)| entry.is_told_to_have_credit()).map(|(key, ..)| key)
     }
 
     /// Its keys for a checkpoint.
@@ -331,6 +338,11 @@ fn meet(entry: &Entry, seen: &Seen, met: Box<Met>, around: &Surroundings<'_>) ->
         }
         _ => None,
     }
+}
+
+/// Good messages that a fact about a key stands for that is not remembered.
+fn good_of(act: &Act) -> u64 {
+    matches!(act, Act::Judged { judgement: Judgement::Ham, .. }).into()
 }
 
 /// Units of a fact about a key that is not remembered.

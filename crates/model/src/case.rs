@@ -7,6 +7,7 @@
 //! not.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use minicbor::{Decode, Encode};
@@ -14,6 +15,7 @@ use minicbor::{Decode, Encode};
 use crate::class::Class;
 use crate::event::{EventId, Mode, Node};
 use crate::finding::{Facts, Offence, Units};
+use crate::key::Prefix;
 use crate::sentence::{Severity, Tariff};
 use crate::time::{Hybrid, Millis};
 
@@ -167,6 +169,10 @@ pub struct Case {
     /// The latest change of the end by an operator (SEN-12).
     #[n(4)]
     pub resentenced: Option<(Hybrid, Millis)>,
+    /// Keys inside its own that it spares, sorted (OFF-22).
+    #[n(5)]
+    #[cbor(default)]
+    pub holes: Vec<Prefix>,
 }
 
 impl Case {
@@ -192,6 +198,18 @@ impl Case {
     /// Joins an operator's change of the end: the latest counts.
     pub fn join_resentenced(&mut self, at: Hybrid, until: Millis) {
         self.resentenced = self.resentenced.max(Some((at, until)));
+    }
+
+    /// Joins keys that it spares: all that were ever named.
+    pub fn join_holes(&mut self, holes: &[Prefix]) {
+        self.holes.extend(holes);
+        self.holes.sort_unstable();
+        self.holes.dedup();
+    }
+
+    /// Whether it lets the client with this address through a hole.
+    pub fn spares(&self, addr: IpAddr) -> bool {
+        !self.holes.is_empty() && self.holes.iter().any(|hole| hole.covers(Prefix::host(addr)))
     }
 
     /// When it ends by itself; zero while the decision is unknown.
@@ -292,6 +310,7 @@ mod tests {
         Open { until: u64, cause: u64 },
         Extend { until: u64, attempts: u64 },
         Lift { at: u64, error: bool },
+        Hole { n: u32 },
         Resentence { at: u64, until: u64 },
     }
 
@@ -300,6 +319,7 @@ mod tests {
             Just(Step::Open { until: 500, cause: 100 }),
             (0u64..900, 0u64..50).prop_map(|(until, attempts)| Step::Extend { until, attempts }),
             (0u64..900, any::<bool>()).prop_map(|(at, error)| Step::Lift { at, error }),
+            (0u32..9).prop_map(|n| Step::Hole { n }),
             (0u64..900, 0u64..900).prop_map(|(at, until)| Step::Resentence { at, until }),
         ]
     }
@@ -326,6 +346,7 @@ mod tests {
             Step::Extend { until, attempts } => {
                 case.join_extended(&Extended { until: Millis(until), later: Vec::new(), attempts });
             }
+            Step::Hole { n } => case.join_holes(&[Prefix::V4(0xc000_0200 + n, 32)]),
             Step::Lift { at, error } => case.join_lifted(Lifted { at: Millis(at), error }),
             Step::Resentence { at, until } => {
                 case.join_resentenced(Hybrid { wall: Millis(at), count: 0 }, Millis(until));

@@ -45,6 +45,43 @@ pub struct Command {
     pub order: Order,
 }
 
+/// A block by hand, with its price asked and, where one is kept, its record.
+#[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
+pub struct Entry {
+    /// What to block.
+    #[n(0)]
+    pub key: Key,
+    /// In which way.
+    #[n(1)]
+    pub kind: BlockKind,
+    /// How long; with a record until its review.
+    #[n(2)]
+    pub lasts: Secs,
+    /// Whatever it costs.
+    #[n(3)]
+    pub even_so: bool,
+    /// Senders of good mail inside are let through.
+    #[n(4)]
+    pub spares_good: bool,
+    /// Its record (`curated`).
+    #[n(5)]
+    pub record: Option<Record>,
+}
+
+/// What is kept of a curated block. Its text is the command's note.
+#[derive(Clone, Copy, Debug, Decode, Encode, Eq, PartialEq)]
+pub struct Record {
+    /// Its number, `C-0007`; `None` is the next one that is free.
+    #[n(0)]
+    pub number: Option<u32>,
+    /// Items of evidence in the note.
+    #[n(1)]
+    pub evidence: u32,
+    /// It needs none: the operator decided so.
+    #[n(2)]
+    pub decision: bool,
+}
+
 /// What to do.
 #[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
 pub enum Order {
@@ -72,4 +109,7 @@ pub enum Order {
     /// Credit good mail from an old log: key, day by a time in it, recipient fragments.
     #[n(7)]
     Credit(#[n(0)] Prefix, #[n(1)] Millis, #[n(2)] Vec<u32>),
+    /// Block a key, if it does not cost too much.
+    #[n(8)]
+    Enter(#[n(0)] Box<Entry>),
 }

@@ -179,6 +179,8 @@ pub enum Body {
     Learnt(Lesson),
     /// 14: a pool came back in time, and passes greylisting until then.
     GreylistPassed(Millis),
+    /// 13: news of a network: a hole in a case's block, an AS, the table of networks.
+    Network(NetworkNews),
     /// A kind that this program does not know: its number and its bytes.
     Unknown(u16, Vec<u8>),
 }
@@ -197,6 +199,22 @@ pub struct StandingChange {
     pub pass_until: Option<Millis>,
 }
 
+/// What became of a network.
+#[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
+pub enum NetworkNews {
+    /// The block of the event's case spares these keys inside it, beside those it spared
+    /// before; a hole is never closed again (OFF-22).
+    #[n(0)]
+    Holes(#[n(0)] Vec<Prefix>),
+    /// An AS has many blocked servers for its size, or no longer (`false`) (OFF-23): its
+    /// number, and how many servers of how many addresses.
+    #[n(1)]
+    As(#[n(0)] u32, #[n(1)] bool, #[n(2)] u64, #[n(3)] u64),
+    /// The table of networks with this SHA-256 came into force.
+    #[n(2)]
+    AtlasAdopted(#[cbor(n(0), with = "minicbor::bytes")] [u8; 32]),
+}
+
 impl Body {
     fn kind(&self) -> u16 {
         match self {
@@ -212,6 +230,7 @@ impl Body {
             Body::PolicyAdopted(_) => 10,
             Body::Learnt(_) => 11,
             Body::GreylistPassed(_) => 14,
+            Body::Network(_) => 13,
             Body::Unknown(kind, _) => *kind,
         }
     }
@@ -227,6 +246,7 @@ impl Body {
             Body::ProtectedChanged(prefix, on) => cbor(&(prefix, on)),
             Body::PolicyAdopted(hash) => cbor(&minicbor::bytes::ByteArray::from(*hash)),
             Body::Learnt(lesson) => cbor(lesson),
+            Body::Network(news) => cbor(news),
             Body::Unknown(_, bytes) => bytes.clone(),
         }
     }
@@ -248,6 +268,7 @@ impl Body {
             10 => Body::PolicyAdopted(minicbor::decode::<minicbor::bytes::ByteArray<32>>(bytes)?.into()),
             11 => Body::Learnt(minicbor::decode(bytes)?),
             14 => Body::GreylistPassed(minicbor::decode(bytes)?),
+            13 => Body::Network(minicbor::decode(bytes)?),
             _ => Body::Unknown(kind, bytes.to_vec()),
         })
     }
@@ -374,6 +395,20 @@ mod tests {
             Body::Unknown(777, vec![1, 2, 3]),
             Body::GreylistPassed(Millis(40)),
         ]
+    }
+
+    #[test]
+    fn news_of_networks_survive_their_bytes_which_are_pinned() {
+        #[track_caller]
+        fn check(news: NetworkNews, hex: &str) {
+            let envelope = sample(Body::Network(news));
+            assert_eq!(envelope.seal().open().unwrap(), envelope);
+            let bytes: String = cbor(&envelope.body).iter().map(|b| format!("{b:02x}")).collect();
+            assert!(bytes.starts_with(hex), "{bytes}");
+        }
+        check(NetworkNews::Holes(vec!["203.0.113.9".parse().unwrap()]), "820d4e820081818204821acb007109");
+        check(NetworkNews::As(64_496, true, 55, 1024), "820d4c82018419fbf0f51837190400");
+        check(NetworkNews::AtlasAdopted([6; 32]), "820d5825820281582006060606060606");
     }
 
     #[test]

@@ -219,6 +219,26 @@ pub enum Measure {
     LimitGreyUnknown,
     #[n(85)]
     SignedDomains,
+    #[n(65)]
+    NetworkKeys,
+    #[n(66)]
+    LimitNetworkKeys,
+    #[n(67)]
+    NetworkDays,
+    #[n(68)]
+    NetworkOffences,
+    #[n(69)]
+    NetworkHoles,
+    #[n(70)]
+    NetworkGoodMail,
+    #[n(71)]
+    LimitNetworkGoodMail,
+    #[n(72)]
+    RecordNumber,
+    #[n(73)]
+    RecordEvidence,
+    #[n(74)]
+    RecordEarlier,
 }
 
 impl Measure {
@@ -273,6 +293,16 @@ impl Measure {
             }
             Measure::LimitGreyUnknown => "limit of different recipients that do not exist",
             Measure::SignedDomains => "different domains that sign its mail (a host of many)",
+            Measure::NetworkKeys => "servers of the network that were blocked lately",
+            Measure::LimitNetworkKeys => "so many make a network",
+            Measure::NetworkDays => "days on which they were blocked",
+            Measure::NetworkOffences => "different reasons for which they were blocked",
+            Measure::NetworkHoles => "servers of the network that are not blocked with it",
+            Measure::NetworkGoodMail => "good messages in 30 days from the rest of the network",
+            Measure::LimitNetworkGoodMail => "limit of good messages that a network may have sent",
+            Measure::RecordNumber => "number of the operator's record",
+            Measure::RecordEvidence => "items of evidence in the record",
+            Measure::RecordEarlier => "earlier entries of the same record",
         }
     }
 }

@@ -45,6 +45,10 @@ pub enum Input {
     /// So many observations of a sensor were dropped because a queue was full.
     #[n(5)]
     Dropped(#[n(0)] Sensor, #[n(1)] u64),
+    /// The table of networks with this SHA-256 is in force from here on; the file lies in
+    /// the data directory under that name.
+    #[n(6)]
+    Atlas(#[cbor(n(0), with = "minicbor::bytes")] [u8; 32]),
 }
 
 impl Frame {
@@ -63,7 +67,7 @@ impl Frame {
 mod tests {
     use super::*;
     use crate::case::{BlockKind, CaseId};
-    use crate::command::{Actor, Order};
+    use crate::command::{Actor, Entry, Order, Record};
     use crate::event::{EventId, Mode, Node};
     use crate::name::{Name, PersonHash};
     use crate::observation::{Answered, Attempt, Client, Fact, Judgement, Message, Rdns, Verdict};
@@ -127,6 +131,30 @@ mod tests {
                 Input::Dropped(Sensor::MailLog, 112),
             ],
         }
+    }
+
+    #[test]
+    fn an_entry_by_hand_survives_its_bytes_which_are_pinned() {
+        let record = Some(Record { number: Some(7), evidence: 2, decision: false });
+        let (key, lasts) = ("192.0.2.0/24".parse().unwrap(), Secs(7_776_000));
+        let entry = Entry { key, kind: BlockKind::Rbl, lasts, even_so: true, spares_good: false, record };
+        let frame = Frame { inputs: vec![command(Order::Enter(entry.into()))], ..every_kind() };
+        assert_eq!(Frame::from_bytes(&frame.to_bytes()).unwrap(), frame);
+        let hex: String = cbor(&frame.inputs).iter().map(|b| format!("{b:02x}")).collect();
+        assert!(
+            hex.ends_with(
+                "82088186 6c3139322e302e322e302f3234011a0076a700f5f4830702f4".replace(' ', "").as_str()
+            ),
+            "{hex}"
+        );
+    }
+
+    #[test]
+    fn the_name_of_an_atlas_survives_its_bytes_which_are_pinned() {
+        let frame = Frame { inputs: vec![Input::Atlas([6; 32])], ..every_kind() };
+        assert_eq!(Frame::from_bytes(&frame.to_bytes()).unwrap(), frame);
+        let hex: String = cbor(&frame.inputs).iter().take(8).map(|b| format!("{b:02x}")).collect();
+        assert_eq!(hex, "8182068158200606");
     }
 
     #[test]

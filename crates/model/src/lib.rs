@@ -7,6 +7,7 @@
 //! Quiet: no I/O, no clock, no randomness. Stored forms are CBOR (RFC 8949) in its
 //! deterministic encoding; their exact bytes are pinned by golden tests.
 
+pub mod atlas;
 pub mod case;
 pub mod class;
 pub mod command;
@@ -33,11 +34,12 @@ pub mod standing;
 pub mod time;
 pub mod window;
 
+pub use atlas::Atlas;
 pub use case::{BlockKind, Case, CaseId, Force};
 pub use class::Class;
-pub use command::{Actor, Command, Order};
+pub use command::{Actor, Command, Entry, Order, Record};
 pub use content::Content;
-pub use event::{Body, Envelope, EventId, Mode, Node, Sealed};
+pub use event::{Body, Envelope, EventId, Mode, NetworkNews, Node, Sealed};
 pub use evidence::Evidence;
 pub use exhibit::{Exhibit, ExhibitId, Redacted};
 pub use finding::{Facts, Finding, Offence, Units};

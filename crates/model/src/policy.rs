@@ -6,6 +6,7 @@
 use minicbor::{Decode, Encode};
 use sha2::{Digest, Sha256};
 
+use crate::atlas::Country;
 use crate::event::cbor;
 use crate::finding::Offence;
 use crate::greylist::Greylist;
@@ -140,6 +141,26 @@ impl Default for HashFloodRule {
     }
 }
 
+/// What a block of a whole network may cost (OFF-22, PEERS M8).
+#[derive(Clone, Debug, Decode, Default, Encode, Eq, PartialEq)]
+pub struct NetworkRule {
+    /// Good messages of the last 30 days that a network may have sent, those of its holes
+    /// not counted, and still be blocked without a person's yes.
+    #[n(0)]
+    pub good_mail_max: u32,
+}
+
+/// Countries from which mail is not taken as from others (OFF-21). Empty as shipped.
+#[derive(Clone, Debug, Decode, Default, Encode, Eq, PartialEq)]
+pub struct GeoRule {
+    /// The countries, sorted.
+    #[n(0)]
+    pub countries: Vec<Country>,
+    /// Recipients who take mail from every country.
+    #[n(1)]
+    pub spared: Vec<PersonHash>,
+}
+
 /// Everything the engine is told.
 #[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
 pub struct Policy {
@@ -190,6 +211,14 @@ pub struct Policy {
     /// Greylisting, where it is on.
     #[n(31)]
     pub greylist: Option<Greylist>,
+    /// OFF-22: whole networks.
+    #[n(20)]
+    #[cbor(default)]
+    pub networks: NetworkRule,
+    /// OFF-21: countries.
+    #[n(21)]
+    #[cbor(default)]
+    pub geo: GeoRule,
 }
 
 /// Rules that could block before or beside the reference policy's one.
@@ -224,6 +253,8 @@ impl Policy {
             hash_flood: HashFloodRule::default(),
             shared_networks: Vec::new(),
             greylist: None,
+            networks: NetworkRule::default(),
+            geo: GeoRule::default(),
         }
     }
 
@@ -284,6 +315,7 @@ fn shipped_mode(offence: Offence) -> RuleMode {
         | Offence::Backscatter
         | Offence::HashFlood => RuleMode::Block,
         Offence::ForgedSender => RuleMode::Score,
+        Offence::PrefixEscalation | Offence::AsnEscalation => RuleMode::Shadow,
         _ => RuleMode::Off,
     }
 }

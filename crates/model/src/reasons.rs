@@ -263,6 +263,61 @@ pub const REASONS: &[Reason] = &[
                  the server keep what is deferred (4xx) in its queue.",
         self_unblock: SelfUnblock::LiveCheck,
     },
+    Reason {
+        number: 20,
+        id: "geo",
+        offence: Offence::Geo,
+        dns: code(11),
+        smtp: "550 5.7.1 [{ip}] refused: a policy by country, not an accusation. See {url}",
+        smtp_long: "550 5.7.1 [{ip}] is refused here by a policy by country; it is not an accusation, and one \
+                    good sender can be let in. How: {url}",
+        because: "this site takes no mail from its country; that is a policy by country, not an accusation",
+        counted: "connections from its country",
+        remedy: "You have done nothing wrong that we know of. Write to the contact below: a person can let \
+                 your server in, and a recipient here can ask to get mail from every country.",
+        self_unblock: SelfUnblock::Operator,
+    },
+    Reason {
+        number: 21,
+        id: "net",
+        offence: Offence::PrefixEscalation,
+        dns: code(9),
+        smtp: "550 5.7.1 [{ip}] blocked: its network has several blocked servers. See {url}",
+        smtp_long: "550 5.7.1 [{ip}] is blocked with its network: several servers of that network were blocked \
+                    lately. One good server can be taken out: {url}",
+        because: "several servers of its network were blocked lately",
+        counted: "blocked servers of the network",
+        remedy: "The block ends by itself when fewer servers of the network are blocked: whoever runs the \
+                 network should look after them. If your server has done nothing, write to the contact \
+                 below, and a person takes this one server out of the block of its network.",
+        self_unblock: SelfUnblock::Operator,
+    },
+    Reason {
+        number: 22,
+        id: "asn",
+        offence: Offence::AsnEscalation,
+        dns: code(12),
+        smtp: "550 5.7.1 [{ip}] refused: {facts}. How to repair: {url}",
+        smtp_long: "550 5.7.1 [{ip}] is refused here: {facts}. How to repair: {url}",
+        because: "many servers of its provider were blocked lately, and other facts speak against it, too",
+        counted: "blocked servers of the provider",
+        remedy: "This alone never refuses mail. Repair what else is named, and ask your provider to look \
+                 after the servers that send spam.",
+        self_unblock: SelfUnblock::LiveCheck,
+    },
+    Reason {
+        number: 23,
+        id: "curated",
+        offence: Offence::Operator,
+        dns: code(2),
+        smtp: "550 5.7.1 [{ip}] is blocked by decision of the operator. Contact: {url}",
+        smtp_long: "550 5.7.1 [{ip}] is blocked by decision of the operator, who keeps a record of the reasons. \
+                    Contact: {url}",
+        because: "the operator of this site decided so, and keeps a record of the reasons",
+        counted: "entries by the operator",
+        remedy: "Please write to us, best from the network's own abuse or role address; a person decides.",
+        self_unblock: SelfUnblock::Operator,
+    },
 ];
 
 /// The reason with this stored number; an unknown one reads as the operator's.
@@ -274,6 +329,9 @@ pub fn by_number(number: u8) -> &'static Reason {
 pub fn of_offence(offence: Offence) -> Option<&'static Reason> {
     REASONS.iter().find(|r| r.offence == offence)
 }
+
+/// The number of the reason of blocks by hand that have a record.
+pub const CURATED: u8 = 23;
 
 /// The reason called `id`.
 pub fn by_id(id: &str) -> Option<&'static Reason> {

@@ -134,6 +134,11 @@ impl Standing {
         self.recipients.len()
     }
 
+    /// Fragments of the hashes of recipients of good mail, at most five.
+    pub fn recipients(&self) -> &[u32] {
+        &self.recipients
+    }
+
     /// Remembers a sentence that began at `at`.
     pub fn strike(&mut self, at: Millis) {
         let place = self.strikes.partition_point(|s| *s <= at);

@@ -1,11 +1,12 @@
 //! What is known of each case and each key, as the pages and answers need it.
 
 use std::hash::BuildHasherDefault;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use model::case::{Force, force};
 use model::event::{Commitment, RuleStamp, StandingChange};
-use model::{Actor, Body, Case, CaseId, Class, Envelope, Hybrid, Key, Millis, Mode};
+use model::{Actor, Body, Case, CaseId, Class, Envelope, Hybrid, Key, Millis, Mode, NetworkNews};
 use rpds::HashTrieMapSync;
 use siphasher::sip::SipHasher13;
 
@@ -98,6 +99,14 @@ impl Cases {
         let known = self.keys.get(key)?;
         let cases = known.cases.iter().filter_map(|id| Some((*id, &self.cases.get(id)?.case)));
         force(cases, mode, now, known.lifted_up_to)
+    }
+
+    /// What holds against one address because of a key in one mode: a case that spares it
+    /// does not.
+    pub fn force_on(&self, key: &Key, addr: IpAddr, mode: Mode, now: Millis) -> Option<Force> {
+        let known = self.keys.get(key)?;
+        let cases = known.cases.iter().filter_map(|id| Some((*id, &self.cases.get(id)?.case)));
+        force(cases.filter(|(_, case)| !case.spares(addr)), mode, now, known.lifted_up_to)
     }
 
     /// The latest end among the cases of a key that hold in one mode.
@@ -209,6 +218,7 @@ impl CaseView {
             Body::CaseExtended(extended) => self.case.join_extended(extended),
             Body::CaseLifted(lifted) => self.case.join_lifted(*lifted),
             Body::CaseResentenced(until) => self.case.join_resentenced(event.at, *until),
+            Body::Network(NetworkNews::Holes(holes)) => self.case.join_holes(holes),
             _ => {}
         }
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use model::case::Force;
 use model::key::{client_prefix, fold};
-use model::{Body, CaseId, Envelope, Hybrid, Key, Millis, Mode, Prefix, Protected, Secs, Site};
+use model::{Body, CaseId, Envelope, Hybrid, Key, Millis, Mode, NetworkNews, Prefix, Protected, Secs, Site};
 
 use crate::cases::{CaseView, Cases};
 use crate::index::{Index, Mark};
@@ -43,6 +43,8 @@ pub struct View {
     pub lessons: Lessons,
     /// By which strangers are chosen whom a lesson does not touch.
     pub seed: u64,
+    /// Autonomous systems with many blocked servers for their size (OFF-23); few.
+    pub systems: Arc<BTreeSet<u32>>,
 }
 
 /// What holds against a client, with the key it holds against.
@@ -69,6 +71,7 @@ impl View {
             policy: [0; 32],
             lessons: Lessons::default(),
             seed: seed[0] ^ seed[1].rotate_left(32),
+            systems: Arc::default(),
         }
     }
 
@@ -83,7 +86,7 @@ impl View {
         let own = [client_prefix(addr), Prefix::host(addr)];
         let around = self.nets.iter().filter(|n| n.covers(Prefix::host(addr)));
         let keys = own.iter().chain(around).map(|p| Key::Net(*p));
-        keys.filter_map(|key| Some(Threat { force: self.cases.force(&key, mode, now)?, key }))
+        keys.filter_map(|key| Some(Threat { force: self.cases.force_on(&key, addr, mode, now)?, key }))
             .max_by_key(|threat| threat.force)
     }
 
@@ -127,6 +130,8 @@ pub struct Projector {
     /// When mode and policy were last decided: of two events, the later counts.
     mode_at: Hybrid,
     policy_at: Hybrid,
+    /// The latest news of each AS: of two, the later counts.
+    systems: BTreeMap<u32, (Hybrid, bool)>,
 }
 
 impl Projector {
@@ -143,6 +148,7 @@ impl Projector {
             documentation,
             mode_at: Hybrid::default(),
             policy_at: Hybrid::default(),
+            systems: BTreeMap::new(),
         }
     }
 
@@ -178,6 +184,9 @@ impl Projector {
             }
             Body::ModeChanged(_) | Body::PolicyAdopted(_) => {}
             Body::Learnt(lesson) => self.view.lessons.learn(lesson, event.at),
+            Body::Network(NetworkNews::As(system, on, ..)) => {
+                self.list_system(*system, event.at, *on && event.mode == Mode::Live);
+            }
             Body::ProtectedChanged(prefix, on) => self.protect(*prefix, event.at, *on),
             _ => self.apply_to_cases(event),
         }
@@ -209,6 +218,13 @@ impl Projector {
         let listed = self.configured.iter().chain(commanded).copied().collect();
         let generation = self.view.protected.generation() + 1;
         self.view.protected = Arc::new(Protected::new(listed, self.documentation, generation));
+    }
+
+    fn list_system(&mut self, system: u32, at: Hybrid, on: bool) {
+        let known = self.systems.entry(system).or_insert((at, on));
+        *known = (*known).max((at, on));
+        let listed = self.systems.iter().filter(|(_, (_, on))| *on).map(|(system, _)| *system);
+        self.view.systems = Arc::new(listed.collect());
     }
 
     fn apply_to_cases(&mut self, event: &Envelope) {
@@ -344,6 +360,36 @@ mod tests {
         assert!(before.against("192.0.2.77".parse().unwrap(), Mode::Live, Millis(1_600_000)).is_some());
         projector.apply(3, &event(3, 2_000_000, "192.0.2.0/24", opened(2_000_000, 9_000_000)));
         check(&projector, "192.0.2.77", 2_600_000, Some("192.0.2.0/24"));
+    }
+
+    #[test]
+    fn off_22_a_hole_in_the_block_of_a_network_is_not_blocked() {
+        let mut projector = projector();
+        let open = event(1, 1_000_000, "192.0.2.0/24", opened(1_000_000, 9_000_000));
+        projector.apply(1, &open);
+        let hole = Body::Network(NetworkNews::Holes(vec!["192.0.2.7".parse().unwrap()]));
+        projector.apply(2, &Envelope { case: open.case, ..event(2, 1_000_000, "192.0.2.0/24", hole) });
+        check(&projector, "192.0.2.7", 1_600_000, None);
+        check(&projector, "192.0.2.8", 1_600_000, Some("192.0.2.0/24"));
+        // Blocked for itself it is blocked.
+        projector.apply(3, &event(3, 1_700_000, "192.0.2.7", opened(1_700_000, 9_000_000)));
+        check(&projector, "192.0.2.7", 1_800_000, Some("192.0.2.7"));
+    }
+
+    #[test]
+    fn off_23_a_view_knows_the_systems_that_are_listed_live() {
+        let mut projector = projector();
+        let news = |seq, at, on, mode| {
+            let body = Body::Network(NetworkNews::As(64_496, on, 55, 1024));
+            Envelope { case: None, key: None, mode, ..event(seq, at, "192.0.2.1", body) }
+        };
+        projector.apply(1, &news(1, 1_000, true, Mode::Shadow));
+        assert!(projector.view().systems.is_empty());
+        projector.apply(2, &news(2, 2_000, true, Mode::Live));
+        projector.apply(3, &news(3, 1_500, false, Mode::Live));
+        assert_eq!(projector.view().systems.iter().collect::<Vec<_>>(), [&64_496]);
+        projector.apply(4, &news(4, 3_000, false, Mode::Live));
+        assert!(projector.view().systems.is_empty());
     }
 
     #[test]

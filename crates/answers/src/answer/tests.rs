@@ -66,6 +66,17 @@ fn a_blocked_client_is_refused_by_every_form_of_its_address() {
 }
 
 #[test]
+fn off_22_a_good_server_in_a_blocked_network_is_served() {
+    let net = Block { holes: vec!["203.0.113.9".parse().unwrap()], ..Block::of("203.0.113.0/24") };
+    let view = testing::view(&[net.clone(), Block { mode: Mode::Shadow, ..Block::of("203.0.113.9") }]);
+    check(&session("203.0.113.8"), &view, "550 blocked n1-1");
+    check(&session("203.0.113.9"), &view, "pass would n1-2");
+    let shadow = testing::view(&[Block { mode: Mode::Shadow, ..net }]);
+    check(&session("203.0.113.8"), &shadow, "pass would n1-1");
+    check(&session("::ffff:203.0.113.9"), &shadow, "pass passed");
+}
+
+#[test]
 fn step_1_a_login_skips_the_lists() {
     let view = testing::view(&[Block::of("192.0.2.25")]);
     let of = Session { authenticated: true, score: Some(BAD_SCORE), ..session("192.0.2.25") };

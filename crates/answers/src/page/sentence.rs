@@ -6,7 +6,7 @@
 use model::case::Opened;
 use model::reasons::by_number;
 use model::sentence::Tariff;
-use model::{Actor, Lasts, Secs, Units};
+use model::{Actor, Lasts, Offence, Secs, Units};
 use projections::CaseView;
 
 use super::weights::{UnitLine, Weights};
@@ -35,7 +35,9 @@ impl Sentence {
         let tariff = &opened.tariff;
         let terms = Terms::of(opened);
         let lasts = opened.until.since(opened.from);
-        let (rule, here) = if case.actor != Actor::Engine {
+        let (rule, here) = if by_number(opened.reason).offence == Offence::PrefixEscalation {
+            (FOLLOWS.to_owned(), format!("The length at first was {lasts}."))
+        } else if case.actor != Actor::Engine {
             (String::new(), format!("An operator set the length: {lasts}."))
         } else if lasts.0.abs_diff(tariff.sentence(terms.units, opened.repeats).0) > 60 {
             // Another version of the program may have had another formula.
@@ -55,6 +57,10 @@ impl Sentence {
         }
     }
 }
+
+/// The rule of a network's block (OFF-22), which has no formula.
+const FOLLOWS: &str = "Blocked as long as so many servers of the network were blocked lately; it ends by \
+                       itself when they are fewer.";
 
 /// The numbers of the formula for one case.
 struct Terms {

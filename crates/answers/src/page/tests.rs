@@ -478,3 +478,23 @@ fn a_reference_alone_does_not_tell_the_address() {
     assert!(reference_page(&view, case(2), NOW).is_none());
     assert!(reference_page(&view, case(3), NOW).is_none());
 }
+
+#[test]
+fn off_22_the_page_of_a_network_says_how_many_servers_and_not_which() {
+    let reason = model::reasons::of_offence(Offence::PrefixEscalation).unwrap();
+    let facts = vec![(Measure::NetworkKeys, 5), (Measure::LimitNetworkKeys, 5), (Measure::NetworkDays, 3)];
+    let net = Block::of("203.0.113.0/24").with(|o| {
+        (o.reason, o.units, o.facts) = (reason.number, Vec::new(), facts);
+        o.tariff = Tariff { per_unit: Secs(0), doublings: 0, ..Tariff::SHIPPED };
+    });
+    let page = page(Block { holes: vec!["203.0.113.9".parse().unwrap()], ..net });
+    assert_eq!(page.key, "203.0.113.0/24");
+    assert!(page.because.contains("several servers of its network were blocked lately"), "{}", page.because);
+    assert!(page.arithmetic_rule.starts_with("Blocked as long as so many servers"), "{page:?}");
+    assert!(page.arithmetic.starts_with("The length at first was "), "{}", page.arithmetic);
+    let shown: Vec<String> = page.facts.iter().map(|f| format!("{}: {}", f.label, f.value)).collect();
+    assert_eq!(shown[0], "servers of the network that were blocked lately: 5");
+    let all = serde_json::to_string(&page).unwrap_or_default();
+    assert!(!all.contains("203.0.113.9"), "neither members nor good neighbours: {all}");
+    assert!(page.remedy.contains("takes this one server out"), "{}", page.remedy);
+}

@@ -29,7 +29,11 @@ mod messages;
 #[cfg(test)]
 mod modes;
 #[cfg(test)]
+mod networks;
+#[cfg(test)]
 mod poison;
+#[cfg(test)]
+mod records;
 #[cfg(test)]
 mod reports;
 #[cfg(test)]

@@ -13,8 +13,8 @@ use model::key::client_prefix;
 use model::policy::HashFloodRule;
 use model::{
     Actor, Answered, Attempt, Body, Case, CaseId, Client, Command, Content, Envelope, Fact, Frame, Input,
-    Judgement, Key, Message, Millis, Mode, Name, Observation, Offence, Order, PersonHash, Policy, Prefix,
-    Rdns, Secs, Sensor, Units, Verdict,
+    Judgement, Key, Message, Millis, Mode, Name, NetworkNews, Observation, Offence, Order, PersonHash,
+    Policy, Prefix, Rdns, Secs, Sensor, Units, Verdict,
 };
 
 /// 2026-11-01 00:00 UTC: stories begin at the beginning of a day.
@@ -254,6 +254,7 @@ impl World {
             Body::CaseExtended(extended) => filed.case.join_extended(extended),
             Body::CaseLifted(lifted) => filed.case.join_lifted(*lifted),
             Body::CaseResentenced(until) => filed.case.join_resentenced(event.at, *until),
+            Body::Network(NetworkNews::Holes(holes)) => filed.case.join_holes(holes),
             _ => {}
         }
     }

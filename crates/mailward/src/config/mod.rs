@@ -21,6 +21,7 @@ mod read;
 mod rows;
 mod settings;
 mod source;
+mod territory;
 #[cfg(test)]
 mod tests;
 mod traps;
@@ -245,6 +246,11 @@ impl Config {
             at_once: usize::try_from(judges.at_once.0).unwrap_or(usize::MAX),
             size_max: usize::try_from(judges.size.0).unwrap_or(usize::MAX),
         }
+    }
+
+    /// Files with tables of AS numbers, and of countries.
+    pub(crate) fn tables(&self) -> (&[PathBuf], &[PathBuf]) {
+        (&self.settings.tables.asn_files, &self.settings.tables.country_files)
     }
 
     /// Our mail domains whose SPF record is complete.

@@ -47,6 +47,8 @@ impl Config {
             keys_max: settings.keys.0,
             learn_first: settings.mode == FirstMode::Learn,
             hash_flood: settings.rules.hash_flood.rule(),
+            networks: settings.rules.net_l2.rule(),
+            geo: settings.rules.geo.rule(person),
             shared_networks: self.networks.clone(),
             greylist: self.greylist(),
         }
@@ -197,6 +199,9 @@ fn modes(settings: &Settings) -> Vec<(Offence, RuleMode)> {
         (Offence::Backscatter, rules.backscatter.0),
         (Offence::HashFlood, rules.hash_flood.mode.0),
         (Offence::Greytrap, rules.greytrap.0),
+        (Offence::PrefixEscalation, rules.net_l2.mode.0),
+        (Offence::AsnEscalation, rules.asn_l3.0),
+        (Offence::Geo, rules.geo.mode.0),
     ];
     let shipped = Policy::shipped();
     set.into_iter().filter(|(offence, mode)| shipped.mode(*offence) != *mode).collect()

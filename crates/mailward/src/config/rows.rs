@@ -145,8 +145,18 @@ pub(crate) const SECTIONS: &[Section] = &[
         name: "rules.greytrap",
         doc: "OFF-3: strangers that write to traps before they pass greylisting.",
     },
+    Section { name: "rules.net-l2", doc: "OFF-22: networks many of whose servers are blocked." },
+    Section {
+        name: "rules.asn-l3",
+        doc: "OFF-23: providers with many blocked servers for their size; needs networks.asn-files.",
+    },
+    Section {
+        name: "rules.geo",
+        doc: "OFF-21: a policy by country, not an accusation; needs networks.country-files.",
+    },
     Section { name: "guards", doc: "What keeps the rules from hitting the innocent." },
     Section { name: "shared", doc: "Senders that many share: their addresses are never blocked." },
+    Section { name: "networks", doc: "Your own tables of networks and countries; none is shipped." },
     Section { name: "journal", doc: "Everything that came in, for replay and recovery; rotating." },
     Section { name: "evidence", doc: "Headers of messages that can become evidence." },
     Section { name: "memory", doc: "What is remembered of senders." },
@@ -328,6 +338,21 @@ pub(crate) const ROWS: &[Row] = &[
     row("rules.greytrap.mode", slot!(rules.greytrap), "'block'",
         "Block defers for a day, and runs only where greylisting is on; shadow decides and records."),
 
+    row("rules.net-l2.mode", slot!(rules.net_l2.mode), "'shadow'",
+        "Shadow decides and records, but refuses nothing."),
+    row("rules.net-l2.good-mail", slot!(rules.net_l2.good_mail), "0",
+        "Good messages of 30 days that a network may have sent, beside those of good servers that are let through; with more it is only proposed."),
+
+    row("rules.asn-l3.mode", slot!(rules.asn_l3), "'shadow'",
+        "Score gives half a point to the connection score; it never refuses by itself."),
+
+    row("rules.geo.mode", slot!(rules.geo.mode), "'off'",
+        "Score gives one point, defer answers 451, block refuses; good mail excepts a server in each."),
+    list("rules.geo.countries", slot!(rules.geo.countries), "['CN', 'KR']",
+        "The countries, by two letters (ISO 3166-1)."),
+    list("rules.geo.spared", slot!(rules.geo.spared), "['sales@example.org']",
+        "Recipients who take mail from every country."),
+
     row("guards.classes", slot!(guards.classes), "true",
         "Known senders get higher thresholds, shared ones are never blocked."),
     row("guards.ratio", slot!(guards.ratio), "true",
@@ -341,6 +366,11 @@ pub(crate) const ROWS: &[Row] = &[
         "Suffixes of confirmed host names of further mailbox providers and mail services."),
     list("shared.files", slot!(shared_files), "['/etc/mailward/shared.nets']",
         "Files with their networks, one a line, or JSON warning lists; beside the built-in catalogue."),
+
+    list("networks.asn-files", slot!(tables.asn_files), "['/etc/mailward/asn.csv']",
+        "Tables of AS numbers, one range a line: first address, last address, AS number."),
+    list("networks.country-files", slot!(tables.country_files), "['/etc/mailward/country.csv', '/etc/mailward/cn.cidr']",
+        "Tables of countries: ranges with two letters, delegation files of registries, or prefixes in a file named after a country."),
 
     row("journal.segment-size", slot!(journal.segment_size), "'64 MiB'",
         "When a new file is begun."),

@@ -11,6 +11,7 @@ use super::conduct::HashFlood;
 use super::forms::{Count, Limit, Score, Title};
 use super::judges::{Encrypted, Endpoint, HeaderMark, Macros, Resolver};
 use super::net::{Listener, Mailbox, Recipient};
+use super::territory::{Geo, NetL2, Noted, Tables};
 use super::units::{Bytes, Percent};
 use super::url::Url;
 use super::words::{FirstMode, Greylisted, Level, Plain, Scored, Strict, Tier};
@@ -37,6 +38,7 @@ pub(super) struct Settings {
     pub(super) guards: Guards,
     pub(super) shared_names: Vec<Domain>,
     pub(super) shared_files: Vec<PathBuf>,
+    pub(super) tables: Tables,
     pub(super) journal: Journal,
     pub(super) exhibits: Bytes,
     pub(super) keys: Count<1_000, 100_000_000>,
@@ -150,6 +152,9 @@ pub(super) struct Rules {
     pub(super) backscatter: Strict,
     pub(super) hash_flood: HashFlood,
     pub(super) greytrap: Strict,
+    pub(super) net_l2: NetL2,
+    pub(super) asn_l3: Noted,
+    pub(super) geo: Geo,
 }
 
 /// `[rules.spam-volume]`.

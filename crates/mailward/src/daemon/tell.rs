@@ -2,7 +2,7 @@
 //!
 //! No sender, recipient or trap stands in it.
 
-use model::{Body, Envelope, Mode};
+use model::{Body, Envelope, Mode, NetworkNews};
 
 use super::pipeline::utc;
 
@@ -39,6 +39,15 @@ pub(crate) fn event(arrival: u64, event: &Envelope) {
             tracing::info!(seq = arrival, ?of, quarters, bad, good, "lesson learnt");
         }
         Body::PolicyAdopted(_) => tracing::info!(seq = arrival, "policy adopted"),
+        Body::Network(NetworkNews::Holes(holes)) => {
+            tracing::info!(key, case, spared = holes.len(), shadow, seq = arrival, "network spares servers");
+        }
+        Body::Network(NetworkNews::As(system, on, impacts, size)) => {
+            tracing::info!(system, on, impacts, size, shadow, seq = arrival, "provider listed or not");
+        }
+        Body::Network(NetworkNews::AtlasAdopted(_)) => {
+            tracing::info!(seq = arrival, "table of networks adopted");
+        }
         Body::StandingChanged(change) => {
             tracing::debug!(key, class = change.class.word(), seq = arrival, "standing changed");
         }
