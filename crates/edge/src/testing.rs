@@ -10,7 +10,9 @@ use std::{fs, thread};
 use model::case::{BlockKind, Opened};
 use model::event::{Cause, EventId, FORMAT, Node, StandingChange};
 use model::sentence::{Severity, Tariff};
-use model::{Actor, Body, CaseId, Class, Envelope, Hybrid, LinkKey, Millis, Mode, Observation, Secs, Site};
+use model::{
+    Actor, Body, CaseId, Class, Envelope, Greylist, Hybrid, LinkKey, Millis, Mode, Observation, Secs, Site,
+};
 use projections::Projector;
 
 use crate::intake::{Full, Intake};
@@ -129,6 +131,12 @@ impl Books {
     pub(crate) fn credit(&mut self, seq: u64, key: &str) {
         let change = StandingChange { class: Class::Known, credit: true, pass_until: None };
         self.apply(seq, &event(seq, Some(key), NOW, Body::StandingChanged(change)));
+    }
+
+    /// Publishes that strangers are asked to come back.
+    pub(crate) fn greylist(&mut self, rule: Greylist) {
+        self.projector.set_site(Arc::new(Site { greylist: Some(rule), ..site() }));
+        self.published.publish(self.projector.view());
     }
 
     pub(crate) fn apply(&mut self, seq: u64, event: &Envelope) {

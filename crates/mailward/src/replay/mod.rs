@@ -1,6 +1,8 @@
 //! `mailward replay`: recorded sessions through the real engine, without a disk.
 
 mod cases;
+#[cfg(test)]
+mod grey_tests;
 mod judged;
 pub(crate) mod line;
 mod raw;

@@ -246,3 +246,54 @@ fn tcp_is_answered_and_counts_only_when_it_is_trusted() {
         assert_eq!(stage.keeps.shown.lock().unwrap()[0].1.counts, trust_local);
     }
 }
+
+/// Asks everybody to come back.
+struct Asker;
+
+impl Scorer for Asker {
+    fn score(
+        &self,
+        _: &Client,
+        _: bool,
+        _: &projections::View,
+        _: model::Millis,
+    ) -> answers::ConnectionScore {
+        answers::ConnectionScore { quarters: 8, heaviest: [None, None], line: false }
+    }
+
+    fn refuses(&self) -> bool {
+        false
+    }
+
+    fn pool(&self, _: &Client, _: &answers::ConnectionScore) -> Option<model::Key> {
+        "192.0.2.0/24".parse().ok()
+    }
+}
+
+#[test]
+fn a_stranger_is_asked_to_come_back_and_its_message_is_taken_then() {
+    let mut stage = Stage::with(|config| config.scorer = Some(std::sync::Arc::new(Asker)));
+    stage.books.greylist(model::Greylist::shipped(model::greylist::Asks::Suspicious));
+    let mut mta = stage.greeted();
+    mta.mail("<a@example.net>");
+    let told = mta.rcpt("<b@example.org>");
+    let expect = "Greylisted: [192.0.2.25] is not known here yet. Please try again in 5 minutes; mail";
+    assert_eq!(
+        told.lines().collect::<Vec<_>>(),
+        [
+            format!("451-4.7.1 {expect}").as_str(),
+            "451 4.7.1 servers do so by themselves. See https://mw.example.org/h/grey"
+        ]
+    );
+    mta.quit();
+    stage.clock.advance(Secs(300)).unwrap();
+    assert_eq!(stage.greeted().message(), ["continue"]);
+    let facts = stage.facts(2);
+    assert_eq!(answered(&facts), [Answered::Deferred, Answered::Passed]);
+    let tickets = facts.iter().map(|fact| match fact {
+        Fact::Attempt(attempt) => attempt.ticket,
+        other => panic!("{other:?}"),
+    });
+    let tickets: Vec<_> = tickets.collect();
+    assert!(tickets[0].is_some() && tickets[0] == tickets[1]);
+}
