@@ -21,6 +21,8 @@ mod hostile;
 #[cfg(test)]
 mod joins;
 #[cfg(test)]
+mod lessons;
+#[cfg(test)]
 mod lifts;
 #[cfg(test)]
 mod memory;
