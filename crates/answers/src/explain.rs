@@ -65,10 +65,15 @@ fn head(view: &View, key: &Key, case: &CaseView, until: Millis, now: Millis) -> 
     }
 }
 
+/// Each number that the rule saw or held another against, with its words.
+pub fn facts(opened: &Opened) -> Vec<(&'static str, String)> {
+    opened.facts.iter().map(|(m, n)| (m.label(), fact_value(*m, *n))).collect()
+}
+
 /// What the rule saw, with the limits that it held that against, in one line.
 pub fn why(opened: &Opened) -> String {
     let reason = by_number(opened.reason);
-    let facts = opened.facts.iter().map(|(m, n)| format!("{}: {}", m.label(), fact_value(*m, *n)));
+    let facts = facts(opened).into_iter().map(|(label, value)| format!("{label}: {value}"));
     let facts = facts.collect::<Vec<_>>().join(", ");
     let colon = if facts.is_empty() { "" } else { ": " };
     format!("{}{colon}{facts} (rule {}, {})", reason.because, reason.id, reason.offence.id())

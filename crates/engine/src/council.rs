@@ -19,6 +19,7 @@ use crate::calendar::Calendar;
 use crate::entry::Entry;
 use crate::experience::{Experience, Met};
 use crate::guards::{self, Cap, Ruling, Trigger};
+use crate::inspect::{Guard, HeldBack};
 use crate::networks::{Networks, Price};
 use crate::records::Records;
 use crate::reporters::Outcome;
@@ -75,6 +76,9 @@ pub(crate) struct Council {
     /// What others have to hear of this step; never stored.
     #[cbor(skip)]
     pub(crate) news: Vec<News>,
+    /// What guards held back since the start, to be looked at; never stored.
+    #[cbor(skip)]
+    pub(crate) held: HeldBack,
 }
 
 /// What follows from a decision for books that are not the council's.
@@ -157,6 +161,7 @@ impl Council {
             step: Step::default(),
             note: None,
             news: Vec::new(),
+            held: HeldBack::default(),
         }
     }
 
@@ -239,6 +244,10 @@ impl Council {
         let upstream = carries || entry.record.passes_on(now).is_some();
         let trigger = Trigger { key, offence, entry, upstream, class: *class, mode: *mode, now, standing };
         let (ruling, alarm) = guards::rule(&trigger, self.walls.stand(policy), policy, &mut self.cap);
+        let guard = Guard::of(&trigger, ruling, self.walls.stand(policy), policy);
+        if let Some(guard) = guard {
+            self.held.note(now, key, offence, guard);
+        }
         if let Some(alarm) = alarm {
             self.alarm(alarm);
         }

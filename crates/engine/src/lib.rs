@@ -21,6 +21,7 @@ mod entry;
 mod experience;
 mod grey;
 mod guards;
+mod inspect;
 mod intake;
 mod judge;
 mod mail;
@@ -49,6 +50,7 @@ use model::{Atlas, CaseId, EventId, Frame, Input, Millis, Mode, Order, Policy, P
 pub use alarm::Alarm;
 pub use burnt::{Burnt, BurntBy};
 pub use commands::CommandError;
+pub use inspect::{Guard, Held, KeyReport};
 pub use networks::{Price, Proposal};
 pub use spread::{Alone, Spread};
 pub use writer::Origin;

@@ -53,6 +53,33 @@ fn an_established_sender_before_a_kill_is_one_after() {
     assert!(site.answer("198.51.100.9", 3).starts_with("action=DUNNO"));
 }
 
+#[test]
+fn explain_tells_what_is_known_with_a_case_and_without() {
+    let mut site = Site::new("explain");
+    site.start();
+    let (good, told) = site.run(&["explain", "192.0.2.77"]);
+    assert!(good && told.contains("the engine remembers nothing of it"), "{told}");
+    site.spam("203.0.113.7", 1);
+    let told = site.run(&["explain", "203.0.113.7"]).1;
+    for part in [
+        "(rule spam-volume, OFF-1)",
+        "mail     0 good on 0 days of 30; 1 against it in 7 days; 1 judged in 24 hours, 1 of them spam",
+        "room     class no-rdns: thresholds × 0.5",
+        "HELO pc, no name in DNS, 1 recipient, judged spam",
+        "of 4 points at which a connection is refused: the HELO name is a bare word +2",
+        "blocks   at the next message judged spam",
+    ] {
+        assert!(told.contains(part), "{part} in {told}");
+    }
+    let line = "postfix/smtpd[7]: NOQUEUE: reject: RCPT from unknown[203.0.113.7]: 550 5.7.1";
+    let told: serde_json::Value =
+        serde_json::from_str(&site.run(&["explain", "--log", line, "--json"]).1).unwrap();
+    assert_eq!((&told["case"]["reason"], &told["memory"]["spam_day"]), (&"spam-volume".into(), &1.into()));
+    assert_eq!(told["facts"][0]["label"], "first message judged spam, from a server without good mail");
+    assert_eq!(told["sessions"][0]["helo"], "pc");
+    assert!(told.get("text").is_none() && told["score"]["parts"].as_array().is_some_and(|p| !p.is_empty()));
+}
+
 /// Eight messages a day on twenty days to eight people.
 fn good_mail(client: &str) -> String {
     let now = jiff::Timestamp::now();

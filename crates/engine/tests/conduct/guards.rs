@@ -1,6 +1,6 @@
 //! Who is shielded from automatic blocks, and what the operator hears.
 
-use engine::{Alarm, PassesOn};
+use engine::{Alarm, Guard, PassesOn};
 use model::policy::RuleMode;
 use model::{Judgement, Mode, Name, Offence, Order, Policy, Prefix, Rdns, Secs};
 
@@ -30,6 +30,24 @@ fn a_mail_service_is_never_blocked_whatever_it_sends() {
     never_blocked(ours, &server(ADDR).rdns(of_the_operator).helo("localhost"));
     let mut world = World::new();
     assert_eq!(world.spam(&google, 2000), 2000, "volume has no limit for it at all");
+}
+
+#[test]
+fn what_a_guard_held_back_can_be_looked_at() {
+    let (mut world, host) =
+        (World::new(), server(ADDR).rdns(Rdns::Confirmed(Name::new(b"out.relay.example.net"))));
+    let shared = vec![Name::new(b"relay.example.net")];
+    let mut services = World::under(Policy { shared, ..policy() });
+    services.spam(&host.clone().helo("localhost"), 50);
+    let report = services.engine.inspect(host.key(), None).unwrap();
+    assert_eq!((report.class.word(), report.factor_quarters, report.judged_day), ("shared", None, (50, 50)));
+    assert!(report.held.iter().all(|held| held.guard == Guard::Class && held.key == host.key()));
+    assert!(report.held.iter().any(|held| held.times > 1), "{:?}", report.held);
+    world.ham(&host, 3);
+    world.spam(&host, 1);
+    let report = world.engine.inspect(host.key(), None).unwrap();
+    assert_eq!((report.good, report.bad, report.held), ((3, 1), 1, Vec::new()));
+    assert_eq!(world.engine.inspect(net("198.51.100.99"), None), None);
 }
 
 #[test]

@@ -25,11 +25,6 @@ impl Client {
         json(&self.ask(Method::GET, path, String::new())?)
     }
 
-    /// Asks for text.
-    pub(crate) fn text(&self, path: &str) -> Result<String, String> {
-        self.ask(Method::GET, path, String::new())
-    }
-
     /// Sends JSON, or bytes that the path takes, and gets JSON.
     pub(crate) fn post(&self, path: &str, body: impl Into<Bytes>) -> Result<Value, String> {
         json(&self.ask(Method::POST, path, body)?)

@@ -4,6 +4,7 @@ pub(crate) mod client;
 mod doctor;
 mod intake;
 mod ledger;
+mod log_line;
 mod operate;
 pub(crate) mod serve;
 

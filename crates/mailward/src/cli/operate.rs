@@ -45,10 +45,20 @@ pub(crate) struct CheckArgs {
     json: bool,
 }
 
+/// A log line without a client.
+const NO_CLIENT: &str = "expected a line that names a client, as key=192.0.2.25 or unknown[192.0.2.25] do";
+
 #[derive(Args)]
 pub(crate) struct ExplainArgs {
     /// An address or a prefix.
-    key: String,
+    #[arg(required_unless_present = "log")]
+    key: Option<String>,
+    /// A line of a mail server's log or of ours, in place of the key: the client that it names.
+    #[arg(long, value_name = "LINE", conflicts_with = "key")]
+    log: Option<String>,
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Args)]
@@ -282,7 +292,19 @@ fn sentence(known: &Value) -> String {
 }
 
 pub(crate) fn explain(client: &Client, args: &ExplainArgs) -> Done {
-    crate::say!("{}", client.text(&format!("/v1/explain?key={}", query(&args.key)))?.trim_end());
+    let key = match (&args.key, &args.log) {
+        (Some(key), _) => key.clone(),
+        (None, Some(line)) => {
+            super::log_line::client_in(line).ok_or_else(|| Failed::Usage(NO_CLIENT.to_owned()))?
+        }
+        (None, None) => String::new(),
+    };
+    let mut told = client.get(&format!("/v1/explain?key={}", query(&key)))?;
+    let text = told.as_object_mut().and_then(|fields| fields.remove("text")).unwrap_or_default();
+    crate::say!(
+        "{}",
+        if args.json { told.to_string() } else { text.as_str().unwrap_or("").trim_end().to_owned() }
+    );
     Ok(ExitCode::SUCCESS)
 }
 

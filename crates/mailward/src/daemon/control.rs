@@ -5,6 +5,7 @@
 
 mod counts;
 mod exhibits;
+mod known;
 
 use std::sync::Arc;
 
@@ -252,9 +253,44 @@ async fn check(
     })))
 }
 
-async fn explain(State(daemon): State<Arc<Shared>>, Query(asked): Query<KeyQuery>) -> Result<String, Fault> {
+async fn explain(
+    State(daemon): State<Arc<Shared>>,
+    Query(asked): Query<KeyQuery>,
+) -> Result<Json<Value>, Fault> {
     let key = client_key(asked.key.parse().map_err(bad)?);
-    Ok(answers::explain(&daemon.view(), &key, daemon.clock.now()))
+    // The engine's answer and the store's are waited for: not on the web's own thread.
+    let explained = tokio::task::spawn_blocking(move || explained(&daemon, &key)).await.map_err(bad)?;
+    explained.map(Json).map_err(|e| Fault(StatusCode::CONFLICT, e))
+}
+
+fn explained(daemon: &Shared, key: &Key) -> Result<Value, String> {
+    let (view, now) = (daemon.view(), daemon.clock.now());
+    let case = key.prefix().and_then(|p| {
+        [Mode::Live, Mode::Shadow]
+            .into_iter()
+            .find_map(|mode| Some(view.against(p.addr(), mode, now)?.force.case))
+    });
+    let of_case = case.map(|case| portal::Vault::evidence(&daemon.vault(), case)).unwrap_or_default();
+    let client = of_case.last().map(|session| session.client.clone());
+    let report = key.prefix().map(|prefix| daemon.questions.ask(prefix, client)).transpose()?.flatten();
+    let waiting = report.as_ref().map(|report| report.sessions.clone()).unwrap_or_default();
+    let sessions = if of_case.is_empty() { waiting } else { of_case };
+    let policy = daemon.policy_now();
+    let known =
+        known::Known { report: report.as_ref(), sessions: &sessions, policy: &policy, view: &view, now };
+    let mut told = known.to_json();
+    told["key"] = key.to_string().into();
+    told["case"] = case.map_or(Value::Null, |case| row_of(daemon, case));
+    told["facts"] = case.map_or(Value::Null, |case| facts_of(&view, case));
+    told["text"] = (answers::explain(&view, key, now) + &known.lines().join("\n")).into();
+    Ok(told)
+}
+
+/// What the rule saw, and the limits in force then.
+fn facts_of(view: &projections::View, case: CaseId) -> Value {
+    let opened = view.case(case).and_then(|case| case.case.opened.as_ref());
+    let facts = opened.iter().flat_map(|opened| answers::explain::facts(opened));
+    facts.map(|(label, value)| json!({"label": label, "value": value})).collect()
 }
 
 #[derive(Deserialize)]

@@ -8,6 +8,7 @@ mod intake;
 mod keeper;
 pub(crate) mod letters;
 mod pipeline;
+mod questions;
 mod recover;
 pub(crate) mod rerun;
 mod scorer;
@@ -35,6 +36,7 @@ use keeper::{Keeper, Redaction};
 use letters::Late;
 pub(crate) use pipeline::utc;
 use pipeline::{Common, Insight};
+use questions::Questions;
 use recover::Recovered;
 pub(crate) use recover::from_stored;
 use servers::Servers;
@@ -89,6 +91,8 @@ pub(crate) struct Shared {
     pub(crate) waiting: Arc<WaitingRoom>,
     /// What only the engine knows.
     pub(crate) insight: Arc<Mutex<Insight>>,
+    /// Looks into the engine.
+    pub(crate) questions: Questions,
     /// Inputs from the operator's API.
     pub(crate) inputs: Sender<Input>,
 }
@@ -227,6 +231,7 @@ fn share(
         keys: keys.clone(),
         waiting: Arc::new(WaitingRoom::new(recovered.engine.waiting())),
         insight: Arc::default(),
+        questions: Questions::default(),
         mx,
         names,
         clock,
@@ -263,6 +268,7 @@ fn start_threads(
         published: shared.published.clone(),
         keeper: shared.keeper().clone(),
         insight: shared.insight.clone(),
+        questions: shared.questions.clone(),
         stop: shared.stop.clone(),
         engine_threads: options.engine_threads.max(1),
     });

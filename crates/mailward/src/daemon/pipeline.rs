@@ -22,6 +22,7 @@ use projections::Projector;
 use super::desk::Desk;
 use super::intake::Queue;
 use super::keeper::Keeper;
+use super::questions::Questions;
 use super::recover::{to_row, to_stored};
 use super::site_file::random;
 use super::tell;
@@ -82,6 +83,7 @@ pub(crate) struct Common {
     pub(crate) stop: Arc<AtomicBool>,
     pub(crate) engine_threads: usize,
     pub(crate) insight: Arc<Mutex<Insight>>,
+    pub(crate) questions: Questions,
 }
 
 /// What only the engine knows, for the operator; told once in a few seconds.
@@ -265,7 +267,7 @@ fn decide(mut engine: Engine, frames: &Receiver<(u64, Frame)>, out: &Sender<Deci
     let spread = Threads(common.engine_threads);
     let (mut saved_at, mut saved) = (Instant::now(), None::<u64>);
     let (mut last, mut inputs, mut told) = (0, 0, None::<Instant>);
-    for (position, frame) in frames {
+    while let Some((position, frame)) = common.questions.answer_until(frames, &engine) {
         if told.is_none_or(|at| at.elapsed() >= INSIGHT) {
             told = Some(Instant::now());
             *common.insight.lock().unwrap_or_else(PoisonError::into_inner) = insight(&engine);
