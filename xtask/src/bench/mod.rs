@@ -6,10 +6,10 @@
 
 pub(crate) mod echo;
 mod histogram;
-mod index;
 pub(crate) mod load;
 mod meter;
 pub(crate) mod milter;
+mod own;
 mod policy;
 mod replay;
 mod report;
@@ -46,6 +46,8 @@ pub(crate) struct BenchOptions {
 /// A measurement.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 enum Name {
+    /// Observations judged, and what is remembered of a key.
+    Engine,
     /// Look-ups and changes of the address index.
     Index,
     /// What a milter costs a real Postfix, and by itself.
@@ -57,10 +59,11 @@ enum Name {
 }
 
 impl Name {
-    const ALL: [Self; 4] = [Self::Index, Self::Milter, Self::Policy, Self::Replay];
+    const ALL: [Self; 5] = [Self::Engine, Self::Index, Self::Milter, Self::Policy, Self::Replay];
 
     fn name(self) -> &'static str {
         match self {
+            Self::Engine => "engine",
             Self::Index => "index",
             Self::Milter => "milter",
             Self::Policy => "policy",
@@ -70,7 +73,8 @@ impl Name {
 
     fn measure(self, quick: bool) -> Result<Vec<Row>, TaskError> {
         match self {
-            Self::Index => index::index(quick),
+            Self::Engine => own::engine(quick),
+            Self::Index => own::index(quick),
             Self::Milter => milter::milter(quick),
             Self::Policy => policy::policy(quick),
             Self::Replay => replay::replay(quick),
@@ -87,7 +91,7 @@ impl BenchOptions {
 /// Builds what is measured and hands over to the optimised build's [`measure`].
 pub(crate) fn bench(options: &BenchOptions) -> Result<bool, TaskError> {
     let mut build = repo::cargo(&["build", "--release", "--locked", "-p", "xtask"]);
-    if options.chosen().iter().any(|name| *name != Name::Index) {
+    if options.chosen().iter().any(|name| !matches!(name, Name::Engine | Name::Index)) {
         build.args(["-p", "mailward"]);
     }
     run::must(&mut build, BUILD_LIMIT)?;
