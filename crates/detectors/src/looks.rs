@@ -47,13 +47,12 @@ impl Look {
         let line = traits.line >= LINE;
         let name = match traits.rdns {
             _ if traits.shared => return None,
-            RdnsClass::Unknown => return None,
             RdnsClass::Missing => 1,
             RdnsClass::Mismatch if line => 3,
             RdnsClass::Mismatch => 2,
             RdnsClass::Generic | RdnsClass::Fine if line => 4,
             RdnsClass::Generic | RdnsClass::Fine if traits.made => 5,
-            RdnsClass::Generic | RdnsClass::Fine => return None,
+            RdnsClass::Unknown | RdnsClass::Generic | RdnsClass::Fine => return None,
         };
         Some(Look(name * 10 + greeting(traits)))
     }

@@ -57,8 +57,9 @@ fn a_network_of_three_organisations_that_only_spam_is_learned_and_good_mail_take
 #[test]
 fn a_site_that_knows_good_strangers_learns_which_looks_never_are() {
     let mut world = with_friends();
-    (0..40)
-        .for_each(|n| drop(world.send(&spam_to(&nameless(n, &format!("h{n}.sender{n}.example")), PEOPLE))));
+    for n in 0..40 {
+        world.send(&spam_to(&nameless(n, &format!("h{n}.sender{n}.example")), PEOPLE));
+    }
     let look = lessons(&world).into_iter().find(|lesson| matches!(lesson.of, Subject::Look(_))).unwrap().of;
     assert_eq!(says(&world, &look), 8);
     world.send(&ham(&nameless(60, "mail.small.example"), PEOPLE));
@@ -78,7 +79,9 @@ fn a_key_teaches_once_however_much_it_sends() {
 #[test]
 fn bots_that_borrow_a_bank_s_name_teach_nothing_of_its_own_servers() {
     let mut world = with_friends();
-    (0..9).for_each(|n| drop(world.send(&spam_to(&nameless(n, "mx.bank.example"), PEOPLE))));
+    for n in 0..9 {
+        world.send(&spam_to(&nameless(n, "mx.bank.example"), PEOPLE));
+    }
     assert!(says(&world, &Subject::Greeting(Name::new(b"bank.example"))) > 0);
     assert_eq!(says(&world, &Subject::Names(Name::new(b"bank.example"))), 0);
     world.send(&ham(&named("203.0.113.9", "mx7.bank.example"), PEOPLE));
