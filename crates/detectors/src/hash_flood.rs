@@ -1,9 +1,11 @@
 //! `hash-flood` (REQUIREMENTS A.4): spam again, from a server of which we know no good mail.
 //!
 //! Needs: a verdict for each message. The second message judged spam within 24 hours blocks a
-//! key that is not known and sent no good mail in 30 days. It is OFF-1 for those who send
-//! little: it looks at OFF-1's counts, the units are OFF-1's, and so is the sentence, which
-//! has a longer floor and slides.
+//! key that is not known and sent no good mail in 30 days. Where a milter sees messages, the
+//! first one does, if three unrelated networks sent its text as spam within 24 hours and
+//! nobody's good mail has that text; the engine keeps the texts. It is OFF-1 for those who
+//! send little: it looks at OFF-1's counts, the units are OFF-1's, and so is the sentence,
+//! which has a longer floor and slides.
 //!
 //! False positives come from: a filter's own errors, and list hosts that we hear of for the
 //! first time. One good message in 30 days shields a key, where A.4 asks for ten: on one recorded
@@ -30,21 +32,38 @@ impl Detector for HashFlood {
         if shape.any(Shape::TO_ABUSE_DESK) || around.class > Class::Unknown {
             return None;
         }
-        let rule = &around.policy.hash_flood;
-        // OFF-1 has not counted this message yet: it stands behind us in the list.
-        let (day, week) = (of.volume.spam_day(seen.at) + 1, of.volume.spam_week(seen.at) + 1);
-        let (limit, good) = (around.least(rule.spam_day), u64::from(around.good));
-        let fires = day >= limit && good < u64::from(rule.good) && week > good;
-        let facts =
-            vec![(Measure::SpamDay, day), (Measure::LimitSpamDay, limit), (Measure::GoodMail30d, good)];
-        fires.then_some(Finding { offence: Offence::HashFlood, key: seen.key, at: seen.at, facts })
+        let facts = known_text(of, seen, around).or_else(|| again(of, seen, around))?;
+        Some(Finding { offence: Offence::HashFlood, key: seen.key, at: seen.at, facts })
     }
+}
+
+/// The first message of a stranger, with a text that many networks send as spam.
+fn known_text(of: &Record, seen: &Seen, around: &Context<'_>) -> Option<model::Facts> {
+    let (networks, limit) = (around.beside.text_networks, around.policy.hash_flood.networks);
+    let stranger = around.good == 0 && !of.has_history(seen.at);
+    (stranger && networks >= limit).then(|| {
+        vec![
+            (Measure::TextNetworks, networks.into()),
+            (Measure::LimitTextNetworks, limit.into()),
+            (Measure::GoodMail30d, around.good.into()),
+        ]
+    })
+}
+
+/// Spam again.
+fn again(of: &Record, seen: &Seen, around: &Context<'_>) -> Option<model::Facts> {
+    let rule = &around.policy.hash_flood;
+    // OFF-1 has not counted this message yet: it stands behind us in the list.
+    let (day, week) = (of.volume.spam_day(seen.at) + 1, of.volume.spam_week(seen.at) + 1);
+    let (limit, good) = (around.least(rule.spam_day), u64::from(around.good));
+    let fires = day >= limit && good < u64::from(rule.good) && week > good;
+    fires.then(|| vec![(Measure::SpamDay, day), (Measure::LimitSpamDay, limit), (Measure::GoodMail30d, good)])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seen::{Traits, tests::around};
+    use crate::seen::{Beside, Traits, tests::around};
     use crate::volume::SpamVolume;
     use model::{Millis, Policy};
 
@@ -92,6 +111,19 @@ mod tests {
         policy.hash_flood.good = 10;
         let with = |good| fires_at(9, 60, &Context { good, ..around(&policy, Class::Unknown) });
         assert_eq!([1, 2, 8, 9].map(with), [Some(2), Some(3), Some(9), None]);
+    }
+
+    #[test]
+    fn a_4_the_first_spam_with_a_known_text_blocks_a_stranger() {
+        let policy = Policy::shipped();
+        let with = |class, good, text_networks| {
+            let beside = Beside { text_networks, ..Beside::default() };
+            fires_at(1, 60, &Context { good, beside, ..around(&policy, class) })
+        };
+        assert_eq!(with(Class::Unknown, 0, 3), Some(1));
+        assert_eq!(with(Class::Unknown, 0, 2), None);
+        assert_eq!(with(Class::Unknown, 1, 9), None);
+        assert_eq!(with(Class::Established, 0, 9), None, "per-message refusal only");
     }
 
     #[test]

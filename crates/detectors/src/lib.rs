@@ -9,7 +9,9 @@
 pub mod account;
 pub mod attachment;
 pub mod backscatter;
+pub mod bot;
 pub mod catalogue;
+pub mod conduct;
 pub mod distinct;
 pub mod dynamic;
 pub mod facts;
@@ -37,8 +39,10 @@ pub use record::Record;
 pub use score::{ConnectionScore, Lessons};
 pub use seen::{Act, Context, Detector, Ended, Fit, GreyHit, Report, Seen, Traits};
 
-/// Every detector, in the order in which their findings are heard.
+/// Every detector, in the order in which their findings are heard: of two that fire at one fact
+/// the first opens a case, so the longer sentence comes first.
 pub const DETECTORS: &[&dyn Detector] = &[
+    &bot::Bot,
     &hash_flood::HashFlood,
     &volume::SpamVolume,
     &traps::Trap,
@@ -49,4 +53,6 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &forged::ForgedSender,
     &backscatter::Backscatter,
     &greytrap::Greytrap,
+    &conduct::EarlyTalker,
+    &conduct::Protocol,
 ];

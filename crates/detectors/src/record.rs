@@ -6,7 +6,10 @@ use model::{Class, Evidence, Millis, Mode, Secs, Standing, evidence};
 
 use crate::account::Account;
 use crate::seen::Traits;
-use crate::{attachment, backscatter, facts, forged, greytrap, helo, hosts, reports, traps, virus, volume};
+use crate::{
+    attachment, backscatter, bot, conduct, facts, forged, greytrap, helo, hosts, reports, traps, virus,
+    volume,
+};
 
 /// How long a session may serve as evidence before a block: as long as its unit counts.
 const SAMPLE_KEPT: Secs = Secs(7 * 86_400);
@@ -47,6 +50,10 @@ pub struct Record {
     /// What most keys never need.
     #[n(7)]
     rare: Option<Box<Rare>>,
+    /// OFF-20's slot of a key that always greets alike.
+    #[n(8)]
+    #[cbor(default)]
+    pub greeted: bot::First,
 }
 
 /// Slots that are made with the first fact for one of them, so that a key of which no
@@ -71,6 +78,14 @@ pub struct Rare {
     /// Facts without a rule of their own.
     #[n(5)]
     pub facts: facts::Facts,
+    /// OFF-20's slot.
+    #[n(8)]
+    #[cbor(default)]
+    pub bot: bot::Slot,
+    /// OFF-18's and OFF-19's slot.
+    #[n(9)]
+    #[cbor(default)]
+    pub conduct: conduct::Slot,
     /// OFF-3's slot.
     #[n(18)]
     #[cbor(default)]
@@ -116,6 +131,11 @@ impl Record {
     /// What its messages showed of those behind it.
     pub fn hosts(&self) -> Option<&hosts::Slot> {
         self.rare.as_ref().map(|rare| &rare.hosts)
+    }
+
+    /// Whether several mail servers stand behind the key's address (G-NAT).
+    pub fn is_nat(&self, now: Millis) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.bot.is_nat(now))
     }
 
     /// Fragments of those who reported it lately.

@@ -4,11 +4,13 @@ use std::net::IpAddr;
 
 use minicbor::{Decode, Encode};
 use model::content::Shape;
+use model::observation::Habit;
 use model::policy::TrapKind;
 use model::{
     Class, Client, Content, Finding, Judgement, Millis, Name, Offence, PersonHash, Policy, Prefix, Vote,
 };
 
+use crate::bot::Greeting;
 use crate::dynamic::{self, MADE, octets_in};
 use crate::helo::{self, HeloClass};
 use crate::org::org;
@@ -154,6 +156,8 @@ pub enum Act {
     },
     /// A user said what a message was that we had taken.
     Reported(Report),
+    /// How a client behaved, the commands aside.
+    Conduct(Habit),
     /// A client that has not passed greylisting wrote where no stranger should (OFF-3).
     Greyed(GreyHit),
 }
@@ -214,6 +218,17 @@ pub struct Context<'a> {
     pub good: u32,
     /// The time by which standing is read: behind the clock for a day after a jump.
     pub standing: Millis,
+    /// What is known from elsewhere of this one fact.
+    pub beside: Beside,
+}
+
+/// What the engine adds to one fact: the client's own words, and what other keys sent.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Beside {
+    /// How the client greeted, where the fact opens its session.
+    pub greeting: Option<Greeting>,
+    /// Unrelated networks whose spam of 24 hours had the text of this message before.
+    pub text_networks: u32,
 }
 
 impl Context<'_> {
@@ -258,7 +273,7 @@ pub(crate) mod tests {
 
     /// A key of this class, without good mail.
     pub(crate) fn around(policy: &Policy, class: Class) -> Context<'_> {
-        Context { policy, class, on_probation: false, good: 0, standing: START }
+        Context { policy, class, on_probation: false, good: 0, standing: START, beside: Beside::default() }
     }
 
     /// A message of a stranger that ended so many seconds after the start.

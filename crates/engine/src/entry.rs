@@ -51,7 +51,9 @@ impl Entry {
     /// Whether a sentence is in force at `now` in one mode that leaves nothing to be done
     /// about an offence.
     pub(crate) fn is_sentenced(&self, mode: Mode, offence: Offence, now: Millis) -> bool {
-        self.running.iter().any(|r| r.mode == mode && r.until > now && r.covers(offence))
+        let holds = |r: &&Running| r.mode == mode && r.until > now;
+        let mut all = self.running.iter().filter(holds);
+        all.any(|r| r.covers(offence) && !r.is_outlasted(offence, now))
     }
 
     /// Whether something is in force or waits to be ended.

@@ -2,6 +2,7 @@
 //! message, of what we took, and of what our own people sent.
 
 use detectors::Act;
+use model::content::Shape;
 use model::{Command, Fact, Input, Judgement, Millis, Observation, Order, Prefix, Secs};
 
 use crate::Engine;
@@ -25,6 +26,7 @@ impl Engine {
                 if let Some((key, Work::Seen(sight))) = &mut joined {
                     self.watch_traps(*key, sight);
                     self.look_back(sight);
+                    self.look_beside(*key, sight);
                     self.carried(*key, sight, self.council.now());
                 }
                 joined
@@ -47,6 +49,7 @@ impl Engine {
                 return self.sessions.join(seen, &mut around);
             }
             Fact::Rejected(rejected) => Mail::rejected(seen, rejected, &around),
+            Fact::Conduct(conduct) => Mail::conduct(seen, conduct, &around),
             Fact::Reported(report) => Mail::reported(report, &self.sessions, &mut around),
             Fact::Sent(sent) => {
                 around.mail.outbound.sent(sent, at);
@@ -70,6 +73,13 @@ impl Engine {
             }
             _ => {}
         }
+    }
+
+    /// Asks what other keys sent of the same text, and remembers what this one sent.
+    fn look_beside(&mut self, key: Prefix, sight: &mut Sight) {
+        let Act::Judged { judgement, shape, .. } = &sight.act else { return };
+        let Some(text) = sight.text.filter(|_| !shape.any(Shape::TO_ABUSE_DESK)) else { return };
+        sight.beside.text_networks = self.mail.texts.judged(text, key, *judgement, sight.at);
     }
 
     /// Notes who carries our mail.

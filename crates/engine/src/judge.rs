@@ -1,6 +1,6 @@
 //! What the rules about one key make of one fact.
 
-use detectors::seen::{Context, Seen};
+use detectors::seen::{Beside, Context, Seen};
 use detectors::{DETECTORS, backscatter, facts, hosts};
 use model::policy::RuleMode;
 use model::{Class, Finding, Millis, Mode, Offence, Policy};
@@ -67,7 +67,7 @@ pub(crate) fn judge(
     entry: &mut Entry,
     seen: &Seen,
     class: Class,
-    sample: Option<Box<Sample>>,
+    (sample, beside): (Option<Box<Sample>>, Beside),
     shadowed: bool,
     around: &Surroundings<'_>,
     told: &mut Vec<What>,
@@ -76,7 +76,7 @@ pub(crate) fn judge(
     if shadowed && around.mode == Mode::Shadow {
         return;
     }
-    let found = run_rules(entry, seen, class, shadowed, around);
+    let found = run_rules(entry, seen, class, shadowed, beside, around);
     facts::note(seen, &mut entry.record);
     hosts::note(seen, &mut entry.record);
     if let Some(sample) = sample {
@@ -110,12 +110,13 @@ fn run_rules(
     seen: &Seen,
     class: Class,
     shadowed: bool,
+    beside: Beside,
     around: &Surroundings<'_>,
 ) -> Vec<Finding> {
     let on_probation = entry.record.standing.probation_until > seen.at;
     let good = entry.record.standing.good(around.standing).0;
     let standing = around.standing;
-    let context = Context { policy: around.policy, class, on_probation, good, standing };
+    let context = Context { policy: around.policy, class, on_probation, good, standing, beside };
     // What a shadow case would have refused, rules in shadow would not have seen.
     let runs = |offence| match around.policy.mode(offence) {
         RuleMode::Off => false,

@@ -37,6 +37,7 @@ mod session;
 mod sessions;
 pub mod shard;
 mod spread;
+mod texts;
 mod upstream;
 mod writer;
 
@@ -258,6 +259,12 @@ impl Engine {
     /// Messages that a user's report would be matched with.
     pub fn deliveries(&self) -> usize {
         self.mail.delivered.len()
+    }
+
+    /// Whether so many unrelated networks sent this text as spam in the last 24 hours that the
+    /// policy takes it for known (A.4, `hash-flood`).
+    pub fn knows_text(&self, text: u64) -> bool {
+        self.mail.texts.networks(text, self.council.now()) >= self.policy.hash_flood.networks
     }
 
     /// Takes one frame, which stands in the journal at `position`.

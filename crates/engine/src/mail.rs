@@ -1,10 +1,10 @@
 //! What is remembered of mail for longer than its session: what we took, who reports, and
-//! to whom our own people wrote.
+//! to whom our own people wrote, and which texts many send as spam.
 
 use minicbor::{Decode, Encode};
 use model::{
-    Client, Evidence, Judgement, Millis, Observation, Policy, Prefix, Rdns, Rejected, Rejection, Reported,
-    Secs, Vote,
+    Client, Conduct, Evidence, Judgement, Millis, Observation, Policy, Prefix, Rdns, Rejected, Rejection,
+    Reported, Secs, Vote,
 };
 
 use detectors::seen::{Act, Report, Traits};
@@ -18,6 +18,7 @@ use crate::seeded::Seeded;
 use crate::session::Session;
 use crate::sessions::{Around, Sessions};
 use crate::shard::{Keep, Sample, Sight};
+use crate::texts::{StoredTexts, Texts};
 
 /// The clock in a Received field and ours of one message differ by at most this: a client may
 /// send its data slowly.
@@ -30,6 +31,7 @@ pub(crate) struct Mail {
     pub(crate) reporters: Reporters,
     pub(crate) outbound: Outbound,
     pub(crate) traps: Watch,
+    pub(crate) texts: Texts,
 }
 
 /// As they stand in a checkpoint.
@@ -44,6 +46,9 @@ pub(crate) struct StoredMail {
     #[n(5)]
     #[cbor(default)]
     traps: Watch,
+    #[n(7)]
+    #[cbor(default)]
+    texts: StoredTexts,
 }
 
 impl Mail {
@@ -54,6 +59,7 @@ impl Mail {
             reporters: Reporters::new(seeded),
             outbound: Outbound::new(seeded),
             traps: Watch::default(),
+            texts: Texts::new(seeded),
         }
     }
 
@@ -144,12 +150,30 @@ impl Mail {
         Some((client_prefix(rejected.client.addr), sight))
     }
 
+    /// What a client's conduct means for which key.
+    pub(crate) fn conduct(
+        seen: &Observation,
+        conduct: &Conduct,
+        around: &Around<'_>,
+    ) -> Option<(Prefix, Sight)> {
+        if conduct.client.authenticated {
+            return None;
+        }
+        let traits = Traits::of(&conduct.client, false, around.policy);
+        let evidence = Evidence { sensor: seen.sensor, ..bare(around.at, conduct.client.clone()) };
+        let hash = around.mail.seeded.pair(seen.session, 3);
+        let sample = Some(Box::new(Sample { hash, keep: Keep::IfCounted, evidence }));
+        let sight = Sight { sample, ..Sight::of(around.at, traits, Act::Conduct(conduct.habit)) };
+        Some((client_prefix(conduct.client.addr), sight))
+    }
+
     pub(crate) fn store(&self) -> StoredMail {
         StoredMail {
             delivered: self.delivered.store(),
             reporters: self.reporters.store(),
             outbound: self.outbound.store(),
             traps: self.traps.clone(),
+            texts: self.texts.store(),
         }
     }
 
@@ -160,6 +184,7 @@ impl Mail {
             reporters: Reporters::restore(seeded, stored.reporters),
             outbound: Outbound::restore(seeded, stored.outbound),
             traps: stored.traps,
+            texts: Texts::restore(seeded, stored.texts),
         }
     }
 }

@@ -106,6 +106,16 @@ impl Running {
         !matches!(self.offence, Offence::Backscatter | Offence::Greytrap) || offence == self.offence
     }
 
+    /// Whether a sentence for this offence would end later, though it refuses the same: a bot
+    /// stays blocked for days behind its first spam (D.3, ‘the later end wins’).
+    pub(crate) fn is_outlasted(&self, offence: Offence, now: Millis) -> bool {
+        let behaves = matches!(offence, Offence::EarlyTalker | Offence::Protocol | Offence::Bot);
+        match Lasts::of(offence) {
+            Lasts::Sliding(span) if behaves => self.offence != offence && self.until < now.plus(span),
+            _ => false,
+        }
+    }
+
     /// Units that came since the trigger, by exempt recipients or late verdicts.
     pub(crate) fn accrue(&mut self, offence: Offence, units: Units, now: Millis) {
         match self.later.iter_mut().find(|(known, _)| *known == offence) {

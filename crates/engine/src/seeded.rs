@@ -25,6 +25,13 @@ impl Seeded {
         self.hash_one(key)
     }
 
+    /// The hash of a text.
+    pub(crate) fn text(self, text: &[u8]) -> u64 {
+        let mut hasher = self.build_hasher();
+        hasher.write(text);
+        hasher.finish()
+    }
+
     /// The hash of two numbers.
     pub(crate) fn pair(self, a: u64, b: u64) -> u64 {
         let mut hasher = self.build_hasher();

@@ -1,8 +1,9 @@
 //! What is known of one message.
 
+use detectors::bot::Greeting;
 use detectors::facts::passes;
 use detectors::helo::HeloClass;
-use detectors::seen::{Act, Ended, Traits};
+use detectors::seen::{Act, Beside, Ended, Traits};
 use minicbor::{Decode, Encode};
 use model::content::{Kept, Shape};
 use model::key::client_prefix;
@@ -145,7 +146,7 @@ impl Session {
         seen: &Observation,
         attempt: &Attempt,
         at: Millis,
-        hash: u64,
+        (hash, greeting): (u64, Option<Greeting>),
         awaited: bool,
         policy: &Policy,
     ) -> Option<Sight> {
@@ -165,9 +166,18 @@ impl Session {
         }
         // What can be an offence by itself is evidence by itself.
         let telling = trap.is_some() || (opens_session && self.traits.helo == HeloClass::OurName);
-        let sample = telling.then(|| self.sample(hash, Keep::Always, self.evidence(at)));
+        // A name that does not fit may be one of many (OFF-20).
+        let odd = opens_session && (self.traits.helo.is_faulty() || greeting.is_some_and(|one| !one.fits));
+        let keep = if telling { Keep::Always } else { Keep::IfCounted };
+        let sample = (telling || odd).then(|| self.sample(hash, keep, self.evidence(at)));
+        let beside = Beside { greeting, ..Beside::default() };
         let act = Act::Attempt { opens_session, trap, awaited };
-        Some(Sight { sample, shadowed, ..Sight::of(at, self.traits, act) })
+        Some(Sight { sample, shadowed, beside, ..Sight::of(at, self.traits, act) })
+    }
+
+    /// No recipient was named yet.
+    pub(crate) fn is_new(&self) -> bool {
+        self.recipients == 0
     }
 
     fn count(&mut self, attempt: &Attempt) -> bool {
@@ -248,7 +258,8 @@ impl Session {
 
     fn sight(&self, sight: Sight) -> (Prefix, Sight) {
         let sender_domain = self.content.as_ref().and_then(|content| content.sender_domain);
-        (client_prefix(self.client.addr), Sight { shadowed: self.shadowed, sender_domain, ..sight })
+        let text = self.content.as_ref().and_then(|content| content.text);
+        (client_prefix(self.client.addr), Sight { shadowed: self.shadowed, sender_domain, text, ..sight })
     }
 
     fn shape(&self) -> Shape {

@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 
+use detectors::bot::Greeting;
 use hashbrown::HashMap;
 use model::key::client_prefix;
 use model::{Answered, Attempt, Fact, Message, Millis, Observation, Policy, Prefix, Secs, Sensor, Verdict};
@@ -80,7 +81,7 @@ impl Sessions {
                 around.counters.unmatched_verdicts += u64::from(judged.is_none());
                 judged?
             }
-            Fact::Rejected(_) | Fact::Reported(_) | Fact::Sent(_) => None,
+            Fact::Rejected(_) | Fact::Reported(_) | Fact::Sent(_) | Fact::Conduct(_) => None,
         };
         joined.map(|(key, sight)| (key, Work::Seen(sight)))
     }
@@ -106,8 +107,11 @@ impl Sessions {
         let tag = self.find_or_open(seen, attempt, around);
         let hash = self.sample_hash(tag);
         let awaited = seen.sensor == Sensor::Milter || around.now.since(self.shown_at) < AWAITED;
+        let seeded = self.seeded;
         let session = self.known.get_mut(&tag)?;
-        let sight = session.attempt(seen, attempt, at, hash, awaited, around.policy);
+        let greeting = session.is_new().then(|| Greeting::of(&attempt.client, |text| seeded.text(text)));
+        let greeting = greeting.flatten();
+        let sight = session.attempt(seen, attempt, at, (hash, greeting), awaited, around.policy);
         session.seen_by |= connections::bit(seen.sensor);
         sight.map(|sight| (key, Work::Seen(Sight { pair, ..sight })))
     }

@@ -1,7 +1,7 @@
 //! One of 64 shards: its keys, and the work about them in the order of the inputs.
 
 use detectors::facts::PassesOn;
-use detectors::seen::{Act, Seen, Traits};
+use detectors::seen::{Act, Beside, Seen, Traits};
 use detectors::{traps, volume};
 use model::event::StandingChange;
 use model::{Class, DomainHash, Evidence, Finding, Judgement, Millis, Mode, PersonHash, Prefix, Units};
@@ -49,6 +49,10 @@ pub(crate) struct Sight {
     pub(crate) is_reply: bool,
     /// Who it is, by its kind, where a message was judged.
     pub(crate) met: Option<Box<Met>>,
+    /// The fuzzy hash of its text, where that was seen.
+    pub(crate) text: Option<u64>,
+    /// What is known of it from elsewhere.
+    pub(crate) beside: Beside,
 }
 
 impl Sight {
@@ -64,6 +68,8 @@ impl Sight {
             sender_domain: None,
             is_reply: false,
             met: None,
+            text: None,
+            beside: Beside::default(),
         }
     }
 }
@@ -224,7 +230,7 @@ impl Shard {
     }
 
     fn seen(&mut self, index: u32, hash: u64, key: Prefix, sight: Sight, around: &Surroundings<'_>) {
-        let Sight { at, traits, act, sample, shadowed, pair, is_reply, met, .. } = sight;
+        let Sight { at, traits, act, sample, shadowed, pair, is_reply, met, beside, .. } = sight;
         let seen = Seen { at, key, traits, act };
         let Some(place) = self.place(index, hash, key, at, around) else {
             return self.gone.push((key, units_of(&seen.act), good_of(&seen.act)));
@@ -244,7 +250,7 @@ impl Shard {
         }
         // What a lift covered counts no more.
         if at > entry.lifted_up_to {
-            judge(entry, &seen, class, sample, shadowed, around, &mut told);
+            judge(entry, &seen, class, (sample, beside), shadowed, around, &mut told);
         }
         if matches!(seen.act, Act::Ended(_) | Act::Judged { .. }) {
             told.extend(entry.record.passes_on(around.now).map(What::PassesOn));

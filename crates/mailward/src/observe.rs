@@ -1,4 +1,5 @@
-//! `mailward observe`: verdicts of a content filter, by queue id, as JSON Lines.
+//! `mailward observe`: verdicts of a content filter, by queue id, as JSON Lines; and what
+//! other programs saw clients do ([`conduct`]).
 //!
 //! `{"ts":…,"queue_id":"…","mx":"…","verdict":"spam|ham|virus","score":…,"source":"…"}`.
 //! Without `mx` the site's own first name is meant, without `ts` now. So a filter reaches the
@@ -11,6 +12,8 @@ use model::{Content, Judgement, Millis, Name, Observation};
 use serde::Deserialize;
 
 use crate::daemon::Shared;
+
+mod conduct;
 
 /// Broken lines that are told one by one.
 const TOLD_MAX: usize = 20;
@@ -86,6 +89,9 @@ fn hand_in(daemon: &Shared, seen: Observation) -> Result<(), Full> {
 }
 
 fn read(daemon: &Shared, line: &str) -> Result<Observation, String> {
+    if conduct::is_meant(line) {
+        return conduct::read(daemon, line);
+    }
     let line: Line = serde_json::from_str(line).map_err(|e| format!("expected a verdict, but {e}"))?;
     let mx = mx(daemon, line.mx.as_deref());
     if line.queue_id.is_empty() || line.queue_id.len() > WORD_LEN_MAX || mx.len() > WORD_LEN_MAX {

@@ -239,6 +239,26 @@ pub enum Measure {
     RecordEvidence,
     #[n(74)]
     RecordEarlier,
+    #[n(55)]
+    HeloOrgsHour,
+    #[n(56)]
+    LimitHeloOrgsHour,
+    #[n(57)]
+    HeloOrgsDay,
+    #[n(58)]
+    LimitHeloOrgsDay,
+    #[n(59)]
+    BotSignals,
+    #[n(52)]
+    LimitBotSignals,
+    #[n(60)]
+    EarlyTalksDay,
+    #[n(61)]
+    LimitEarlyTalksDay,
+    #[n(62)]
+    ProtocolFaultsDay,
+    #[n(63)]
+    LimitProtocolFaultsDay,
 }
 
 impl Measure {
@@ -303,6 +323,16 @@ impl Measure {
             Measure::RecordNumber => "number of the operator's record",
             Measure::RecordEvidence => "items of evidence in the record",
             Measure::RecordEarlier => "earlier entries of the same record",
+            Measure::HeloOrgsHour => "organisations in its HELO names in one hour",
+            Measure::LimitHeloOrgsHour => "limit of organisations in one hour",
+            Measure::HeloOrgsDay => "organisations in its HELO names in 24 hours",
+            Measure::LimitHeloOrgsDay => "limit of organisations in 24 hours",
+            Measure::BotSignals => "kinds of other signs of bots in 24 hours, beside a bad HELO name",
+            Measure::LimitBotSignals => "limit of kinds of other signs",
+            Measure::EarlyTalksDay => "sessions in 24 hours that spoke before our greeting",
+            Measure::LimitEarlyTalksDay => "limit of such sessions",
+            Measure::ProtocolFaultsDay => "kinds of faults against the protocol in 24 hours",
+            Measure::LimitProtocolFaultsDay => "limit of kinds of faults",
         }
     }
 }

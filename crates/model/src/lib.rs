@@ -51,8 +51,8 @@ pub use lesson::{Lesson, Subject};
 pub use letter::Letter;
 pub use name::{DomainHash, Name, PersonHash};
 pub use observation::{
-    Answered, Attempt, Client, Fact, Judgement, Message, Observation, Rdns, Rejected, Rejection, Reported,
-    Sensor, Sent, Verdict, Vote,
+    Answered, Attempt, Client, Conduct, Fact, Habit, Judgement, Message, Observation, Rdns, Rejected,
+    Rejection, Reported, Sensor, Sent, Verdict, Vote,
 };
 pub use policy::Policy;
 pub use protected::{Cleared, Protected};

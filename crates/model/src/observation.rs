@@ -76,6 +76,9 @@ pub enum Fact {
     /// One of our own people sent a message outward.
     #[n(5)]
     Sent(#[n(0)] Sent),
+    /// How a client behaved, the commands aside (OFF-18, OFF-19).
+    #[n(7)]
+    Conduct(#[n(0)] Conduct),
 }
 
 /// One RCPT command and our answer to it.
@@ -281,6 +284,73 @@ pub struct Sent {
     /// The recipient's domain.
     #[n(2)]
     pub domain: Option<DomainHash>,
+}
+
+/// How a client behaved in one session.
+#[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
+pub struct Conduct {
+    /// Who connected.
+    #[n(0)]
+    pub client: Client,
+    /// What it did.
+    #[n(1)]
+    pub habit: Habit,
+}
+
+/// What a client did that is no command of SMTP, or not in its place.
+#[derive(Clone, Copy, Debug, Decode, Encode, Eq, PartialEq)]
+#[cbor(index_only)]
+pub enum Habit {
+    /// It spoke before our greeting (OFF-18).
+    #[n(0)]
+    EarlyTalk,
+    /// It sent commands ahead that were not offered (RFC 2920).
+    #[n(1)]
+    Pipelining,
+    /// It ended lines with a bare line feed, or without one (RFC 5321 §2.3.8).
+    #[n(2)]
+    BareLf,
+    /// It sent commands of another protocol, such as HTTP's.
+    #[n(3)]
+    NonSmtp,
+    /// It sent words that are no commands.
+    #[n(4)]
+    UnknownCommand,
+    /// It sent commands where they have no place, such as MAIL before EHLO.
+    #[n(5)]
+    OutOfPlace,
+    /// It began over and over with RSET.
+    #[n(6)]
+    ResetLoop,
+    /// It left without QUIT (RFC 5321 §4.1.1.10).
+    #[n(7)]
+    NoQuit,
+    /// It ended its session as it should: no fault, and the rest of the ratio.
+    #[n(8)]
+    Quit,
+}
+
+impl Habit {
+    /// How many there are.
+    pub const COUNT: usize = Habit::WORDS.len();
+
+    /// Each with its word in observations and logs.
+    pub const WORDS: [(&'static str, Habit); 9] = [
+        ("early-talk", Habit::EarlyTalk),
+        ("pipelining", Habit::Pipelining),
+        ("bare-lf", Habit::BareLf),
+        ("non-smtp", Habit::NonSmtp),
+        ("unknown-command", Habit::UnknownCommand),
+        ("out-of-place", Habit::OutOfPlace),
+        ("reset-loop", Habit::ResetLoop),
+        ("no-quit", Habit::NoQuit),
+        ("quit", Habit::Quit),
+    ];
+
+    /// The habit of a word.
+    pub fn from_word(word: &str) -> Option<Habit> {
+        Habit::WORDS.iter().find(|(known, _)| *known == word).map(|(_, habit)| *habit)
+    }
 }
 
 /// What a content judge says of one message.

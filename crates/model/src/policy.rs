@@ -161,6 +161,51 @@ pub struct GeoRule {
     pub spared: Vec<PersonHash>,
 }
 
+/// Thresholds of OFF-20.
+#[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
+pub struct BotRule {
+    /// Organisations in the HELO names of one hour that block.
+    #[n(0)]
+    pub orgs_hour: u32,
+    /// The same of 24 hours.
+    #[n(1)]
+    pub orgs_day: u32,
+    /// Sessions that the hour must have.
+    #[n(2)]
+    pub sessions: u32,
+}
+
+impl Default for BotRule {
+    /// As shipped.
+    fn default() -> BotRule {
+        BotRule { orgs_hour: 5, orgs_day: 10, sessions: 10 }
+    }
+}
+
+/// Thresholds of OFF-18 and OFF-19, for 24 hours.
+#[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
+pub struct ProtocolRule {
+    /// Sessions that spoke before our greeting.
+    #[n(0)]
+    pub early_talks: u32,
+    /// Kinds of faults.
+    #[n(1)]
+    pub kinds: u32,
+    /// Leaving without QUIT is a fault from so many sessions on,
+    #[n(2)]
+    pub quit_sessions: u32,
+    /// when more than so many percent of them did.
+    #[n(3)]
+    pub quit_percent: u32,
+}
+
+impl Default for ProtocolRule {
+    /// As shipped.
+    fn default() -> ProtocolRule {
+        ProtocolRule { early_talks: 3, kinds: 3, quit_sessions: 20, quit_percent: 90 }
+    }
+}
+
 /// Everything the engine is told.
 #[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
 pub struct Policy {
@@ -200,6 +245,10 @@ pub struct Policy {
     /// The mode at the very first start: learning, or enforcing.
     #[n(11)]
     pub learn_first: bool,
+    /// OFF-20.
+    #[n(14)]
+    #[cbor(default)]
+    pub bot: BotRule,
     /// `hash-flood`.
     #[n(15)]
     #[cbor(default)]
@@ -219,10 +268,21 @@ pub struct Policy {
     #[n(21)]
     #[cbor(default)]
     pub geo: GeoRule,
+    /// OFF-18 and OFF-19.
+    #[n(16)]
+    #[cbor(default)]
+    pub protocol: ProtocolRule,
 }
 
 /// Rules that could block before or beside the reference policy's one.
-const OTHER_RULES: [Offence; 3] = [Offence::ReverseDns, Offence::Dynamic, Offence::HashFlood];
+const OTHER_RULES: [Offence; 6] = [
+    Offence::ReverseDns,
+    Offence::Dynamic,
+    Offence::EarlyTalker,
+    Offence::Protocol,
+    Offence::Bot,
+    Offence::HashFlood,
+];
 
 /// Keys remembered at once where nothing is configured (C.0).
 pub const KEYS_MAX: u32 = 500_000;
@@ -250,11 +310,13 @@ impl Policy {
             documentation: false,
             keys_max: KEYS_MAX,
             learn_first: true,
+            bot: BotRule::default(),
             hash_flood: HashFloodRule::default(),
             shared_networks: Vec::new(),
             greylist: None,
             networks: NetworkRule::default(),
             geo: GeoRule::default(),
+            protocol: ProtocolRule::default(),
         }
     }
 
@@ -313,6 +375,9 @@ fn shipped_mode(offence: Offence) -> RuleMode {
         | Offence::ReverseDns
         | Offence::Dynamic
         | Offence::Backscatter
+        | Offence::EarlyTalker
+        | Offence::Protocol
+        | Offence::Bot
         | Offence::HashFlood => RuleMode::Block,
         Offence::ForgedSender => RuleMode::Score,
         Offence::PrefixEscalation | Offence::AsnEscalation => RuleMode::Shadow,

@@ -200,6 +200,52 @@ pub const REASONS: &[Reason] = &[
         self_unblock: SelfUnblock::BySeverity,
     },
     Reason {
+        number: 13,
+        id: "early-talker",
+        offence: Offence::EarlyTalker,
+        dns: code(4),
+        smtp: "550 5.7.1 [{ip}] blocked: it speaks before our greeting. How to unblock: {url}",
+        smtp_long: "550 5.7.1 [{ip}] is blocked here: it spoke before our greeting in several sessions, as bots \
+                    do. Evidence, expiry, removal: {url}",
+        because: "it spoke before our greeting in several sessions, as no mail server does",
+        counted: "sessions that spoke too early",
+        remedy: "A mail server waits for the greeting before it speaks (RFC 5321, section 3.1). If you did not \
+                 set up a mail server at this address, look for infected computers. If you did, update its \
+                 software, and look for a firewall or proxy that answers in place of the far side.",
+        self_unblock: SelfUnblock::BySeverity,
+    },
+    Reason {
+        number: 14,
+        id: "protocol",
+        offence: Offence::Protocol,
+        dns: code(4),
+        smtp: "550 5.7.1 [{ip}] blocked: it breaks SMTP as bots do. How to unblock: {url}",
+        smtp_long: "550 5.7.1 [{ip}] is blocked here: its sessions broke the rules of SMTP in several ways, as \
+                    those of bots do. Evidence, expiry, removal: {url}",
+        because: "its sessions break the rules of SMTP in several ways, as those of bots do",
+        counted: "faults against the protocol",
+        remedy: "If you did not set up a mail server at this address, look for infected computers. If you did, \
+                 update its software: it should wait for each reply, end lines with CR LF, and close with QUIT \
+                 (RFC 5321). Firewalls that inspect SMTP break it, too; turn that off.",
+        self_unblock: SelfUnblock::BySeverity,
+    },
+    Reason {
+        number: 15,
+        id: "bot",
+        offence: Offence::Bot,
+        dns: code(4),
+        smtp: "550 5.7.1 [{ip}] blocked: it acts like an infected PC. How to unblock: {url}",
+        smtp_long: "550 5.7.1 [{ip}] is blocked here: it behaves like an infected computer, not like a mail \
+                    server. Evidence, expiry, removal: {url}",
+        because: "it behaves like an infected computer: it greets with other people's names, or with none",
+        counted: "signs of a bot",
+        remedy: "A computer behind this address is probably infected: look for the one that connects to port 25 \
+                 of many servers, take it off the network and clean or reinstall it. Let the firewall allow \
+                 port 25 outward to the mail server alone. If this is a mail server, let it greet with its own \
+                 full name in DNS, and let that name and the address confirm each other.",
+        self_unblock: SelfUnblock::BySeverity,
+    },
+    Reason {
         number: 16,
         id: "hash-flood",
         offence: Offence::HashFlood,

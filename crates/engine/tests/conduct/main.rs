@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod backscatter;
 #[cfg(test)]
+mod bots;
+#[cfg(test)]
 mod clock;
 #[cfg(test)]
 mod determinism;

@@ -43,10 +43,12 @@ fn evidence(world: &World) -> Vec<Evidence> {
 #[test]
 fn off_2_one_pristine_trap_blocks_a_stranger_whose_message_was_seen() {
     let plain = Shape::default();
-    for host in [server(ADDR), bot(ADDR), bot(ADDR).helo("localhost")] {
+    for host in [server(ADDR), bot(ADDR), bot(ADDR).helo("pc-7")] {
         assert_eq!(traps_reached(&mut mined(TrapKind::Pristine), &host, plain), 1);
         assert_eq!(traps_reached(&mut mined(TrapKind::Recycled), &host, plain), 3);
     }
+    let infected = bot(ADDR).helo("localhost");
+    assert_eq!(traps_reached(&mut mined(TrapKind::Recycled), &infected, plain), 1, "OFF-20");
     let (mut world, known) = (mined(TrapKind::Pristine), server(ADDR));
     world.befriend(&known, 8, 2);
     // Three would do, but sixteen good messages outweigh them.

@@ -158,6 +158,9 @@ fn three_traps_block_where_the_shape_of_a_message_is_not_seen() {
 fn one_pristine_trap_blocks_a_host_without_name_that_greets_badly() {
     let host = bot(ADDR).helo("localhost");
     assert_eq!(traps_reached(&mut mined(TrapKind::Pristine), &host), 1);
+    assert_eq!(traps_reached(&mut mined(TrapKind::Recycled), &host), 1, "OFF-20");
+    let host = bot(ADDR).helo("pc-7");
+    assert_eq!(traps_reached(&mut mined(TrapKind::Pristine), &host), 1);
     assert_eq!(traps_reached(&mut mined(TrapKind::Recycled), &host), 3);
     let named = server(ADDR).helo("localhost");
     assert_eq!(traps_reached(&mut mined(TrapKind::Pristine), &named), 3, "its name is confirmed");

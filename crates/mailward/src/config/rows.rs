@@ -140,6 +140,12 @@ pub(crate) const SECTIONS: &[Section] = &[
     Section { name: "rules.attachment", doc: "OFF-13: programs and archives with programs." },
     Section { name: "rules.forged-sender", doc: "OFF-14: senders whose domain forbids the server (SPF)." },
     Section { name: "rules.backscatter", doc: "OFF-15: bounces and automatic answers to forged senders." },
+    Section { name: "rules.early-talker", doc: "OFF-18: clients that speak before our greeting." },
+    Section { name: "rules.protocol", doc: "OFF-19: clients that break the rules of SMTP." },
+    Section {
+        name: "rules.bot",
+        doc: "OFF-20: clients that greet with many names, or as no mail server does.",
+    },
     Section { name: "rules.hash-flood", doc: "Spam again, or a text that many servers send as spam." },
     Section {
         name: "rules.greytrap",
@@ -324,6 +330,25 @@ pub(crate) const ROWS: &[Row] = &[
 
     row("rules.backscatter.mode", slot!(rules.backscatter), "'block'",
         "Shadow decides and records, but refuses nothing."),
+
+    row("rules.early-talker.mode", slot!(rules.protocol.early_mode), "'block'",
+        "Shadow decides and records, but refuses nothing."),
+    row("rules.early-talker.sessions", slot!(rules.protocol.early_talks), "3",
+        "Sessions of 24 hours that block; twice as many where several mail servers share the address."),
+
+    row("rules.protocol.mode", slot!(rules.protocol.mode), "'block'",
+        "Shadow decides and records, but refuses nothing."),
+    row("rules.protocol.kinds", slot!(rules.protocol.kinds), "3",
+        "Kinds of faults in 24 hours that block; twice as many where several mail servers share the address."),
+
+    row("rules.bot.mode", slot!(rules.bot.mode), "'block'",
+        "Shadow decides and records, but refuses nothing."),
+    row("rules.bot.names-hour", slot!(rules.bot.names_hour), "5",
+        "Organisations in the HELO names of one hour that block, if none is that of the client's own name."),
+    row("rules.bot.names-day", slot!(rules.bot.names_day), "10",
+        "The same in 24 hours."),
+    row("rules.bot.sessions", slot!(rules.bot.sessions), "10",
+        "Sessions that the hour must have."),
 
     row("rules.hash-flood.mode", slot!(rules.hash_flood.mode), "'block'",
         "Shadow decides and records, but refuses nothing. It looks at the counts of rules.spam-volume."),

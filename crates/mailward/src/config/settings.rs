@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use model::{Domain, Prefix, Secs};
 
-use super::conduct::HashFlood;
+use super::conduct::{Bot, HashFlood, Protocol};
 use super::forms::{Count, Limit, Score, Title};
 use super::judges::{Encrypted, Endpoint, HeaderMark, Macros, Resolver};
 use super::net::{Listener, Mailbox, Recipient};
@@ -150,6 +150,8 @@ pub(super) struct Rules {
     pub(super) attachment: Strict,
     pub(super) forged: Scored,
     pub(super) backscatter: Strict,
+    pub(super) protocol: Protocol,
+    pub(super) bot: Bot,
     pub(super) hash_flood: HashFlood,
     pub(super) greytrap: Strict,
     pub(super) net_l2: NetL2,
