@@ -65,8 +65,8 @@ fn explain_tells_what_is_known_with_a_case_and_without() {
         "(rule spam-volume, OFF-1)",
         "mail     0 good on 0 days of 30; 1 against it in 7 days; 1 judged in 24 hours, 1 of them spam",
         "room     class no-rdns: thresholds × 0.5",
-        "HELO pc, no name in DNS, 1 recipient, judged spam",
-        "of 4 points at which a connection is refused: the HELO name is a bare word +2",
+        "HELO mail.sender.example, no name in DNS, 1 recipient, judged spam",
+        "of 4 points at which a connection is refused: the address has no reverse DNS name +1",
         "blocks   at the next message judged spam",
     ] {
         assert!(told.contains(part), "{part} in {told}");
@@ -76,7 +76,7 @@ fn explain_tells_what_is_known_with_a_case_and_without() {
         serde_json::from_str(&site.run(&["explain", "--log", line, "--json"]).1).unwrap();
     assert_eq!((&told["case"]["reason"], &told["memory"]["spam_day"]), (&"spam-volume".into(), &1.into()));
     assert_eq!(told["facts"][0]["label"], "first message judged spam, from a server without good mail");
-    assert_eq!(told["sessions"][0]["helo"], "pc");
+    assert_eq!(told["sessions"][0]["helo"], "mail.sender.example");
     assert!(told.get("text").is_none() && told["score"]["parts"].as_array().is_some_and(|p| !p.is_empty()));
 }
 
@@ -285,7 +285,7 @@ fn a_live_daemon_decides_as_a_replay_of_the_same_sessions() {
             std::thread::sleep(Duration::from_millis(120));
         }
         recorded.push_str(&format!(
-            "{{\"ts\":{},\"id\":\"{number}\",\"client_ip\":\"{client}\",\"client_name\":null,\"helo\":\"pc\",\"mail_from\":\"s{number}@sender.example\",\"rcpt\":\"r@inbox.example\",\"label\":\"{word}\"}}\n",
+            "{{\"ts\":{},\"id\":\"{number}\",\"client_ip\":\"{client}\",\"client_name\":null,\"helo\":\"mail.sender.example\",\"mail_from\":\"s{number}@sender.example\",\"rcpt\":\"r@inbox.example\",\"label\":\"{word}\"}}\n",
             1_700_000_000 + at
         ));
     }
@@ -299,7 +299,7 @@ fn a_live_daemon_decides_as_a_replay_of_the_same_sessions() {
         decided.lines().map(|l| if l.contains("\"reject\"") { "reject" } else { "accept" }).collect();
     assert_eq!(live, replayed);
     assert!(live.contains(&"reject") && live.ends_with(&["accept", "reject", "accept"]), "{live:?}");
-    let cases = site.run(&["list", "--all", "--json"]).1.matches("\"case\"").count();
+    let cases = site.run(&["list", "--all", "--json"]).1.matches("\"mode\":\"live\"").count();
     assert!(told.contains(&format!("\"blocks\":{cases},")), "{cases}: {told}");
 }
 

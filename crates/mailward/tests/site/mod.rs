@@ -149,7 +149,7 @@ pub(crate) fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// Asks as a client without a name that greets badly.
+/// Asks as a client without a name in DNS: suspicious, and no more than that.
 pub(crate) fn ask(
     stream: &mut TcpStream,
     state: &str,
@@ -157,7 +157,7 @@ pub(crate) fn ask(
     number: usize,
     queue: &str,
 ) -> std::io::Result<String> {
-    ask_as(stream, state, client, ("unknown", "pc"), number, queue)
+    ask_as(stream, state, client, ("unknown", "mail.sender.example"), number, queue)
 }
 
 /// Asks as a client with this name in DNS and this HELO argument.
