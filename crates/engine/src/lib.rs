@@ -54,6 +54,7 @@ pub use commands::CommandError;
 pub use inspect::{Guard, Held, KeyReport};
 pub use networks::{Price, Proposal};
 pub use spread::{Alone, Spread};
+pub use texts::Texts;
 pub use writer::Origin;
 
 use council::{Books, Council, News};

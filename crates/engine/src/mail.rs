@@ -59,7 +59,7 @@ impl Mail {
             reporters: Reporters::new(seeded),
             outbound: Outbound::new(seeded),
             traps: Watch::default(),
-            texts: Texts::new(seeded),
+            texts: Texts::new(seeded.0),
         }
     }
 

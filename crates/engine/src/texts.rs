@@ -12,6 +12,7 @@ use hashbrown::HashMap;
 use minicbor::{Decode, Encode};
 use model::{Judgement, Millis, Prefix, Secs};
 
+use crate::Seeds;
 use crate::seeded::Seeded;
 
 /// Texts of each half: a site that judges a message of a text of its own every two seconds
@@ -22,9 +23,9 @@ const NETWORKS_MAX: usize = 8;
 /// For so long a network counts.
 const SPAN: Secs = Secs::DAY;
 
-/// The texts of a day or more.
+/// The texts of a day or more, with those who sent them.
 #[derive(Debug)]
-pub(crate) struct Texts {
+pub struct Texts {
     seeded: Seeded,
     young: HashMap<u64, Text, Seeded>,
     old: HashMap<u64, Text, Seeded>,
@@ -70,14 +71,16 @@ fn is_recent(met: u32, minute: u32) -> bool {
 }
 
 impl Texts {
-    pub(crate) fn new(seeded: Seeded) -> Texts {
+    /// None; `seeds` keep strangers from choosing their places.
+    pub fn new(seeds: Seeds) -> Texts {
+        let seeded = Seeded(seeds);
         let half = || HashMap::with_hasher(seeded);
         Texts { seeded, young: half(), old: half() }
     }
 
     /// Takes the judgement of a message with this text, and says how many networks had sent it
     /// as spam before, the sender's own not among them.
-    pub(crate) fn judged(&mut self, text: u64, key: Prefix, judgement: Judgement, at: Millis) -> u32 {
+    pub fn judged(&mut self, text: u64, key: Prefix, judgement: Judgement, at: Millis) -> u32 {
         let (network, minute) = (network_of(key), at.minute());
         // Good mail says something only of what is remembered: most texts never come again.
         if judgement != Judgement::Spam && !self.holds(text) {
@@ -95,7 +98,7 @@ impl Texts {
     }
 
     /// How many networks sent this text as spam in the last 24 hours.
-    pub(crate) fn networks(&self, text: u64, now: Millis) -> u32 {
+    pub fn networks(&self, text: u64, now: Millis) -> u32 {
         let known = self.young.get(&text).or_else(|| self.old.get(&text));
         known.map_or(0, |text| text.count(now.minute()))
     }
@@ -119,7 +122,7 @@ impl Texts {
 
     pub(crate) fn restore(seeded: Seeded, stored: StoredTexts) -> Texts {
         let [young, old] = stored.halves;
-        let mut texts = Texts::new(seeded);
+        let mut texts = Texts::new(seeded.0);
         texts.young.extend(young);
         texts.old.extend(old);
         texts
@@ -153,7 +156,7 @@ mod tests {
     }
 
     fn texts() -> Texts {
-        Texts::new(Seeded([1, 2]))
+        Texts::new([1, 2])
     }
 
     #[test]

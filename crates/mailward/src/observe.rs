@@ -44,7 +44,8 @@ pub(crate) struct Told {
 /// Takes a batch of lines.
 pub(crate) fn take(daemon: &Shared, body: &str) -> Told {
     let mut told = Told::default();
-    for (number, line) in (1..).zip(body.lines()).filter(|(_, l)| !l.trim().is_empty()) {
+    let tells = |line: &str| !line.trim().is_empty() && !conduct::is_other_log(line);
+    for (number, line) in (1..).zip(body.lines()).filter(|(_, line)| tells(line)) {
         match read(daemon, line).map(|seen| hand_in(daemon, seen)) {
             Ok(Ok(())) => told.taken += 1,
             Ok(Err(_)) => told.dropped += 1,
@@ -91,6 +92,9 @@ fn hand_in(daemon: &Shared, seen: Observation) -> Result<(), Full> {
 fn read(daemon: &Shared, line: &str) -> Result<Observation, String> {
     if conduct::is_meant(line) {
         return conduct::read(daemon, line);
+    }
+    if let Some(seen) = conduct::of_log(daemon, line) {
+        return Ok(seen);
     }
     let line: Line = serde_json::from_str(line).map_err(|e| format!("expected a verdict, but {e}"))?;
     let mx = mx(daemon, line.mx.as_deref());

@@ -4,7 +4,11 @@
 //! client is taken only from the `client=` field at its fixed place behind the queue id of
 //! an smtpd line, never from anywhere else in a line (ADV-15).
 //!
+//! What postscreen and smtpd say of a client's conduct stands in [`conduct`].
+//!
 //! Following a live log, rejects and logins come with the sensors; other MTAs too.
+
+pub mod conduct;
 
 use std::net::IpAddr;
 

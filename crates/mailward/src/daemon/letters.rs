@@ -5,6 +5,7 @@
 //! through the keeper, so that headers are durable before anybody is blocked for them.
 
 pub(crate) mod late;
+mod texts;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use super::keeper::Keeper;
 use crate::config::Config;
 use crate::hearing::{Heard, Hearing};
 pub(crate) use late::Late;
+use texts::KnownTexts;
 
 /// Quarter points that a message itself must bring before its connection counts: one point.
 const OWN_MIN: i32 = 4;
@@ -54,6 +56,7 @@ struct Desk {
     traps: HashSet<PersonHash>,
     our_senders: Vec<String>,
     report_desks: ReportDesks,
+    texts: KnownTexts,
     means: Means,
 }
 
@@ -97,6 +100,7 @@ impl Letters {
             .enable_all()
             .build()
             .map_err(|e| format!("threads can not be started: {e}"))?;
+        let texts = KnownTexts::new(&policy, &means.persons);
         let desk = Desk {
             hearing,
             rules: config.end_rules(),
@@ -106,6 +110,7 @@ impl Letters {
             policy,
             our_senders: config.own_senders(),
             report_desks: ReportDesks(config.clone()),
+            texts,
             means,
         };
         let judges = runtime.handle().clone();
@@ -158,7 +163,8 @@ impl Desk {
             content: &heard.content,
             verdict: verdict.as_ref(),
             score: (self.rules.scored > Act::Pass).then(|| self.score(letter, heard, view)),
-            first_hit: first_hit(&self.policy, &self.traits(letter), view.has_credit(letter.client.addr)),
+            first_hit: first_hit(&self.policy, &self.traits(letter), view.has_credit(letter.client.addr))
+                || self.texts.knows(letter.client.addr, letter.at, heard, about.counts),
             sender_is_ours: self.is_ours(&letter.sender),
             desk: self.is_for_desks(letter),
             exempt: is_open(letter, |to| answers::is_exempt(&view.site, to)),

@@ -3,12 +3,17 @@
 //! `{"ts":…,"client_ip":"…","conduct":"early-talk","helo":"…","client_name":"…"}`: one line for
 //! each session and kind. Without `client_name` nothing is known of reverse DNS; `null` says
 //! that there is no name. Words as in [`Habit::WORDS`].
+//!
+//! A line of Postfix's mail log is taken, too: `tail -F /var/log/mail.log | mailward observe`. What
+//! says nothing of conduct is passed over.
 
 use std::net::IpAddr;
 
 use model::observation::{Client, Conduct, Fact, Habit, Rdns, Sensor};
-use model::{Name, Observation};
+use model::{Millis, Name, Observation};
 use serde::Deserialize;
+use wire::maillog::Stamp;
+use wire::maillog::conduct::{self as maillog, Act};
 
 use super::{WORD_LEN_MAX, seconds};
 use crate::daemon::Shared;
@@ -41,6 +46,40 @@ pub(super) fn read(daemon: &Shared, line: &str) -> Result<Observation, String> {
     // Each line stands for itself: what a client does at one time is one session's.
     let session = daemon.persons.queue(conduct.client.addr.to_string().as_bytes(), &at.0.to_be_bytes());
     Ok(Observation { at, sensor: Sensor::Filter, session, fact: Fact::Conduct(conduct) })
+}
+
+/// Whether it is a line of a mail log that says nothing of conduct.
+pub(super) fn is_other_log(line: &str) -> bool {
+    !line.starts_with('{') && maillog::is_log(line.as_bytes()) && maillog::parse(line.as_bytes()).is_none()
+}
+
+/// Reads a line of a mail log. One without a year is taken for now: a log is read as it grows.
+pub(super) fn of_log(daemon: &Shared, line: &str) -> Option<Observation> {
+    let line = maillog::parse(line.as_bytes())?;
+    let at = match line.stamp {
+        Stamp::Unix(secs) => Millis::from_secs(u64::try_from(secs).ok()?),
+        Stamp::Yearless { .. } => daemon.clock.now(),
+    };
+    let addr = line.addr.to_string();
+    let session = daemon.persons.queue(addr.as_bytes(), &at.0.to_be_bytes());
+    let fact = Fact::Conduct(of_line(&line));
+    Some(Observation { at, sensor: Sensor::MailLog, session, fact })
+}
+
+fn of_line(line: &maillog::Line<'_>) -> Conduct {
+    let habit = match line.act {
+        Act::EarlyTalk => Habit::EarlyTalk,
+        Act::Pipelining => Habit::Pipelining,
+        Act::BareLf => Habit::BareLf,
+        Act::NonSmtp => Habit::NonSmtp,
+        Act::Quit => Habit::Quit,
+        Act::NoQuit => Habit::NoQuit,
+    };
+    // What postscreen sees has no name yet, and ‘unknown’ may be a failure of DNS.
+    let rdns = line.name.map_or(Rdns::Unknown, |name| Rdns::Confirmed(Name::new(name)));
+    let client =
+        Client { addr: model::key::fold(line.addr), port: 0, helo: None, rdns, authenticated: false };
+    Conduct { client, habit }
 }
 
 fn conduct(line: Line) -> Result<Conduct, String> {
@@ -93,6 +132,17 @@ mod tests {
             r#"{"client_ip":"192.0.2.1","conduct":"no-quit","client_name":null,"helo":"x"}"#,
             "192.0.2.1 NoQuit Missing",
         );
+    }
+
+    #[test]
+    fn a_line_of_the_mail_log_is_taken_and_one_that_says_nothing_is_passed_over() {
+        let greeted =
+            "Nov 21 18:40:00 mx postfix/postscreen[7]: PREGREET 9 after 0 from [192.0.2.1]:9: EHLO x";
+        let read = of_line(&maillog::parse(greeted.as_bytes()).unwrap());
+        assert_eq!((read.client.addr.to_string(), read.habit), ("192.0.2.1".to_owned(), Habit::EarlyTalk));
+        assert!(!is_other_log(greeted));
+        assert!(is_other_log("Nov 21 18:40:00 mx postfix/qmgr[8]: 7490499CC21: removed"));
+        assert!(!is_other_log("half a li"), "it is told as broken");
     }
 
     #[test]

@@ -14,7 +14,8 @@ use std::time::Instant;
 use answers::{Act, ConnectionScore, EndRules, Ended, Finish, Tell};
 use edge::Persons;
 use model::observation::{Fact, Message};
-use model::{Letter, Policy};
+use model::policy::RuleMode;
+use model::{Letter, Offence, Policy};
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
@@ -156,7 +157,7 @@ impl Trial {
             content: &heard.content,
             verdict: said.as_ref(),
             score: (self.rules.scored > Act::Pass).then(|| self.score(line, heard)),
-            first_hit: self.first_hit(line),
+            first_hit: self.first_hit(line) || self.knows_text(heard),
             sender_is_ours: false,
             desk: false,
             exempt: false,
@@ -177,6 +178,12 @@ impl Trial {
     fn first_hit(&self, line: &Line) -> bool {
         let credit = self.replay.view().has_credit(line.client.addr);
         first_hit(&self.policy, &traits(line, &self.policy), credit)
+    }
+
+    /// Whether its text is known as spam (A.4, `hash-flood`).
+    fn knows_text(&self, heard: &Heard) -> bool {
+        let blocks = self.policy.mode(Offence::HashFlood) == RuleMode::Block;
+        blocks && heard.content.text.is_some_and(|text| self.replay.engine().knows_text(text))
     }
 
     fn tell(&self, args: &ReplayArgs, hearing: &Hearing, seconds: f64) {
