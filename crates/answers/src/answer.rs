@@ -9,6 +9,7 @@
 
 use std::net::IpAddr;
 
+use model::case::Opened;
 use model::key::fold;
 use model::reasons::by_number;
 use model::{Answered, BlockKind, CaseId, Class, Key, Millis, Mode, Offence, Secs, Site};
@@ -155,9 +156,15 @@ fn blocked(view: &View, addr: IpAddr, threat: &Threat, now: Millis) -> Tell {
         Tell::Defer(texts::list_host(site, addr, force.until, force.case))
     } else if is_deferral(force.reason) {
         Tell::Defer(texts::blocked(site, by_number(force.reason), addr, force.case))
+    } else if opened(view, force.case).is_some_and(texts::defers) {
+        Tell::Defer(texts::deferred(site, by_number(force.reason), addr, force.case))
     } else {
         Tell::Refuse(texts::blocked(site, by_number(force.reason), addr, force.case))
     }
+}
+
+fn opened(view: &View, case: CaseId) -> Option<&Opened> {
+    view.case(case)?.case.opened.as_ref()
 }
 
 fn by_score(site: &Site, addr: IpAddr, score: &ConnectionScore) -> Tell {

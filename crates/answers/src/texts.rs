@@ -8,8 +8,9 @@
 
 use std::net::IpAddr;
 
-use model::reasons::{REASONS, Reason, by_id};
-use model::{CaseId, Millis, Site};
+use model::case::Opened;
+use model::reasons::{REASONS, Reason, by_id, by_number};
+use model::{BlockKind, CaseId, Class, Millis, Offence, Site};
 
 use crate::link::{case_link, help_link};
 use crate::public::{Public, Reply};
@@ -177,6 +178,23 @@ pub(crate) fn blocked(site: &Site, reason: &'static Reason, ip: IpAddr, case: Ca
     let (short, long) = of_reason(reason);
     let url = case_link(site, case);
     Text { id: reason.id, short: &short, long: &long }.reply(&Values::new(site, ip, &url, Some(case)))
+}
+
+/// Whether a case defers instead of refusing: a known sender that names many recipients that
+/// do not exist has an old list more likely than a bad mind (OFF-5, ‘known+ → RBL 450’).
+pub(crate) fn defers(opened: &Opened) -> bool {
+    by_number(opened.reason).offence == Offence::Dictionary
+        && opened.kind == BlockKind::Rbl
+        && opened.class >= Class::Known
+}
+
+/// The deferral because of a case: its reason's words, with a code that has the sender's
+/// queue try again.
+pub(crate) fn deferred(site: &Site, reason: &'static Reason, ip: IpAddr, case: CaseId) -> Public<Reply> {
+    let soft = |text: &str| text.replacen("550 5.", "450 4.", 1);
+    let (short, long) = (soft(reason.smtp), soft(reason.smtp_long));
+    let url = case_link(site, case);
+    Text { id: reason.id, short: &[&short], long: &[&long] }.reply(&Values::new(site, ip, &url, Some(case)))
 }
 
 /// The deferral of a list host until the end of its block.

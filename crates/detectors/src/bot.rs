@@ -361,7 +361,7 @@ mod tests {
 
     fn attempt(trap: Option<u64>) -> Act {
         let trap = trap.map(|who| (PersonHash(who), TrapKind::Recycled));
-        Act::Attempt { opens_session: true, trap, awaited: false }
+        Act::Attempt { opens_session: true, trap, recipient: None, awaited: false }
     }
 
     const FIVE: [&str; 5] =

@@ -1,8 +1,7 @@
 //! Facts about a key that no rule of its own needs a verdict for: noted whatever modes the
 //! rules have.
 //!
-//! Recipients that do not exist (OFF-5 is to judge them), mail that passed DKIM or SPF, and
-//! marks of a host that passes other people's mail on (G-UPSTREAM, DESIGN §8).
+//! Mail that passed DKIM or SPF, and marks of a host that passes other people's mail on (G-UPSTREAM, DESIGN §8).
 
 use minicbor::{Decode, Encode};
 use model::content::{Shape, Spf};
@@ -13,8 +12,6 @@ use crate::distinct::Recent;
 use crate::record::Record;
 use crate::seen::{Act, Ended, Seen};
 
-/// Recipients that are told apart; OFF-5 asks for a hundred in a day.
-pub const UNKNOWN_MAX: usize = 128;
 /// Sender domains that are told apart; more than fifty make a forwarder.
 const DOMAINS_MAX: usize = 64;
 /// Sender domains with SPF fail in 24 hours, more than which make a forwarder.
@@ -33,8 +30,6 @@ const LIST_MESSAGES: u8 = 20;
 /// The slots.
 #[derive(Clone, Debug, Decode, Default, Encode, PartialEq)]
 pub struct Facts {
-    #[n(0)]
-    unknown: Option<Box<Recent>>,
     #[n(1)]
     passed_on: Option<Box<PassedOn>>,
     /// Newest day of `days`.
@@ -83,11 +78,6 @@ pub enum PassesOn {
 }
 
 impl Facts {
-    /// Distinct recipients of the last 24 hours that do not exist, [`UNKNOWN_MAX`] at most.
-    pub fn unknown_recipients(&self, now: Millis) -> u64 {
-        self.unknown.as_ref().map_or(0, |recent| recent.count(Secs::DAY, now))
-    }
-
     /// Whether it looks like a host that passes mail on.
     pub fn passes_on(&self, now: Millis) -> Option<PassesOn> {
         let shown = self.passed_on.as_ref()?;
@@ -109,12 +99,6 @@ impl Facts {
         let gone = now.day().saturating_sub(self.day);
         let earlier = self.days.checked_shl(gone).unwrap_or(0) & !1 & mask();
         earlier.count_ones() >= HISTORY_DAYS_MIN
-    }
-
-    /// What is left when the key is lifted: what speaks for it.
-    #[must_use]
-    pub fn forgotten(self) -> Facts {
-        Facts { unknown: None, ..self }
     }
 
     fn pass(&mut self, at: Millis) {
@@ -171,10 +155,6 @@ pub fn passes(content: &Content) -> bool {
 /// Notes the facts of an observation, after the rules have heard it.
 pub fn note(seen: &Seen, of: &mut Record) {
     match &seen.act {
-        Act::Rejected { recipient: Some(who), unknown: true, .. } => {
-            let recent = of.rare().facts.unknown.get_or_insert_default();
-            recent.meet(who.0 as u32, 1, seen.at, Secs::DAY, UNKNOWN_MAX);
-        }
         Act::Ended(ended) => of.rare().facts.ended(ended, seen.at),
         Act::Judged { judgement, shape, signed, .. } => {
             if let Some(rare) = of.rare_if_any() {
@@ -195,7 +175,6 @@ pub fn note(seen: &Seen, of: &mut Record) {
 mod tests {
     use super::*;
     use crate::seen::tests::ended;
-    use model::PersonHash;
     use model::name::DomainHash;
 
     const DAY: u64 = 86_400;
@@ -215,17 +194,6 @@ mod tests {
 
     fn time(secs: u64) -> Millis {
         ended(secs, Content::default()).at
-    }
-
-    #[test]
-    fn forty_unknown_recipients_are_forty_and_the_same_again_is_none() {
-        let mut record = Record::default();
-        for n in [0..40, 0..40].into_iter().flatten() {
-            let recipient = Some(PersonHash(n));
-            note(&act(n, Act::Rejected { recipient, unknown: true, null_sender: false }), &mut record);
-        }
-        assert_eq!(record.unknown_recipients(time(50)), 40);
-        assert_eq!(record.unknown_recipients(time(DAY + 100)), 0);
     }
 
     #[test]

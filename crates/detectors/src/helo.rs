@@ -235,7 +235,7 @@ mod tests {
         let mut record = Record::default();
         let mut observe = |at: u64, opens_session: bool| {
             let traits = Traits { helo: HeloClass::OurName, ..Traits::default() };
-            let act = Act::Attempt { opens_session, trap: None, awaited: false };
+            let act = Act::Attempt { opens_session, trap: None, recipient: None, awaited: false };
             let seen = Seen { at: Millis::from_secs(at), key: "192.0.2.1".parse().unwrap(), traits, act };
             OurName.observe(&seen, &mut record, &around).is_some()
         };

@@ -12,6 +12,7 @@ pub mod backscatter;
 pub mod bot;
 pub mod catalogue;
 pub mod conduct;
+pub mod dictionary;
 pub mod distinct;
 pub mod dynamic;
 pub mod facts;
@@ -27,6 +28,7 @@ pub mod providers;
 pub mod ranges;
 pub mod rdns;
 pub mod record;
+pub mod repeats;
 pub mod reports;
 pub mod score;
 pub mod seen;
@@ -55,4 +57,5 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &greytrap::Greytrap,
     &conduct::EarlyTalker,
     &conduct::Protocol,
+    &dictionary::Dictionary,
 ];

@@ -7,8 +7,8 @@ use model::{Class, Evidence, Millis, Mode, Secs, Standing, evidence};
 use crate::account::Account;
 use crate::seen::Traits;
 use crate::{
-    attachment, backscatter, bot, conduct, facts, forged, greytrap, helo, hosts, reports, traps, virus,
-    volume,
+    attachment, backscatter, bot, conduct, dictionary, facts, forged, greytrap, helo, hosts, reports, traps,
+    virus, volume,
 };
 
 /// How long a session may serve as evidence before a block: as long as its unit counts.
@@ -78,6 +78,10 @@ pub struct Rare {
     /// Facts without a rule of their own.
     #[n(5)]
     pub facts: facts::Facts,
+    /// OFF-5's slot.
+    #[n(6)]
+    #[cbor(default)]
+    pub dictionary: dictionary::Slot,
     /// OFF-20's slot.
     #[n(8)]
     #[cbor(default)]
@@ -107,9 +111,25 @@ impl Record {
         self.rare.as_deref_mut()
     }
 
-    /// Distinct recipients of the last 24 hours that do not exist (OFF-5).
+    /// Distinct recipients of the last 24 hours that do not exist, where OFF-5 runs.
     pub fn unknown_recipients(&self, now: Millis) -> u64 {
-        self.rare.as_ref().map_or(0, |rare| rare.facts.unknown_recipients(now))
+        self.rare.as_ref().map_or(0, |rare| rare.dictionary.unknown_day(now))
+    }
+
+    /// Whether a recipient of its was taken lately, as far as that was counted.
+    pub fn was_taken(&self, now: Millis) -> bool {
+        let taken = self.rare.as_ref().map_or(0, |rare| rare.dictionary.taken_day(now));
+        taken > 0 || self.volume.messages_day(now) > 0 || self.standing.good(now).0 > 0
+    }
+
+    /// Whether so many percent of its recipients of ten minutes do not exist (OFF-5).
+    pub fn mostly_unknown(&self, percent: u32, now: Millis) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.dictionary.is_mostly_unknown(percent, now))
+    }
+
+    /// Whether it was blocked for unknown recipients in the milder way lately (OFF-5).
+    pub fn was_spared(&self, now: Millis) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.dictionary.was_spared(now))
     }
 
     /// Whether the key passes other people's mail on, by what its messages showed.
@@ -199,7 +219,7 @@ impl Record {
         self.samples.retain(|(_, sample)| sample.at > at);
         (self.volume, self.traps, self.helo) = Default::default();
         if let Some(rare) = self.rare.take() {
-            let facts = rare.facts.forgotten();
+            let facts = rare.facts;
             self.rare =
                 (facts != facts::Facts::default()).then(|| Box::new(Rare { facts, ..Rare::default() }));
         }
@@ -390,7 +410,7 @@ mod tests {
         let policy = model::Policy::shipped();
         let around = crate::seen::tests::around(&policy, Class::Unknown);
         let trap = Some((model::PersonHash(1), model::policy::TrapKind::Recycled));
-        let act = crate::Act::Attempt { opens_session: true, trap, awaited: false };
+        let act = crate::Act::Attempt { opens_session: true, trap, recipient: None, awaited: false };
         let key = "192.0.2.1".parse().unwrap();
         let seen = crate::Seen { at: day(100), key, traits: Traits::default(), act };
         crate::Detector::observe(&traps::Trap, &seen, &mut record, &around);

@@ -127,6 +127,8 @@ pub enum Act {
         opens_session: bool,
         /// The recipient is a trap, with its keyed hash.
         trap: Option<(PersonHash, TrapKind)>,
+        /// The recipient, where the sensor sees it. The MTA may still refuse it.
+        recipient: Option<PersonHash>,
         /// Whoever reports it will see the message's headers, too, if it comes to its end.
         awaited: bool,
     },

@@ -236,7 +236,7 @@ mod tests {
 
     fn named(trap: u64, secs: u64, traits: Traits, kind: TrapKind, awaited: bool) -> Seen {
         let trap = Some((PersonHash(trap), kind));
-        let act = Act::Attempt { opens_session: true, trap, awaited };
+        let act = Act::Attempt { opens_session: true, trap, recipient: None, awaited };
         Seen { traits, act, ..ended(secs, Content::default()) }
     }
 

@@ -35,6 +35,12 @@ pub enum Alarm {
     /// The clock says a time that is over; time stands until it has caught up.
     #[n(6)]
     ClockBehind,
+    /// A server with good mail names many recipients that do not exist.
+    #[n(12)]
+    KnownGuesses,
+    /// More null routes in a minute than G-CAP allows; mail of the rest is refused instead.
+    #[n(13)]
+    ManyNullRoutes,
     /// A trap is none any more.
     #[n(20)]
     TrapBurnt,
@@ -63,6 +69,12 @@ impl fmt::Display for Alarm {
             }
             Alarm::ClockAhead => {
                 "time went on by more than a week; if nobody stopped Mailward, check the clock"
+            }
+            Alarm::KnownGuesses => {
+                "a server with good mail names many recipients that do not exist; it is deferred, not dropped"
+            }
+            Alarm::ManyNullRoutes => {
+                "the cap on null routes is reached; mail of further attackers is refused, not dropped"
             }
             Alarm::TrapBurnt => {
                 "a trap was subscribed or is in use and counts no more; mailward doctor names it"

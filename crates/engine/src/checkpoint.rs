@@ -173,6 +173,7 @@ impl Engine {
             rollup: Rollup::restore(stored.rollup),
             upstream: stored.upstream,
             counters: Counters::default(),
+            accused: Vec::new(),
         };
         Ok((engine, !whole))
     }

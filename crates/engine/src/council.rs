@@ -10,8 +10,8 @@ use minicbor::{Decode, Encode};
 use model::case::{Opened, total};
 use model::event::{Cause, Commitment, RuleStamp, cbor, commit};
 use model::{
-    Actor, BlockKind, Body, CaseId, Evidence, Finding, Frame, Judgement, Key, Lasts, Millis, Mode, Offence,
-    Policy, Prefix, Protected, Reason, Severity, Tariff, Units, evidence, reasons,
+    Actor, BlockKind, Body, CaseId, Class, Evidence, Finding, Frame, Judgement, Key, Lasts, Millis, Mode,
+    Offence, Policy, Prefix, Protected, Reason, Severity, Tariff, Units, evidence, reasons,
 };
 
 use crate::alarm::{Alarm, Bell};
@@ -20,6 +20,7 @@ use crate::entry::Entry;
 use crate::experience::{Experience, Met};
 use crate::guards::{self, Cap, Ruling, Trigger};
 use crate::inspect::{Guard, HeldBack};
+use crate::kinds::{NullRoutes, kind_of};
 use crate::networks::{Networks, Price};
 use crate::records::Records;
 use crate::reporters::Outcome;
@@ -64,6 +65,10 @@ pub(crate) struct Council {
     #[n(13)]
     #[cbor(default)]
     pub(crate) records: Records,
+    /// Null routes of this minute.
+    #[n(18)]
+    #[cbor(default)]
+    null_routes: NullRoutes,
     /// What the command in work would cost.
     #[cbor(skip)]
     pub(crate) price: Option<Price>,
@@ -158,6 +163,7 @@ impl Council {
             networks: Networks::default(),
             records: Records::default(),
             price: None,
+            null_routes: NullRoutes::default(),
             step: Step::default(),
             note: None,
             news: Vec::new(),
@@ -238,7 +244,8 @@ impl Council {
         let Some(entry) = books.entry(found.finding.key) else { return };
         let Found { finding, class, mode } = found;
         let Finding { offence, key, .. } = *finding;
-        if entry.is_sentenced(*mode, offence, now) {
+        let kind = kind_of(offence, *class, entry, now);
+        if entry.is_sentenced(*mode, offence, kind, now) {
             return;
         }
         let upstream = carries || entry.record.passes_on(now).is_some();
@@ -252,19 +259,31 @@ impl Council {
             self.alarm(alarm);
         }
         match ruling {
-            Ruling::Open(mode) if entry.is_sentenced(mode, offence, now) => {}
-            Ruling::Open(mode) => self.open(self.writer.input(index), found, mode, entry, policy),
+            Ruling::Open(mode) if entry.is_sentenced(mode, offence, kind, now) => {}
+            Ruling::Open(mode) => {
+                let kind = self.capped(kind, found, mode, policy);
+                if !entry.is_sentenced(mode, offence, kind, now) {
+                    self.open(self.writer.input(index), found, (mode, kind), entry, policy);
+                }
+            }
             Ruling::Held => books.counters.guarded += 1,
             Ruling::NoEvidence => books.counters.without_evidence += 1,
         }
     }
 
     /// Opens a case, in the finding's mode or, where the cap says so, in shadow.
-    fn open(&mut self, cause: Cause, found: &Found, mode: Mode, entry: &mut Entry, policy: &Policy) {
+    fn open(
+        &mut self,
+        cause: Cause,
+        found: &Found,
+        (mode, kind): (Mode, BlockKind),
+        entry: &mut Entry,
+        policy: &Policy,
+    ) {
         let Found { finding, .. } = found;
         let Some(reason) = reasons::of_offence(finding.offence) else { return };
         self.end_passed(finding.key, entry, mode);
-        let opened = self.sentence(reason, found, mode, entry, policy);
+        let opened = self.sentence(reason, found, (mode, kind), entry, policy);
         let partial = matches!(finding.offence, Offence::Backscatter | Offence::Greytrap);
         let pure =
             !partial && policy.guards.attempts && is_pure_spammer(entry, self.now(), self.standing_now());
@@ -288,22 +307,40 @@ impl Council {
         };
         self.step.events.push(self.writer.write(draft));
         self.run(finding.key, entry, running);
+        if finding.offence == Offence::Dictionary
+            && let Some(rare) = entry.record.rare_if_any()
+        {
+            rare.dictionary.sentenced(kind == BlockKind::Rbl, self.now());
+        }
+    }
+
+    /// The kind in which a case opens, and what the operator must hear of it.
+    fn capped(&mut self, kind: BlockKind, found: &Found, mode: Mode, policy: &Policy) -> BlockKind {
+        let now = self.now();
+        if found.finding.offence == Offence::Dictionary && found.class >= Class::Known {
+            self.alarm(Alarm::KnownGuesses);
+        }
+        if kind == BlockKind::NullRoute && mode == Mode::Live && !self.null_routes.take(policy, now) {
+            self.alarm(Alarm::ManyNullRoutes);
+            return BlockKind::Rbl;
+        }
+        kind
     }
 
     fn sentence(
         &self,
         reason: &Reason,
         found: &Found,
-        mode: Mode,
+        (mode, kind): (Mode, BlockKind),
         entry: &mut Entry,
         policy: &Policy,
     ) -> Opened {
         let (now, Finding { offence, at, facts, .. }) = (self.now(), &found.finding);
-        let tariff = tariff(*offence, mode, entry, policy, now);
+        let tariff = tariff(*offence, (mode, kind), entry, policy, now);
         let repeats = entry.record.repeats(mode, self.standing_now());
         let units = units(entry, found, mode, now);
         Opened {
-            kind: BlockKind::Rbl,
+            kind,
             reason: reason.number,
             from: now,
             until: now.plus(tariff.sentence(total(&units), repeats)),
@@ -382,14 +419,31 @@ fn stamp(policy: &Policy) -> u64 {
 }
 
 /// The formula for an offence; a ladder is climbed by it.
-fn tariff(offence: Offence, mode: Mode, entry: &mut Entry, policy: &Policy, now: Millis) -> Tariff {
+fn tariff(
+    offence: Offence,
+    (mode, kind): (Mode, BlockKind),
+    entry: &mut Entry,
+    policy: &Policy,
+    now: Millis,
+) -> Tariff {
     let lasts = Lasts::of(offence);
-    let Lasts::Ladder { memory, .. } = lasts else { return lasts.tariff(&policy.tariff_of(offence), 0) };
+    let Lasts::Ladder { memory, .. } = lasts else {
+        return floored(&lasts.tariff(&policy.tariff_of(offence), 0), kind, policy);
+    };
     let standing = &mut entry.record.standing;
     let rung = standing.rung(offence, mode, now, memory);
     let tariff = lasts.tariff(&policy.tariff, rung);
     standing.climb(offence, mode, rung, now, now.plus(tariff.sentence(Units::ZERO, 0)));
     tariff
+}
+
+/// A null route for unknown recipients has a floor of its own (C.2: ‘∝ units, min 24 h’).
+fn floored(tariff: &Tariff, kind: BlockKind, policy: &Policy) -> Tariff {
+    let floor = match kind {
+        BlockKind::Rbl => tariff.floor,
+        BlockKind::NullRoute => tariff.floor.max(policy.dictionary.floor),
+    };
+    Tariff { floor, ..tariff.clone() }
 }
 
 /// The units to sentence: taken out, or only read where the cap put a live rule's case into

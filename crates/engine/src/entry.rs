@@ -3,7 +3,7 @@
 use detectors::Record;
 use minicbor::{Decode, Encode};
 use model::event::StandingChange;
-use model::{Class, Millis, Mode, Offence, PersonHash, Secs, Units};
+use model::{BlockKind, Class, Millis, Mode, Offence, PersonHash, Secs, Units};
 
 use crate::running::Running;
 
@@ -49,9 +49,9 @@ impl Entry {
     }
 
     /// Whether a sentence is in force at `now` in one mode that leaves nothing to be done
-    /// about an offence.
-    pub(crate) fn is_sentenced(&self, mode: Mode, offence: Offence, now: Millis) -> bool {
-        let holds = |r: &&Running| r.mode == mode && r.until > now;
+    /// about an offence, were it blocked in the way of `kind`.
+    pub(crate) fn is_sentenced(&self, mode: Mode, offence: Offence, kind: BlockKind, now: Millis) -> bool {
+        let holds = |r: &&Running| r.mode == mode && r.until > now && r.kind >= kind;
         let mut all = self.running.iter().filter(holds);
         all.any(|r| r.covers(offence) && !r.is_outlasted(offence, now))
     }

@@ -77,14 +77,18 @@ fn shielded(policy: &Policy, trigger: &Trigger<'_>) -> bool {
 
 /// The ratio guard: good mail of 30 days that is at least as much as a week's spam, unless
 /// the last hour brought a dump. A block for backscatter refuses null-sender mail alone, so
-/// good mail needs no shield from it; and reports are about mail that was taken for good, so
-/// their rule holds them against it by itself (OFF-4).
+/// good mail needs no shield from it; reports are about mail that was taken for good, so
+/// their rule holds them against it by itself (OFF-4), as unknown recipients are held against
+/// those that were taken, and connections against those that brought mail (OFF-5, OFF-6).
 fn outweighed(policy: &Policy, trigger: &Trigger<'_>) -> bool {
     let record = &trigger.entry.record;
     let good = u64::from(record.standing.good(trigger.standing).0);
     let forged = if trigger.offence == Offence::ForgedSender { record.forged(trigger.now) } else { 0 };
     policy.guards.ratio
-        && !matches!(trigger.offence, Offence::Backscatter | Offence::Reports)
+        && !matches!(
+            trigger.offence,
+            Offence::Backscatter | Offence::Reports | Offence::Dictionary | Offence::Flood
+        )
         && good > 0
         && good >= record.bad(trigger.now) + forged
         && !record.volume.is_dump(trigger.class, &policy.volume, trigger.now)

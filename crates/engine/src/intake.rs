@@ -48,7 +48,7 @@ impl Engine {
             Fact::Attempt(_) | Fact::Message(_) | Fact::Verdict(_) => {
                 return self.sessions.join(seen, &mut around);
             }
-            Fact::Rejected(rejected) => Mail::rejected(seen, rejected, &around),
+            Fact::Rejected(rejected) => Mail::rejected(seen, rejected, &mut around),
             Fact::Conduct(conduct) => Mail::conduct(seen, conduct, &around),
             Fact::Reported(report) => Mail::reported(report, &self.sessions, &mut around),
             Fact::Sent(sent) => {

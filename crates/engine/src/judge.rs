@@ -1,11 +1,12 @@
 //! What the rules about one key make of one fact.
 
-use detectors::seen::{Beside, Context, Seen};
+use detectors::seen::{Beside, Context, Seen, Traits};
 use detectors::{DETECTORS, backscatter, facts, hosts};
 use model::policy::RuleMode;
-use model::{Class, Finding, Millis, Mode, Offence, Policy};
+use model::{Class, Finding, Millis, Mode, Offence, Policy, Prefix};
 
 use crate::entry::Entry;
+use crate::kinds::kind_of;
 use crate::shard::{Found, Keep, Sample, What};
 
 /// What is the same for all work of one run.
@@ -23,7 +24,7 @@ pub(crate) struct Surroundings<'a> {
 
 impl Surroundings<'_> {
     /// In which mode a finding would open a case; `None` where its rule only scores.
-    fn mode_of(&self, offence: Offence) -> Option<Mode> {
+    pub(crate) fn mode_of(&self, offence: Offence) -> Option<Mode> {
         match self.policy.mode(offence) {
             RuleMode::Off | RuleMode::Score | RuleMode::Defer => None,
             RuleMode::Shadow => Some(Mode::Shadow),
@@ -44,12 +45,17 @@ impl Surroundings<'_> {
 
 /// The class under which a key is judged: declared, or by its mail and looks.
 pub(crate) fn class_of(entry: &Entry, seen: &Seen, around: &Surroundings<'_>) -> Class {
-    if around.policy.protected.iter().any(|p| p.covers(seen.key)) {
+    class_by(entry, seen.key, &seen.traits, around)
+}
+
+/// The same, where nothing else was seen.
+pub(crate) fn class_by(entry: &Entry, key: Prefix, traits: &Traits, around: &Surroundings<'_>) -> Class {
+    if around.policy.protected.iter().any(|p| p.covers(key)) {
         Class::Protected
-    } else if around.policy.relays.iter().any(|p| p.covers(seen.key)) {
+    } else if around.policy.relays.iter().any(|p| p.covers(key)) {
         Class::Forwarder
     } else {
-        entry.record.class(&seen.traits, around.standing)
+        entry.record.class(traits, around.standing)
     }
 }
 
@@ -87,7 +93,8 @@ pub(crate) fn judge(
     }
     for finding in found {
         let Some(mode) = around.mode_of(finding.offence) else { continue };
-        if !entry.is_sentenced(mode, finding.offence, around.now) {
+        let kind = kind_of(finding.offence, class, entry, around.now);
+        if !entry.is_sentenced(mode, finding.offence, kind, around.now) {
             told.push(What::Found(Found { finding, class, mode }));
         }
     }

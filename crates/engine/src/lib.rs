@@ -21,13 +21,14 @@ mod entry;
 mod experience;
 mod grey;
 mod guards;
+mod guesses;
 mod inspect;
 mod intake;
 mod judge;
+mod kinds;
 mod mail;
 pub mod networks;
 mod outbound;
-mod pairs;
 mod records;
 mod reporters;
 pub mod rollup;
@@ -60,6 +61,7 @@ pub use writer::Origin;
 use council::{Books, Council, News};
 use experience::Experience;
 use grey::Grey;
+use guesses::Accused;
 use judge::Surroundings;
 use mail::Mail;
 use rollup::{Rollup, Trace};
@@ -146,6 +148,8 @@ pub struct Engine {
     mail: Mail,
     grey: Grey,
     counters: Counters,
+    /// Whom cross-key rules accuse in this step.
+    accused: Vec<Accused>,
 }
 
 impl Engine {
@@ -165,6 +169,7 @@ impl Engine {
             mail: Mail::new(seeded),
             grey: Grey::default(),
             counters: Counters::default(),
+            accused: Vec::new(),
         }
     }
 
@@ -224,7 +229,7 @@ impl Engine {
     }
 
     /// Distinct recipients of the last 24 hours that a key named and that do not exist, as
-    /// far as they are told apart ([`detectors::facts::UNKNOWN_MAX`]).
+    /// far as they are told apart ([`detectors::repeats`]); nothing while OFF-5 is off.
     pub fn unknown_recipients(&self, key: Prefix) -> u64 {
         let hash = self.seeded.key(key);
         let entry = self.shards[shard_of(hash)].look(hash, key);
@@ -280,6 +285,7 @@ impl Engine {
             }
             self.queue_void(index);
             self.greylist(index, input);
+            self.accused.extend(self.mail.guesses.take(index));
             if ends_run(input) {
                 self.run(spread);
             }
@@ -295,6 +301,7 @@ impl Engine {
         if which.is_empty() {
             return;
         }
+        let accused = std::mem::take(&mut self.accused);
         let around = Surroundings {
             policy: &self.policy,
             mode: self.council.mode,
@@ -305,9 +312,17 @@ impl Engine {
         spread.each(&mut self.shards, &which, &|shard| shard.run(&around));
         let (mut told, mut gone) = (Vec::<Told>::new(), Vec::<Gone>::new());
         which.iter().for_each(|index| self.shards[*index].take_told(&mut told, &mut gone));
+        told.extend(accused.into_iter().filter_map(|accused| self.weigh(accused, &around)));
         self.trace(&gone);
         told.sort_by_key(|t| t.index);
         self.with_council(|council, books| told.into_iter().for_each(|news| council.hear(news, books)));
+    }
+
+    /// What cross-key rules found is heard like what shards tell.
+    fn weigh(&self, accused: Accused, around: &Surroundings<'_>) -> Option<Told> {
+        let key = accused.finding.key;
+        let hash = self.seeded.key(key);
+        accused.weighed(self.shards[shard_of(hash)].look(hash, key)?, around)
     }
 
     fn trace(&mut self, gone: &[Gone]) {

@@ -1,5 +1,6 @@
-//! What is remembered of mail for longer than its session: what we took, who reports, and
-//! to whom our own people wrote, and which texts many send as spam.
+//! What is remembered of mail for longer than its session: what we took, who reports, to
+//! whom our own people wrote, which recipients do not exist, and which texts many send as
+//! spam.
 
 use minicbor::{Decode, Encode};
 use model::{
@@ -12,6 +13,7 @@ use model::key::client_prefix;
 
 use crate::burnt::Watch;
 use crate::delivered::{Delivered, Delivery, KEPT, StoredDelivered};
+use crate::guesses::Guesses;
 use crate::outbound::{Outbound, StoredOutbound};
 use crate::reporters::{Reporters, StoredReporters};
 use crate::seeded::Seeded;
@@ -30,6 +32,7 @@ pub(crate) struct Mail {
     pub(crate) delivered: Delivered,
     pub(crate) reporters: Reporters,
     pub(crate) outbound: Outbound,
+    pub(crate) guesses: Guesses,
     pub(crate) traps: Watch,
     pub(crate) texts: Texts,
 }
@@ -43,6 +46,8 @@ pub(crate) struct StoredMail {
     reporters: StoredReporters,
     #[n(2)]
     outbound: StoredOutbound,
+    #[cbor(n(3), default)]
+    guesses: Guesses,
     #[n(5)]
     #[cbor(default)]
     traps: Watch,
@@ -58,6 +63,7 @@ impl Mail {
             delivered: Delivered::new(seeded),
             reporters: Reporters::new(seeded),
             outbound: Outbound::new(seeded),
+            guesses: Guesses::default(),
             traps: Watch::default(),
             texts: Texts::new(seeded.0),
         }
@@ -130,14 +136,20 @@ impl Mail {
     pub(crate) fn rejected(
         seen: &Observation,
         rejected: &Rejected,
-        around: &Around<'_>,
+        around: &mut Around<'_>,
     ) -> Option<(Prefix, Sight)> {
         if rejected.client.authenticated {
             return None;
         }
         let traits = Traits::of(&rejected.client, false, around.policy);
         let null_sender = rejected.sender.is_none();
-        let unknown = rejected.why == Rejection::UnknownUser;
+        let rule = &around.policy.dictionary;
+        let is_catch_all = rejected.domain.is_some_and(|domain| rule.catch_all.contains(&domain));
+        let unknown = rejected.why == Rejection::UnknownUser && !is_catch_all;
+        let key = client_prefix(rejected.client.addr);
+        if let (true, Some(domain), Some(who)) = (unknown, rejected.domain, rejected.recipient) {
+            around.mail.guesses.note(domain, (key, traits), who, around.at, rule);
+        }
         let act = Act::Rejected { recipient: rejected.recipient, unknown, null_sender };
         let evidence = Evidence {
             sensor: seen.sensor,
@@ -147,7 +159,7 @@ impl Mail {
         let hash = around.mail.seeded.pair(seen.session, 1);
         let sample = Some(Box::new(Sample { hash, keep: Keep::IfCounted, evidence }));
         let sight = Sight { sample, ..Sight::of(around.at, traits, act) };
-        Some((client_prefix(rejected.client.addr), sight))
+        Some((key, sight))
     }
 
     /// What a client's conduct means for which key.
@@ -172,6 +184,7 @@ impl Mail {
             delivered: self.delivered.store(),
             reporters: self.reporters.store(),
             outbound: self.outbound.store(),
+            guesses: self.guesses.clone(),
             traps: self.traps.clone(),
             texts: self.texts.store(),
         }
@@ -183,6 +196,7 @@ impl Mail {
             delivered: Delivered::restore(seeded, stored.delivered),
             reporters: Reporters::restore(seeded, stored.reporters),
             outbound: Outbound::restore(seeded, stored.outbound),
+            guesses: stored.guesses,
             traps: stored.traps,
             texts: Texts::restore(seeded, stored.texts),
         }

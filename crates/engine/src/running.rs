@@ -1,11 +1,13 @@
 //! A sentence in force: later units and refused attempts push its end.
 
+use detectors::repeats::Repeats;
 use minicbor::{Decode, Encode};
 use model::case::{Extended, Opened};
 use model::{Actor, BlockKind, CaseId, Lasts, Millis, Mode, Offence, Secs, Tariff, Units, reasons};
 
-use crate::pairs::Pairs;
-
+/// For so long the same sender and recipient are a retry: the longest time a mail queue
+/// keeps trying (RFC 5321 §4.5.4.1 asks for 4 to 5 days).
+const RETRY: Secs = Secs(5 * 86_400);
 /// Refused attempts add at most a day of sentence in one day (SEN-3a).
 const ATTEMPTS_PER_DAY: Secs = Secs::DAY;
 
@@ -52,7 +54,7 @@ pub(crate) struct Running {
     #[n(12)]
     attempts: u64,
     #[n(13)]
-    pairs: Pairs,
+    pairs: Repeats,
     /// Day, and seconds that attempts added in it.
     #[n(14)]
     added: (u32, u64),
@@ -87,7 +89,7 @@ impl Running {
             by_hand: false,
             later: Vec::new(),
             attempts: 0,
-            pairs: Pairs::default(),
+            pairs: Repeats::default(),
             added: (0, 0),
             written_at: opened.from,
             dirty: false,
@@ -143,7 +145,7 @@ impl Running {
     /// A refused attempt: a quarter of a unit if sender and recipient are a new pair. Says
     /// whether they were.
     pub(crate) fn attempt(&mut self, pair: u64, now: Millis) -> bool {
-        if !self.counts_attempts || self.by_hand || !self.pairs.is_new(pair, now) {
+        if !self.counts_attempts || self.by_hand || !self.pairs.is_new(pair, RETRY, now) {
             return false;
         }
         self.attempts = self.attempts.saturating_add(1);

@@ -171,7 +171,7 @@ impl Session {
         let keep = if telling { Keep::Always } else { Keep::IfCounted };
         let sample = (telling || odd).then(|| self.sample(hash, keep, self.evidence(at)));
         let beside = Beside { greeting, ..Beside::default() };
-        let act = Act::Attempt { opens_session, trap, awaited };
+        let act = Act::Attempt { opens_session, trap, recipient: attempt.recipient, awaited };
         Some(Sight { sample, shadowed, beside, ..Sight::of(at, self.traits, act) })
     }
 

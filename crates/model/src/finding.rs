@@ -201,6 +201,36 @@ pub enum Measure {
     ShapeSeen,
     #[n(34)]
     InfectedSharePercent,
+    #[n(35)]
+    UnknownRecipientsMinutes,
+    #[n(36)]
+    LimitUnknownRecipientsMinutes,
+    #[n(37)]
+    UnknownSharePercent,
+    #[n(38)]
+    LimitUnknownSharePercent,
+    #[n(39)]
+    LimitUnknownRecipientsDay,
+    #[n(40)]
+    UnknownOfDomain,
+    #[n(41)]
+    LimitUnknownOfDomain,
+    #[n(42)]
+    ServersGuessing,
+    #[n(43)]
+    LimitServersGuessing,
+    #[n(44)]
+    ConnectionsAtOnce,
+    #[n(45)]
+    LimitConnectionsAtOnce,
+    #[n(46)]
+    ConnectionsMinute,
+    #[n(47)]
+    LimitConnectionsMinute,
+    #[n(48)]
+    SessionsReachingPercent,
+    #[n(49)]
+    LimitSessionsReachingPercent,
     #[n(50)]
     SpamDay,
     #[n(51)]
@@ -297,6 +327,27 @@ impl Measure {
             Measure::LimitReporters => "limit of different people who report",
             Measure::ReportsSharePercent => "reports in percent of its good mail of 7 days",
             Measure::LimitReportsSharePercent => "limit for that share in percent",
+            Measure::UnknownRecipientsMinutes => "different recipients that do not exist in ten minutes",
+            Measure::LimitUnknownRecipientsMinutes => "limit for ten minutes",
+            Measure::UnknownSharePercent => "share of recipients that do not exist in percent",
+            Measure::LimitUnknownSharePercent => {
+                "limit for the share of recipients that do not exist in percent"
+            }
+            Measure::LimitUnknownRecipientsDay => "limit of recipients that do not exist in 24 hours",
+            Measure::UnknownOfDomain => {
+                "different recipients of one domain that do not exist, tried by many servers in ten minutes"
+            }
+            Measure::LimitUnknownOfDomain => "limit of recipients of one domain that do not exist",
+            Measure::ServersGuessing => "servers that tried them, three or more each",
+            Measure::LimitServersGuessing => "limit of servers that try them",
+            Measure::ConnectionsAtOnce => "connections at the same time",
+            Measure::LimitConnectionsAtOnce => "limit of connections at the same time",
+            Measure::ConnectionsMinute => "new connections in one minute",
+            Measure::LimitConnectionsMinute => "limit of new connections in one minute",
+            Measure::SessionsReachingPercent => {
+                "share of sessions that reached a recipient whose mail we take, in percent"
+            }
+            Measure::LimitSessionsReachingPercent => "limit for that share in percent, below which it counts",
             Measure::UnknownRecipientsDay => "different recipients that do not exist in 24 hours",
             Measure::ShapeSeen => "messages whose headers were seen",
             Measure::InfectedSharePercent => "share of infected messages in percent",

@@ -12,6 +12,7 @@ pub mod case;
 pub mod class;
 pub mod command;
 pub mod content;
+pub mod damage;
 pub mod event;
 pub mod evidence;
 pub mod exhibit;

@@ -7,6 +7,7 @@ use minicbor::{Decode, Encode};
 use sha2::{Digest, Sha256};
 
 use crate::atlas::Country;
+use crate::damage::{DictionaryRule, FloodRule, NULL_ROUTES_PER_MINUTE};
 use crate::event::cbor;
 use crate::finding::Offence;
 use crate::greylist::Greylist;
@@ -115,6 +116,16 @@ pub struct Guards {
     /// New automatic blocks a minute of keys with good mail, or of prefixes (G-CAP).
     #[n(3)]
     pub blocks_per_minute: u32,
+    /// New null routes a minute (G-CAP); beyond, mail is refused instead.
+    #[n(4)]
+    pub null_routes: Option<u32>,
+}
+
+impl Guards {
+    /// New null routes a minute.
+    pub fn null_routes_per_minute(&self) -> u32 {
+        self.null_routes.unwrap_or(NULL_ROUTES_PER_MINUTE)
+    }
 }
 
 /// Thresholds of `hash-flood` (A.4): spam again, or a text that many send as spam.
@@ -245,6 +256,12 @@ pub struct Policy {
     /// The mode at the very first start: learning, or enforcing.
     #[n(11)]
     pub learn_first: bool,
+    /// OFF-5.
+    #[cbor(n(12), default)]
+    pub dictionary: DictionaryRule,
+    /// OFF-6.
+    #[cbor(n(13), default)]
+    pub flood: FloodRule,
     /// OFF-20.
     #[n(14)]
     #[cbor(default)]
@@ -275,13 +292,14 @@ pub struct Policy {
 }
 
 /// Rules that could block before or beside the reference policy's one.
-const OTHER_RULES: [Offence; 6] = [
+const OTHER_RULES: [Offence; 7] = [
     Offence::ReverseDns,
     Offence::Dynamic,
     Offence::EarlyTalker,
     Offence::Protocol,
     Offence::Bot,
     Offence::HashFlood,
+    Offence::Dictionary,
 ];
 
 /// Keys remembered at once where nothing is configured (C.0).
@@ -301,7 +319,13 @@ impl Policy {
                 messages_min: 10,
                 dump_units: 500,
             },
-            guards: Guards { classes: true, ratio: true, attempts: true, blocks_per_minute: 200 },
+            guards: Guards {
+                classes: true,
+                ratio: true,
+                attempts: true,
+                blocks_per_minute: 200,
+                null_routes: None,
+            },
             traps: Vec::new(),
             our_names: Vec::new(),
             protected: Vec::new(),
@@ -310,6 +334,8 @@ impl Policy {
             documentation: false,
             keys_max: KEYS_MAX,
             learn_first: true,
+            dictionary: DictionaryRule::default(),
+            flood: FloodRule::default(),
             bot: BotRule::default(),
             hash_flood: HashFloodRule::default(),
             shared_networks: Vec::new(),
@@ -328,7 +354,13 @@ impl Policy {
             tariff: Tariff { per_unit: Secs(0), floor: day, cap: day, doublings: 0 },
             modes: OTHER_RULES.map(|offence| (offence, RuleMode::Off)).to_vec(),
             volume: VolumeRule { first_hit: FirstHit::Everybody, ..Policy::shipped().volume },
-            guards: Guards { classes: false, ratio: false, attempts: false, blocks_per_minute: u32::MAX },
+            guards: Guards {
+                classes: false,
+                ratio: false,
+                attempts: false,
+                blocks_per_minute: u32::MAX,
+                null_routes: None,
+            },
             ..Policy::shipped()
         }
     }
@@ -369,6 +401,7 @@ fn shipped_mode(offence: Offence) -> RuleMode {
         | Offence::Trap
         | Offence::Greytrap
         | Offence::Reports
+        | Offence::Dictionary
         | Offence::Helo
         | Offence::Virus
         | Offence::Attachment
@@ -402,10 +435,20 @@ mod tests {
         for offence in [Offence::Reports, Offence::Virus, Offence::Attachment, Offence::Backscatter] {
             assert_eq!(mode(offence), RuleMode::Block, "{offence:?}");
         }
-        assert_eq!(
-            [mode(Offence::ForgedSender), mode(Offence::Dictionary)],
-            [RuleMode::Score, RuleMode::Off]
-        );
+        assert_eq!([mode(Offence::ForgedSender), mode(Offence::Relay)], [RuleMode::Score, RuleMode::Off]);
+    }
+
+    #[test]
+    fn a_policy_of_an_earlier_program_has_the_shipped_rules_for_what_it_did_not_know() {
+        let shipped = Policy::shipped();
+        let bytes = shipped.to_bytes();
+        let mut d = minicbor::Decoder::new(&bytes);
+        d.array().unwrap();
+        let begin = d.position();
+        // An array of twelve, which ends before `dictionary`.
+        (0..12).for_each(|_| d.skip().unwrap());
+        let earlier = [&[0x80 + 12], &bytes[begin..d.position()]].concat();
+        assert_eq!(Policy::from_bytes(&earlier).unwrap(), shipped);
     }
 
     #[test]

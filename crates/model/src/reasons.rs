@@ -200,6 +200,37 @@ pub const REASONS: &[Reason] = &[
         self_unblock: SelfUnblock::BySeverity,
     },
     Reason {
+        number: 11,
+        id: "dictionary",
+        offence: Offence::Dictionary,
+        dns: code(13),
+        smtp: "550 5.7.1 [{ip}] tried many recipients that do not exist. Details: {url}",
+        smtp_long: "550 5.7.1 [{ip}] is blocked here: it tried many recipients that do not exist. Evidence, \
+                    expiry, how to reach us: {url}",
+        because: "it tried many recipients that do not exist",
+        counted: "different recipients that do not exist",
+        remedy: "If this server sends to a list, the list is old or was bought: take addresses off it that \
+                 were refused with 5.1.1. If it forwards or answers mail, let it refuse unknown recipients \
+                 itself. If nobody meant to send, look for a stolen password of one mail account or for an \
+                 infected computer. Then write to us; a person lifts the block.",
+        self_unblock: SelfUnblock::Operator,
+    },
+    Reason {
+        number: 12,
+        id: "flood",
+        offence: Offence::Flood,
+        dns: code(13),
+        smtp: "550 5.7.1 [{ip}] opened too many connections without sending mail. See {url}",
+        smtp_long: "550 5.7.1 [{ip}] is blocked here: it opened very many connections and sent nearly no mail \
+                    on them. Evidence, expiry, how to reach us: {url}",
+        because: "it opened very many connections to our mail servers and sent nearly no mail on them",
+        counted: "reports of too many connections",
+        remedy: "Look for a program that connects and does not send: a probe, a queue that is in a loop, an \
+                 infected computer. Let the mail server open no more than ten connections to one destination \
+                 at the same time. The block ends by itself; if it comes back, please write to us.",
+        self_unblock: SelfUnblock::Operator,
+    },
+    Reason {
         number: 13,
         id: "early-talker",
         offence: Offence::EarlyTalker,

@@ -100,6 +100,20 @@ fn step_3_a_null_routed_client_that_reaches_us_gets_the_link() {
 }
 
 #[test]
+fn off_5_a_known_sender_that_tried_unknown_recipients_is_deferred_with_the_link() {
+    let tried = |class, kind| {
+        testing::view(&[Block::of("192.0.2.25").with(|o| (o.reason, o.class, o.kind) = (11, class, kind))])
+    };
+    check(&session("192.0.2.25"), &tried(Class::Known, BlockKind::Rbl), "450 blocked n1-1");
+    check(&session("192.0.2.25"), &tried(Class::Unknown, BlockKind::Rbl), "550 blocked n1-1");
+    check(&session("192.0.2.25"), &tried(Class::Unknown, BlockKind::NullRoute), "550 blocked n1-1");
+    let view = tried(Class::Known, BlockKind::Rbl);
+    let Tell::Defer(reply) = answer(&session("192.0.2.25"), &view, NOW).tell else { panic!("no deferral") };
+    assert!(reply.get().short().starts_with("450 4.7.1 [192.0.2.25] tried many recipients"));
+    assert!(is_reply(reply.get().short()) && is_reply(reply.get().long()));
+}
+
+#[test]
 fn step_4_exempt_recipients_are_open_to_every_kind_of_block() {
     for view in [testing::view(&[Block::of("192.0.2.25")]), testing::view(&[null_routed("192.0.2.25")])] {
         for (recipient, expect) in [

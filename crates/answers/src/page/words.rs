@@ -150,7 +150,8 @@ fn error(site: &Site, case: &CaseView, opened: &Opened, evidence: &[Evidence]) -
     let client = of_key.or(evidence.first().map(|e| e.client.addr));
     match client.filter(|_| opened.kind == BlockKind::Rbl) {
         Some(ip) => {
-            let reply = texts::blocked(site, by_number(opened.reason), ip, case.id);
+            let tell = if texts::defers(opened) { texts::deferred } else { texts::blocked };
+            let reply = tell(site, by_number(opened.reason), ip, case.id);
             let seen_by_milter = evidence.iter().any(|e| e.sensor == Sensor::Milter);
             let line = if seen_by_milter { reply.get().long() } else { reply.get().short() };
             format!("The error is:\n  {line}\n")

@@ -89,7 +89,8 @@ impl Council {
         let narrowest = if matches!(network, Prefix::V4(..)) { 9 } else { 20 };
         (narrowest..=network.bits()).any(|bits| {
             let around = books.entry(Prefix::new(network.addr(), bits));
-            around.is_some_and(|entry| entry.is_sentenced(mode, Offence::PrefixEscalation, now))
+            around
+                .is_some_and(|entry| entry.is_sentenced(mode, Offence::PrefixEscalation, BlockKind::Rbl, now))
         })
     }
 

@@ -71,7 +71,7 @@ fn five_bounces_to_nobody_are_backscatter() {
     let (mut world, host) = (World::new(), server(ADDR));
     nobody(&mut world, &host, 4, None);
     nobody(&mut world, &host, 4, None);
-    nobody(&mut world, &host, 99, Some(7));
+    nobody(&mut world, &host, 19, Some(7));
     assert!(world.cases.is_empty(), "four are too few, and a sender is no bounce");
     nobody(&mut world, &host, 5, None);
     assert!(world.case(&host).is_for(Offence::Backscatter));

@@ -9,6 +9,8 @@ mod clock;
 #[cfg(test)]
 mod determinism;
 #[cfg(test)]
+mod dictionary;
+#[cfg(test)]
 mod evidence;
 #[cfg(test)]
 mod greylist;

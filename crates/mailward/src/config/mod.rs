@@ -9,6 +9,7 @@
 
 mod check;
 mod conduct;
+mod damage;
 mod error;
 mod forms;
 mod judges;

@@ -1,8 +1,9 @@
 //! What other parts of the program are told: the engine's policy and the site's words.
 
 use answers::{Act, EndRules};
+use model::damage::NULL_ROUTES_PER_MINUTE;
 use model::policy::{Guards, RuleMode, TrapKind, VolumeRule};
-use model::{Greylist, LinkKey, Name, Offence, PersonHash, Policy, Site, Tariff};
+use model::{DomainHash, Greylist, LinkKey, Name, Offence, PersonHash, Policy, Site, Tariff};
 
 use super::judges::Encrypted;
 use super::net::{Mailbox, Recipient};
@@ -46,6 +47,8 @@ impl Config {
             documentation: settings.allow_documentation_prefixes,
             keys_max: settings.keys.0,
             learn_first: settings.mode == FirstMode::Learn,
+            dictionary: settings.rules.dictionary.rule(&|_| None),
+            flood: model::damage::FloodRule::default(),
             bot: settings.rules.bot.rule(),
             protocol: settings.rules.protocol.rule(),
             hash_flood: settings.rules.hash_flood.rule(),
@@ -62,6 +65,15 @@ impl Config {
         let shipped = Greylist::shipped(section.mode.0?);
         let pass = section.pass.unwrap_or(shipped.pass);
         Some(Greylist { pass, retry: section.retry, white: section.white, ..shipped })
+    }
+
+    /// The same, for a program that sees domains as keyed hashes.
+    pub(crate) fn policy_of(
+        &self,
+        person: &dyn Fn(&str) -> PersonHash,
+        domain: &dyn Fn(&str) -> Option<DomainHash>,
+    ) -> Policy {
+        Policy { dictionary: self.settings.rules.dictionary.rule(domain), ..self.policy(person) }
     }
 
     fn hashed_traps(&self, person: &dyn Fn(&str) -> PersonHash) -> Vec<(PersonHash, TrapKind)> {
@@ -207,6 +219,7 @@ fn modes(settings: &Settings) -> Vec<(Offence, RuleMode)> {
         (Offence::PrefixEscalation, rules.net_l2.mode.0),
         (Offence::AsnEscalation, rules.asn_l3.0),
         (Offence::Geo, rules.geo.mode.0),
+        (Offence::Dictionary, rules.dictionary.mode.0),
     ];
     let shipped = Policy::shipped();
     set.into_iter().filter(|(offence, mode)| shipped.mode(*offence) != *mode).collect()
@@ -226,11 +239,13 @@ fn volume(settings: &Settings) -> VolumeRule {
 
 fn guards(settings: &Settings) -> Guards {
     let guards = &settings.guards;
+    let null_routes = guards.null_routes_per_minute.0;
     Guards {
         classes: guards.classes,
         ratio: guards.ratio,
         attempts: guards.attempts,
         blocks_per_minute: guards.blocks_per_minute.0,
+        null_routes: (null_routes != NULL_ROUTES_PER_MINUTE).then_some(null_routes),
     }
 }
 

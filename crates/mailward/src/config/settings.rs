@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use model::{Domain, Prefix, Secs};
 
 use super::conduct::{Bot, HashFlood, Protocol};
+use super::damage::Dictionary;
 use super::forms::{Count, Limit, Score, Title};
 use super::judges::{Encrypted, Endpoint, HeaderMark, Macros, Resolver};
 use super::net::{Listener, Mailbox, Recipient};
@@ -152,6 +153,7 @@ pub(super) struct Rules {
     pub(super) backscatter: Strict,
     pub(super) protocol: Protocol,
     pub(super) bot: Bot,
+    pub(super) dictionary: Dictionary,
     pub(super) hash_flood: HashFlood,
     pub(super) greytrap: Strict,
     pub(super) net_l2: NetL2,
@@ -178,6 +180,7 @@ pub(super) struct Guards {
     pub(super) ratio: bool,
     pub(super) attempts: bool,
     pub(super) blocks_per_minute: Limit,
+    pub(super) null_routes_per_minute: Limit,
 }
 
 /// `[journal]`.

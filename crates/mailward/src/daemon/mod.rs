@@ -158,7 +158,8 @@ impl Daemon {
 /// The policy of a configuration with traps as this site's hashes.
 pub(crate) fn policy(config: &Config, keys: &SiteFile) -> Policy {
     let persons = Persons::new(keys.persons);
-    config.policy(&|address| persons.person(address.as_bytes()).unwrap_or(PersonHash(0)))
+    let person = |address: &str| persons.person(address.as_bytes()).unwrap_or(PersonHash(0));
+    config.policy_of(&person, &|domain| persons.domain(domain.as_bytes()))
 }
 
 fn site(config: &Config, keys: &SiteFile) -> Result<Site, String> {

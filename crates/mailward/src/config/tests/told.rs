@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use model::policy::{FirstHit, RuleMode, TrapKind};
-use model::{LinkKey, Offence, PersonHash, Policy, Prefix, Secs};
+use model::{DomainHash, LinkKey, Offence, PersonHash, Policy, Prefix, Secs};
 
 use super::read;
 use crate::config::{Config, Level, span};
@@ -28,7 +28,9 @@ fn every_number_of_the_policy_can_be_set() {
         "mode = \"enforce\"\nallow-documentation-prefixes = true\n\
          [sentence]\nper-unit = \"1 min\"\nfloor = \"3 h 24 min\"\ncap = \"10 d\"\ndoublings = 2\n\
          [rules.spam-volume]\nfirst-hit = \"off\"\nunits-hour = 1\nunits-day = 2\nshare = \"3 %\"\nmessages = 4\ndump = 5\n\
-         [guards]\nclasses = false\nratio = false\nattempts = false\nblocks-per-minute = 7\n\
+         [rules.dictionary]\nunknown-minutes = 6\nunknown-day = 7\nunknown-domain = 8\nservers = 9\n\
+         share-minutes = \"10 %\"\nshare-day = \"11 %\"\nfloor = \"12 h\"\n\
+         [guards]\nnull-routes-per-minute = 13\nclasses = false\nratio = false\nattempts = false\nblocks-per-minute = 7\n\
          [memory]\nkeys = 8000\n",
     )
     .policy(&person);
@@ -40,7 +42,19 @@ fn every_number_of_the_policy_can_be_set() {
     assert_eq!([v.units_hour, v.units_day, v.share_percent, v.messages_min, v.dump_units], [1, 2, 3, 4, 5]);
     let g = &policy.guards;
     assert_eq!((g.classes, g.ratio, g.attempts, g.blocks_per_minute), (false, false, false, 7));
+    let d = &policy.dictionary;
+    assert_eq!([d.unknown_minutes, d.unknown_day, d.unknown_domain, d.servers], [6, 7, 8, 9]);
+    assert_eq!(([d.share_minutes, d.share_day], d.floor), ([10, 11], Secs(12 * 3600)));
+    assert_eq!(g.null_routes, Some(13));
     assert_eq!((policy.keys_max, policy.documentation, policy.learn_first), (8000, true, false));
+}
+
+#[test]
+fn domains_with_a_catch_all_are_told_as_hashes_in_order() {
+    let text = "[rules.dictionary]\ncatch-all = ['example.org', 'example.com.au', 'Example.org']";
+    let domain = |name: &str| Some(DomainHash(name.len() as u64));
+    let policy = config(text).policy_of(&person, &domain);
+    assert_eq!(policy.dictionary.catch_all, [DomainHash(11), DomainHash(14)]);
 }
 
 #[test]

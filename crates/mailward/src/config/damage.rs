@@ -1,0 +1,41 @@
+//! Settings of what damages the network: `[rules.dictionary]`.
+
+use model::damage::DictionaryRule;
+use model::{Domain, DomainHash, Secs};
+
+use super::forms::Count;
+use super::units::Percent;
+use super::words::Strict;
+
+/// `[rules.dictionary]`.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Dictionary {
+    pub(super) mode: Strict,
+    pub(super) unknown_minutes: Count<1, 1_000_000>,
+    pub(super) share_minutes: Percent,
+    pub(super) unknown_day: Count<1, 1_000_000>,
+    pub(super) share_day: Percent,
+    pub(super) unknown_domain: Count<1, 1_000_000>,
+    pub(super) servers: Count<1, 512>,
+    pub(super) floor: Secs,
+    pub(super) catch_all: Vec<Domain>,
+}
+
+impl Dictionary {
+    /// The rule; `domain` makes the keyed hash of a domain, which is given in lower case.
+    pub(super) fn rule(&self, domain: &dyn Fn(&str) -> Option<DomainHash>) -> DictionaryRule {
+        let mut catch_all: Vec<_> = self.catch_all.iter().filter_map(|d| domain(d.as_str())).collect();
+        catch_all.sort_unstable();
+        catch_all.dedup();
+        DictionaryRule {
+            unknown_minutes: self.unknown_minutes.0,
+            share_minutes: self.share_minutes.0,
+            unknown_day: self.unknown_day.0,
+            share_day: self.share_day.0,
+            unknown_domain: self.unknown_domain.0,
+            servers: self.servers.0,
+            floor: self.floor,
+            catch_all,
+        }
+    }
+}
