@@ -44,10 +44,8 @@ const LOOK_WEIGHTS: [(u64, u8); 7] = [(10, 4), (20, 6), (40, 8), (75, 10), (100,
 const NAME_HOSTS: u64 = 3;
 /// What names of lines weigh is the score's affair; the lesson only holds or not.
 const NAMES_WEIGH: u8 = 12;
-/// Different organisations in one network that sent only spam.
-const NEIGHBOURS: u64 = 3;
-/// Or so many hosts of it, whoever they belong to.
-const NEIGHBOUR_HOSTS: u64 = 8;
+/// A network is bad by so many organisations that sent only spam from so many hosts.
+const NEIGHBOURS: [(u64, u64); 3] = [(3, 3), (2, 4), (1, 8)];
 /// What such a network weighs: as much as refuses.
 const NETWORK_WEIGHS: u8 = 16;
 /// Members of one set that are told apart: more would change nothing.
@@ -234,9 +232,9 @@ impl Experience {
         if !good {
             group.hosts.meet(met.who, 1, now, WEEK, MEMBERS_MAX);
         }
-        let many = group.hosts.count(WEEK, now) >= NEIGHBOUR_HOSTS;
-        let least = if many { 1 } else { NEIGHBOURS };
-        let quarters = if group.is_bad(least, WEEK, now) { NETWORK_WEIGHS } else { 0 };
+        let hosts = group.hosts.count(WEEK, now);
+        let bad = NEIGHBOURS.iter().any(|(of, least)| hosts >= *least && group.is_bad(*of, WEEK, now));
+        let quarters = if bad { NETWORK_WEIGHS } else { 0 };
         group.lesson(Subject::Network(met.network), quarters, WEEK, now)
     }
 

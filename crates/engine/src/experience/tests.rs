@@ -111,6 +111,20 @@ fn three_organisations_of_a_network_that_only_spam_teach_of_it_until_one_is_good
 }
 
 #[test]
+fn more_hosts_make_up_for_fewer_organisations() {
+    let learned_at = |names: &[&str]| {
+        let mut site = Experience::default();
+        (1..20u32).find(|n| {
+            let name = names[*n as usize % names.len()];
+            let met = Met { name: None, ..neighbour(*n, name) };
+            !site.note(&met, Judgement::Spam, true, at(u64::from(*n))).is_empty()
+        })
+    };
+    assert_eq!(learned_at(&["one.example", "two.example"]), Some(4));
+    assert_eq!(learned_at(&["one.example"]), Some(8));
+}
+
+#[test]
 fn a_lesson_is_said_again_before_it_runs_out() {
     let mut site = Experience::default();
     let day = 1440;
