@@ -9,7 +9,7 @@
 //!
 //! What keeps it honest: a look weighs only where good strangers were seen, too, and never
 //! where servers have confirmed names of their own; mail servers' names are never taken for
-//! those of lines; one stranger in sixty-four of a look is let through, so that a look is
+//! those of lines; one stranger in 128 of a look is let through, so that a look is
 //! measured for ever (`answers`); lessons of names and networks run out and must be learned
 //! anew. Bounded, kept in checkpoints, and the same in every replay.
 
