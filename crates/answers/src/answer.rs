@@ -18,6 +18,7 @@ use projections::{Threat, View};
 use crate::hold;
 use crate::public::{Public, Reply};
 use crate::session::{ConnectionScore, Session};
+use crate::territory::{self, Step};
 use crate::texts;
 
 /// A list host with less than this to wait is deferred, not refused, so that lists do not
@@ -72,16 +73,24 @@ impl Answer {
 
 /// Answers one RCPT at `now`.
 pub fn answer(session: &Session<'_>, view: &View, now: Millis) -> Answer {
-    let score = session.score.filter(ConnectionScore::refuses);
-    if score.is_none() && session.pool.is_none() && !hold::is_marked(view, fold(session.addr), now) {
+    let score = territory::score(session, view).filter(ConnectionScore::refuses);
+    let by_country = territory::step(session, view);
+    let clean = score.is_none() && session.pool.is_none() && by_country == Step::None;
+    if clean && !hold::is_marked(view, fold(session.addr), now) {
         return Answer::PASS;
     }
-    weigh(session, view, score, now)
+    weigh(session, view, score, by_country, now)
 }
 
 /// C.4 with something in hand; the numbers are its steps.
 #[cold]
-fn weigh(session: &Session<'_>, view: &View, score: Option<ConnectionScore>, now: Millis) -> Answer {
+fn weigh(
+    session: &Session<'_>,
+    view: &View,
+    score: Option<ConnectionScore>,
+    by_country: Step,
+    now: Millis,
+) -> Answer {
     let addr = fold(session.addr);
     // 1. A login skips the lists. 2. Our own and protected clients are not asked.
     if session.authenticated || session.ours || view.protected.lists(addr) {
@@ -105,8 +114,10 @@ fn weigh(session: &Session<'_>, view: &View, score: Option<ConnectionScore>, now
         (Some(threat), _) => blocked(view, addr, threat, now),
         // 10.
         (None, Some(score)) => by_score(&view.site, addr, score),
+        (None, None) if by_country == Step::Refuse => Tell::Refuse(texts::by_country(&view.site, addr)),
         // 12.
         (None, None) if greylisted => Tell::Defer(texts::greylisted(&view.site, addr)),
+        (None, None) if by_country == Step::Defer => Tell::Defer(texts::wait_by_country(&view.site, addr)),
         (None, None) => Tell::Pass,
     };
     Answer { tell, case, exempt: false, would, scored: score.is_some(), greylisted }

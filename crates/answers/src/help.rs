@@ -77,6 +77,22 @@ pub const TOPICS: &[HelpPage] = &[
         ],
     },
     HelpPage {
+        topic: "country",
+        title: "My mail was refused by country",
+        paragraphs: &[
+            "The operator of this site takes mail from some countries only from servers that are known here. \
+             That is a policy by country, not an accusation: nothing is held against you or your server, \
+             and it stands on no list.",
+            "Servers that have sent good mail here in the last thirty days are excepted, and a recipient here \
+             can ask to get mail from every country.",
+        ],
+        steps: &[
+            "Write to the contact below, which takes mail from everywhere: a person can let your server in.",
+            "Or ask your recipient by another way to write to you first, or to have the policy taken off for \
+             the own address.",
+        ],
+    },
+    HelpPage {
         topic: "spam",
         title: "Spam came from my server",
         paragraphs: &[

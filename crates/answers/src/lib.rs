@@ -18,6 +18,7 @@ pub mod page;
 pub mod public;
 pub mod redact;
 pub mod session;
+pub mod territory;
 #[cfg(test)]
 mod testing;
 pub mod texts;

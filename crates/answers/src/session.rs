@@ -47,6 +47,16 @@ impl ConnectionScore {
     /// From here on a message is refused: four points (DESIGN §8).
     pub const REFUSE: i32 = 16;
 
+    /// The score with a further, light fact: it is named where there is room.
+    #[must_use]
+    pub(crate) fn with(mut self, quarters: i32, words: &'static str) -> ConnectionScore {
+        self.quarters += quarters;
+        if let Some(free) = self.heaviest.iter_mut().find(|fact| fact.is_none()).filter(|_| quarters > 0) {
+            *free = Some(words);
+        }
+        self
+    }
+
     /// Whether the score alone refuses.
     pub fn refuses(&self) -> bool {
         self.quarters >= Self::REFUSE

@@ -25,6 +25,7 @@ pub(crate) fn site() -> Site {
         exempt_address: vec!["help@example.org".into()],
         may_refuse: true,
         greylist: Some(Greylist::shipped(Asks::Suspicious)),
+        by_country: None,
         link_key: LinkKey { secret: [7; 32], epoch: 1 },
     }
 }

@@ -99,6 +99,15 @@ pub(crate) const SCORED: Text<'static> = Text {
 pub(crate) const WAIT: Text<'static> = Text { id: "list-host", short: &LIST_HOST, long: &LIST_HOST };
 /// The deferral of who writes too often.
 pub(crate) const SLOWER: Text<'static> = Text { id: "too-often", short: &[TOO_OFTEN], long: &[TOO_OFTEN] };
+/// The deferral of a country (OFF-21).
+pub(crate) const BY_COUNTRY: Text<'static> = Text {
+    id: "by-country",
+    short: &["451 4.7.1 [{ip}] deferred: a policy by country, not an accusation. See {url}"],
+    long: &[
+        "451 4.7.1 [{ip}] is deferred by a policy by country; it is not an accusation, and one good sender \
+             can be let in. How: {url}",
+    ],
+};
 /// What is said of a message itself, at its end.
 pub(crate) const AT_END: [Text<'static>; 6] = [FORGED, INFECTED, FILE_TYPE, ENCRYPTED, LIKE_SPAM, SCORED];
 
@@ -225,6 +234,18 @@ pub(crate) fn connection(site: &Site, ip: IpAddr, heaviest: [Option<&'static str
     let url = help_link(site, "connection");
     let text = Text { id: "connection", short: &short, long: &long };
     text.reply_with(heaviest, &Values::new(site, ip, &url, None))
+}
+
+/// The refusal of a country (OFF-21).
+pub(crate) fn by_country(site: &Site, ip: IpAddr) -> Public<Reply> {
+    let (short, long) = of_reason(by_id("geo").unwrap_or(&REASONS[0]));
+    let url = help_link(site, "country");
+    Text { id: "geo", short: &short, long: &long }.reply(&Values::new(site, ip, &url, None))
+}
+
+/// The deferral of a country.
+pub(crate) fn wait_by_country(site: &Site, ip: IpAddr) -> Public<Reply> {
+    BY_COUNTRY.reply(&Values::new(site, ip, &help_link(site, "country"), None))
 }
 
 /// Greylisting asks to come back (TXT-3g).

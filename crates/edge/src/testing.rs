@@ -168,6 +168,7 @@ pub(crate) fn site() -> Site {
         exempt_address: Vec::new(),
         may_refuse: true,
         greylist: None,
+        by_country: None,
         link_key: LinkKey { secret: [7; 32], epoch: 1 },
     }
 }

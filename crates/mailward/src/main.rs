@@ -1,5 +1,6 @@
 //! The program: the only place where all crates meet.
 
+mod atlas;
 mod cli;
 mod config;
 mod daemon;

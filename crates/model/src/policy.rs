@@ -167,9 +167,6 @@ pub struct GeoRule {
     /// The countries, sorted.
     #[n(0)]
     pub countries: Vec<Country>,
-    /// Recipients who take mail from every country.
-    #[n(1)]
-    pub spared: Vec<PersonHash>,
 }
 
 /// Thresholds of OFF-20.

@@ -4,7 +4,9 @@
 
 use std::fmt;
 
+use crate::atlas::Country;
 use crate::greylist::Greylist;
+use crate::policy::RuleMode;
 
 /// The site's own words.
 #[derive(Clone, Debug, Default)]
@@ -24,8 +26,21 @@ pub struct Site {
     pub may_refuse: bool,
     /// Greylisting, where it is on.
     pub greylist: Option<Greylist>,
+    /// The policy by country, where it is on (OFF-21).
+    pub by_country: Option<ByCountry>,
     /// Makes the secret part of case links.
     pub link_key: LinkKey,
+}
+
+/// From which countries mail is not taken as from others: a policy, not an accusation.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ByCountry {
+    /// Whether it gives points, defers or refuses.
+    pub mode: RuleMode,
+    /// The countries, sorted.
+    pub countries: Vec<Country>,
+    /// Recipients, in lower case, who take mail from every country.
+    pub spared: Vec<String>,
 }
 
 /// The site's secret behind case links, with its epoch. Prints nothing of the secret.

@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use model::case::Force;
 use model::key::{client_prefix, fold};
-use model::{Body, CaseId, Envelope, Hybrid, Key, Millis, Mode, NetworkNews, Prefix, Protected, Secs, Site};
+use model::{
+    Atlas, Body, CaseId, Envelope, Hybrid, Key, Millis, Mode, NetworkNews, Prefix, Protected, Secs, Site,
+};
 
 use crate::cases::{CaseView, Cases};
 use crate::index::{Index, Mark};
@@ -43,6 +45,8 @@ pub struct View {
     pub lessons: Lessons,
     /// By which strangers are chosen whom a lesson does not touch.
     pub seed: u64,
+    /// The table of networks in force, if there is one.
+    pub atlas: Option<Arc<Atlas>>,
     /// Autonomous systems with many blocked servers for their size (OFF-23); few.
     pub systems: Arc<BTreeSet<u32>>,
 }
@@ -72,6 +76,7 @@ impl View {
             lessons: Lessons::default(),
             seed: seed[0] ^ seed[1].rotate_left(32),
             systems: Arc::default(),
+            atlas: None,
         }
     }
 
@@ -165,6 +170,11 @@ impl Projector {
     /// Sets the mode without an event: for a replay that enforces from its first line.
     pub fn set_mode(&mut self, mode: Mode) {
         self.view.mode = mode;
+    }
+
+    /// Another table of networks is in force.
+    pub fn set_atlas(&mut self, atlas: Arc<Atlas>) {
+        self.view.atlas = Some(atlas);
     }
 
     /// Changes the site's words (a reload).

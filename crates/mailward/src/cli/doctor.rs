@@ -112,6 +112,7 @@ fn daemon(config: &Config) -> Vec<Finding> {
     findings.extend(judges(&status["judges"]));
     findings.extend(relays(&status["engine"]["upstream"]));
     findings.extend(burnt(&status["engine"]["burnt"]));
+    findings.extend(networks(&status["engine"]["networks"]));
     if status["mode"] == "learn" {
         findings.push(look("mode", "learning: nothing is refused until `mailward enforce`".to_owned()));
     }
@@ -140,6 +141,37 @@ fn judges(told: &Value) -> Vec<Finding> {
         }
     };
     told.as_object().into_iter().flatten().map(of).collect()
+}
+
+/// Networks that a person may block, providers that are noted, records to be reviewed.
+fn networks(told: &Value) -> Vec<Finding> {
+    let list = |name: &str| told[name].as_array().cloned().unwrap_or_default();
+    let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let proposal = |p: &Value| {
+        let network = word(&p["network"]);
+        let text = format!(
+            "{network} has {} blocked servers ({}; {} good messages, {} good servers): mailward block {network} \
+             --for 7d --spare-good --because \"…\"",
+            p["blocked"],
+            word(&p["why"]),
+            p["good_messages"],
+            p["good_servers"]
+        );
+        look("network", text)
+    };
+    let due = |r: &Value| {
+        look(
+            "record",
+            format!("{} is due for review: mailward show {}", word(&r["record"]), word(&r["case"])),
+        )
+    };
+    let mut findings: Vec<_> = list("proposals").iter().map(proposal).collect();
+    findings.extend(list("records_due").iter().map(due));
+    let systems: Vec<String> = list("systems").iter().map(|system| format!("AS{system}")).collect();
+    if !systems.is_empty() {
+        findings.push(good("providers", format!("with many blocked servers: {}", systems.join(", "))));
+    }
+    findings
 }
 
 /// Traps that betray nobody any more.

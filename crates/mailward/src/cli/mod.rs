@@ -1,5 +1,6 @@
 //! The command line: answers, then says what to do next.
 
+mod block;
 pub(crate) mod client;
 mod doctor;
 mod intake;
@@ -55,7 +56,10 @@ enum Command {
     /// Say why a key is blocked, with every number.
     Explain(operate::ExplainArgs),
     /// Block a key by hand.
-    Block(operate::BlockArgs),
+    Block(block::BlockArgs),
+    /// Networks with many blocked servers, and the tables of networks.
+    #[command(subcommand)]
+    Networks(block::NetworksCommand),
     /// End a block early.
     Unblock(operate::UnblockArgs),
     /// Show or change the protected list.
@@ -148,7 +152,8 @@ fn run(cli: &Cli) -> Done {
         Command::Observe(args) => operate::observe(&client()?, args),
         Command::Check(args) => operate::check(&client()?, args),
         Command::Explain(args) => operate::explain(&client()?, args),
-        Command::Block(args) => operate::block(&client()?, args),
+        Command::Networks(what) => block::networks(config, &client, what),
+        Command::Block(args) => block::block(&client()?, args),
         Command::Unblock(args) => operate::unblock(&client()?, args),
         Command::Protect(what) => operate::protect(&client()?, what),
         Command::List(args) => operate::list(&client()?, args),

@@ -62,29 +62,6 @@ pub(crate) struct ExplainArgs {
 }
 
 #[derive(Args)]
-pub(crate) struct BlockArgs {
-    /// An address or a prefix.
-    key: String,
-    /// In which way.
-    #[arg(long, default_value = "rbl")]
-    kind: Kind,
-    /// How long, such as `6 h` or `2 d`.
-    #[arg(long = "for", value_name = "SPAN")]
-    lasts: String,
-    /// Why, for the record; not public.
-    #[arg(long)]
-    because: String,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Kind {
-    /// Mail is refused with a link.
-    Rbl,
-    /// Packets are dropped.
-    NullRoute,
-}
-
-#[derive(Args)]
 pub(crate) struct UnblockArgs {
     /// A case reference such as n1-48211, or a key.
     target: String,
@@ -164,12 +141,12 @@ pub(crate) struct ClockArgs {
     advance: String,
 }
 
-fn order(client: &Client, wish: &Wish) -> Result<Value, Failed> {
+pub(super) fn order(client: &Client, wish: &Wish) -> Result<Value, Failed> {
     let body = serde_json::to_string(wish).map_err(|e| e.to_string())?;
     Ok(client.post("/v1/order", body)?)
 }
 
-fn seconds(text: &str) -> Result<u64, Failed> {
+pub(super) fn seconds(text: &str) -> Result<u64, Failed> {
     config::span(text).map(|s| s.0).map_err(Failed::Usage)
 }
 
@@ -305,24 +282,6 @@ pub(crate) fn explain(client: &Client, args: &ExplainArgs) -> Done {
         "{}",
         if args.json { told.to_string() } else { text.as_str().unwrap_or("").trim_end().to_owned() }
     );
-    Ok(ExitCode::SUCCESS)
-}
-
-pub(crate) fn block(client: &Client, args: &BlockArgs) -> Done {
-    let kind = match args.kind {
-        Kind::Rbl => "rbl",
-        Kind::NullRoute => "null-route",
-    };
-    let (key, because) = (args.key.clone(), args.because.clone());
-    let wish = Wish::Block { key, kind: kind.to_owned(), seconds: seconds(&args.lasts)?, because };
-    let done = order(client, &wish)?;
-    let case = &done["cases"][0];
-    let (key, until) = (case["key"].as_str().unwrap_or(""), case["until"].as_str().unwrap_or(""));
-    crate::say!("{key} is blocked until {until} (case {}).", case["case"].as_str().unwrap_or(""));
-    if done["mode"] == "learn" {
-        crate::say!("The site is learning: nothing is refused until `mailward enforce`.");
-    }
-    crate::say!("Undo: mailward unblock {} --because \"…\"", case["case"].as_str().unwrap_or(""));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -53,7 +53,7 @@ impl Config {
             protocol: settings.rules.protocol.rule(),
             hash_flood: settings.rules.hash_flood.rule(),
             networks: settings.rules.net_l2.rule(),
-            geo: settings.rules.geo.rule(person),
+            geo: settings.rules.geo.rule(),
             shared_networks: self.networks.clone(),
             greylist: self.greylist(),
         }
@@ -127,6 +127,7 @@ impl Config {
             exempt_address,
             may_refuse: self.missing_for_refusals().is_empty(),
             greylist: self.greylist(),
+            by_country: settings.rules.geo.by_country(),
             link_key,
         }
     }

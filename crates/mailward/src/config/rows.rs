@@ -373,7 +373,7 @@ pub(crate) const ROWS: &[Row] = &[
         "Score gives half a point to the connection score; it never refuses by itself."),
 
     row("rules.geo.mode", slot!(rules.geo.mode), "'off'",
-        "Score gives one point, defer answers 451, block refuses; good mail excepts a server in each."),
+        "Score gives one point where the connection score refuses, defer answers 451, block refuses; a server with good mail is excepted."),
     list("rules.geo.countries", slot!(rules.geo.countries), "['CN', 'KR']",
         "The countries, by two letters (ISO 3166-1)."),
     list("rules.geo.spared", slot!(rules.geo.spared), "['sales@example.org']",

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use model::PersonHash;
 use model::atlas::Country;
 use model::policy::{GeoRule, NetworkRule, RuleMode};
+use model::site::ByCountry;
 
 use super::forms::{Count, Fault, Written};
 use super::net::Mailbox;
@@ -33,21 +33,29 @@ impl NetL2 {
 /// `[rules.geo]`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Geo {
-    pub(super) mode: ByCountry,
+    pub(super) mode: CountryMode,
     pub(super) countries: Vec<Country>,
     pub(super) spared: Vec<Mailbox>,
 }
 
 impl Geo {
-    /// The rule; `person` makes the keyed hash of an address.
-    pub(super) fn rule(&self, person: &dyn Fn(&str) -> PersonHash) -> GeoRule {
+    /// What the engine is told.
+    pub(super) fn rule(&self) -> GeoRule {
+        GeoRule { countries: self.listed() }
+    }
+
+    /// What answers depend on; none where the rule is off.
+    pub(super) fn by_country(&self) -> Option<ByCountry> {
+        let spared = self.spared.iter().map(|who| who.0.clone()).collect();
+        let rule = ByCountry { mode: self.mode.0, countries: self.listed(), spared };
+        (rule.mode != RuleMode::Off && !rule.countries.is_empty()).then_some(rule)
+    }
+
+    fn listed(&self) -> Vec<Country> {
         let mut countries = self.countries.clone();
         countries.sort_unstable();
         countries.dedup();
-        let mut spared: Vec<PersonHash> = self.spared.iter().map(|who| person(&who.0)).collect();
-        spared.sort_unstable();
-        spared.dedup();
-        GeoRule { countries, spared }
+        countries
     }
 }
 
@@ -68,15 +76,15 @@ impl Word for Noted {
 
 /// The mode of the rule about countries.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct ByCountry(pub(super) RuleMode);
+pub(super) struct CountryMode(pub(super) RuleMode);
 
-impl Default for ByCountry {
+impl Default for CountryMode {
     fn default() -> Self {
-        ByCountry(RuleMode::Off)
+        CountryMode(RuleMode::Off)
     }
 }
 
-impl Word for ByCountry {
+impl Word for CountryMode {
     const WORDS: &'static [(&'static str, Self)] = &[
         ("off", Self(RuleMode::Off)),
         ("score", Self(RuleMode::Score)),

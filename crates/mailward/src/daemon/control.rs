@@ -3,6 +3,7 @@
 //! The command line is its first client. Everything that changes something is a command
 //! that goes through the journal; the answer waits until the published view shows it.
 
+mod by_hand;
 mod counts;
 mod exhibits;
 mod known;
@@ -14,14 +15,16 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use model::case::Opened;
+use model::finding::Measure;
 use model::observation::Vote;
-use model::{Actor, BlockKind, CaseId, Key, Millis, Mode, Order, Prefix, Secs};
+use model::{Actor, BlockKind, CaseId, Input, Key, Millis, Mode, Order, Prefix, Secs};
 use projections::CaseView;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::inbox::Taken;
-use super::{Shared, utc};
+use super::{Shared, atlases, utc};
 use crate::observe;
 
 /// The most bytes of one request: a reported message, as large as an MX takes.
@@ -36,7 +39,9 @@ pub(crate) enum Wish {
     /// Go back to learning.
     Learn,
     /// Block a key.
-    Block { key: String, kind: String, seconds: u64, because: String },
+    Block(BlockWish),
+    /// Read the tables of networks again.
+    Tables,
     /// Lift a case, or all of a key.
     Unblock { target: String, error: bool, because: String },
     /// Change the protected list.
@@ -47,6 +52,30 @@ pub(crate) enum Wish {
     Credit { prefix: String, at: u64, people: Vec<String> },
     /// Let a test clock go on.
     Advance { seconds: u64 },
+}
+
+/// A block by hand.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct BlockWish {
+    pub(crate) key: String,
+    pub(crate) kind: String,
+    pub(crate) seconds: u64,
+    pub(crate) because: String,
+    /// Whatever it costs.
+    #[serde(default)]
+    pub(crate) even_so: bool,
+    /// Good servers are let through.
+    #[serde(default)]
+    pub(crate) spare_good: bool,
+    /// Its record, if one is kept: a number such as `C-0007`, or `new`.
+    #[serde(default)]
+    pub(crate) record: Option<String>,
+    /// Items of evidence.
+    #[serde(default)]
+    pub(crate) evidence: Vec<String>,
+    /// There is none, and the operator decided so.
+    #[serde(default)]
+    pub(crate) operator_decision: bool,
 }
 
 /// The API's routes.
@@ -91,14 +120,19 @@ fn carry_out(daemon: &Shared, wish: &Wish) -> Result<Json<Value>, Fault> {
         let now = daemon.clock.advance(Secs(*seconds)).map_err(bad)?;
         return Ok(Json(json!({"now": utc(now)})));
     }
+    if let Wish::Tables = wish {
+        return tables(daemon);
+    }
     let order = to_order(daemon, wish)?;
     let receipt = daemon
         .desk
-        .submit(Actor::Operator, order, because(wish))
+        .submit(Actor::Operator, order, because(wish).as_deref())
         .map_err(|e| Fault(StatusCode::CONFLICT, e))?;
     let cases: Vec<Value> = receipt.cases.iter().map(|id| row_of(daemon, *id)).collect();
     let still = still(daemon, wish).map(|case| row_of(daemon, case));
-    Ok(Json(json!({"cases": cases, "mode": mode_word(daemon.view().mode), "still": still})))
+    let price = receipt.price.map(|price| price.to_string());
+    let mode = mode_word(daemon.view().mode);
+    Ok(Json(json!({"cases": cases, "mode": mode, "still": still, "price": price})))
 }
 
 fn to_order(daemon: &Shared, wish: &Wish) -> Result<Order, Fault> {
@@ -106,9 +140,7 @@ fn to_order(daemon: &Shared, wish: &Wish) -> Result<Order, Fault> {
     Ok(match wish {
         Wish::Enforce => Order::SetMode(Mode::Live),
         Wish::Learn => Order::SetMode(Mode::Shadow),
-        Wish::Block { key, kind, seconds, .. } => {
-            Order::Block(client_key(key.parse().map_err(bad)?), kind_of(kind)?, Secs(*seconds))
-        }
+        Wish::Block(wish) => Order::Enter(Box::new(wish.entry()?)),
         Wish::Unblock { target, error, .. } => match target.parse::<CaseId>() {
             Ok(case) => Order::LiftCase(case, *error),
             Err(_) => Order::LiftKey(client_key(target.parse().map_err(bad)?), *error),
@@ -121,8 +153,17 @@ fn to_order(daemon: &Shared, wish: &Wish) -> Result<Order, Fault> {
             let people = people.iter().map(person).collect();
             Order::Credit(prefix.parse().map_err(bad)?, Millis::from_secs(*at), people)
         }
-        Wish::Advance { .. } => return Err(bad("expected an order for the engine")),
+        Wish::Advance { .. } | Wish::Tables => return Err(bad("expected an order for the engine")),
     })
+}
+
+/// Reads the tables of networks again, and has the engine adopt them.
+fn tables(daemon: &Shared) -> Result<Json<Value>, Fault> {
+    let hash = atlases::adopt(&daemon.config).map_err(bad)?;
+    let sent = daemon.inputs.send_timeout(Input::Atlas(hash), std::time::Duration::from_secs(10));
+    sent.map_err(|_| bad("the queue is full: the store may be stuck (see the log)"))?;
+    let (systems, countries) = atlases::load(daemon.config.data_dir(), &hash).map_err(bad)?.len();
+    Ok(Json(json!({"systems": systems, "countries": countries})))
 }
 
 /// What still holds against an address after its key was lifted: a network around it.
@@ -133,9 +174,10 @@ fn still(daemon: &Shared, wish: &Wish) -> Option<CaseId> {
 }
 
 /// The text given with a wish.
-fn because(wish: &Wish) -> Option<&str> {
+fn because(wish: &Wish) -> Option<String> {
     match wish {
-        Wish::Block { because, .. } | Wish::Unblock { because, .. } => Some(because),
+        Wish::Block(wish) => Some(wish.note()),
+        Wish::Unblock { because, .. } => Some(because.clone()),
         _ => None,
     }
 }
@@ -331,6 +373,11 @@ fn row_of(daemon: &Shared, id: CaseId) -> Value {
     daemon.view().case(id).map_or_else(|| json!({"case": id.to_string()}), |c| row(daemon, c))
 }
 
+/// A number behind a decision.
+fn fact(opened: &Opened, measure: Measure) -> Option<u64> {
+    opened.facts.iter().find(|(known, _)| *known == measure).map(|(_, number)| *number)
+}
+
 /// One case as scripts read it.
 fn row(daemon: &Shared, view: &CaseView) -> Value {
     let Some(opened) = &view.case.opened else { return json!({"case": view.id.to_string()}) };
@@ -354,6 +401,9 @@ fn row(daemon: &Shared, view: &CaseView) -> Value {
         "repeats": opened.repeats,
         "severity": opened.severity.word(),
         "class": opened.class.word(),
+        "holes": view.case.holes.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "record": fact(opened, Measure::RecordNumber).map(|number| format!("C-{number:04}")),
+        "earlier_entries": fact(opened, Measure::RecordEarlier),
         "link": answers::link::case_link(&published.site, view.id),
     })
 }

@@ -17,8 +17,10 @@ use super::site_file::random;
 /// A command that has no receipt after this time is reported as such; it may still happen.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The most characters of a text that are kept (UNB-8).
+/// The most characters of a text that are kept (UNB-8) …
 const NOTE_LEN_MAX: usize = 500;
+/// … and of one with evidence for a record, which only an operator writes.
+const RECORD_LEN_MAX: usize = 8000;
 
 type Result = std::result::Result<Receipt, CommandError>;
 
@@ -51,7 +53,9 @@ impl Desk {
         because: Option<&str>,
     ) -> std::result::Result<Receipt, String> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let note = because.map(|text| self.note(id, text)).transpose()?;
+        let curated = matches!(&order, Order::Enter(entry) if entry.record.is_some());
+        let len_max = if curated { RECORD_LEN_MAX } else { NOTE_LEN_MAX };
+        let note = because.map(|text| self.note(id, text, len_max)).transpose()?;
         let answer = self.register(id);
         let command = Command { id, at: self.clock.now(), actor, note: note.map(Into::into), order };
         if self.into.send_timeout(Input::Command(command), PATIENCE).is_err() {
@@ -78,9 +82,9 @@ impl Desk {
     }
 
     /// Keeps a text for the ledger; returns the commitment to it.
-    fn note(&self, id: u64, text: &str) -> std::result::Result<[u8; 32], String> {
+    fn note(&self, id: u64, text: &str, len_max: usize) -> std::result::Result<[u8; 32], String> {
         let salt: [u8; 16] = random()?;
-        let body: String = text.chars().take(NOTE_LEN_MAX).collect();
+        let body: String = text.chars().take(len_max).collect();
         let commitment = model::event::commit(&salt, body.as_bytes());
         let row = SideRow {
             commitment: commitment.to_vec(),

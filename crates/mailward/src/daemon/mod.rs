@@ -1,5 +1,6 @@
 //! The daemon: recovers, starts the threads and servers, and stops in order.
 
+pub(crate) mod atlases;
 mod bench;
 pub(crate) mod control;
 pub(crate) mod desk;
@@ -111,7 +112,9 @@ impl Daemon {
         let mut recovered = recover::recover(&config, &store, &keys, site, &spread)?;
         let clock = clock(options, &mut recovered);
         let (inputs, queued) = bounded(QUEUE);
-        let first = first_inputs(&config, &keys, &recovered, &clock);
+        let mut first = first_inputs(&config, &keys, &recovered, &clock);
+        first.extend(atlases::first_input(&config, &recovered.engine, &mut recovered.notes));
+        atlases::prune(&config, &recovered.engine);
         let notes = std::mem::take(&mut recovered.notes);
         let shared = Arc::new(share(config, &store, &keys, clock, inputs, &mut recovered));
         let keeping = start_keeper(&shared, &store, &keys)?;
@@ -263,6 +266,7 @@ fn start_threads(
 ) -> Result<Vec<JoinHandle<()>>, String> {
     let common = Arc::new(Common {
         store,
+        data_dir: shared.config.data_dir().to_owned(),
         clock: shared.clock.clone(),
         queue: shared.queue.clone(),
         desk: shared.desk.clone(),

@@ -6,6 +6,7 @@
 //! threads wait and try again, queues fill, observations are dropped and counted, and
 //! answers go on from the last view.
 
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -16,9 +17,10 @@ use edge::{Clock, Published};
 use engine::{Engine, Step};
 use ledger::journal::{Frame as Stored, Writer};
 use ledger::{DataDir, EventStore, SqliteLedger, checkpoint};
-use model::{Envelope, Evidence, Frame, Input, Millis, Prefix, Sealed};
+use model::{Body, Envelope, Evidence, Frame, Input, Millis, NetworkNews, Prefix, Sealed};
 use projections::Projector;
 
+use super::atlases;
 use super::desk::Desk;
 use super::intake::Queue;
 use super::keeper::Keeper;
@@ -75,6 +77,7 @@ struct Durable {
 /// What the threads share.
 pub(crate) struct Common {
     pub(crate) store: DataDir,
+    pub(crate) data_dir: PathBuf,
     pub(crate) clock: Clock,
     pub(crate) queue: Arc<Queue>,
     pub(crate) desk: Arc<Desk>,
@@ -98,6 +101,12 @@ pub(crate) struct Insight {
     pub(crate) passes: usize,
     /// Hosts that behave like relays of ours, and by what.
     pub(crate) upstream: Vec<(Prefix, engine::PassesOn)>,
+    /// Networks that a person may block.
+    pub(crate) proposals: Vec<(Prefix, engine::Proposal)>,
+    /// Providers with many blocked servers.
+    pub(crate) systems: Vec<u32>,
+    /// Records whose review is due.
+    pub(crate) records_due: Vec<(u32, model::CaseId)>,
     /// Traps that are none any more, and why.
     pub(crate) burnt: Vec<(model::PersonHash, engine::Burnt)>,
 }
@@ -258,6 +267,9 @@ fn insight(engine: &Engine) -> Insight {
         waiting: engine.waiting_len(),
         passes: engine.passes(),
         upstream: engine.upstream(),
+        proposals: engine.proposals(),
+        systems: engine.systems(),
+        records_due: engine.records_due(),
         burnt: engine.burnt(),
     }
 }
@@ -271,6 +283,9 @@ fn decide(mut engine: Engine, frames: &Receiver<(u64, Frame)>, out: &Sender<Deci
         if told.is_none_or(|at| at.elapsed() >= INSIGHT) {
             told = Some(Instant::now());
             *common.insight.lock().unwrap_or_else(PoisonError::into_inner) = insight(&engine);
+        }
+        if let Err(error) = atlases::hand_in(&mut engine, &common.data_dir, &frame) {
+            tracing::error!(%error, "a table of networks can not be read");
         }
         let step = engine.step(position, &frame, &spread);
         for alarm in &step.alarms {
@@ -430,7 +445,7 @@ fn project(mut projector: Projector, durable: &Receiver<Durable>, common: &Commo
         };
         while let Some(one) = next {
             news = true;
-            apply(&mut projector, &one.events);
+            apply(&mut projector, &one.events, &common.data_dir);
             receipts.extend(one.receipts);
             next = if Instant::now() < end { durable.try_recv().ok() } else { None };
         }
@@ -445,8 +460,11 @@ fn project(mut projector: Projector, durable: &Receiver<Durable>, common: &Commo
     }
 }
 
-fn apply(projector: &mut Projector, events: &[(u64, Envelope)]) {
+fn apply(projector: &mut Projector, events: &[(u64, Envelope)], data_dir: &Path) {
     for (arrival, event) in events {
+        if let Body::Network(NetworkNews::AtlasAdopted(hash)) = &event.body {
+            atlases::show(projector, data_dir, hash);
+        }
         projector.apply(*arrival, event);
         tell::event(*arrival, event);
     }

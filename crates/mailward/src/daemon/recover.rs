@@ -13,6 +13,7 @@ use ledger::{DataDir, EventStore, EvidenceRow, SqliteLedger};
 use model::{Frame, Millis, Sealed, Site};
 use projections::Projector;
 
+use super::atlases;
 use super::site_file::{SiteFile, random};
 use crate::config::Config;
 
@@ -60,6 +61,7 @@ pub(crate) fn recover(
         Some((_, bytes)) => read_checkpoint(&bytes, &mut notes)?,
         None => fresh(config, keys, ledger.life(), seeds),
     };
+    atlases::hand_in_force(&mut engine, config.data_dir())?;
     let known = SqliteLedger::open_to_read(&store.ledger()).map_err(|e| e.to_string())?;
     let mut projector = projector(config, site, seeds);
     // What the ledger holds already is projected while the journal's end is decided again.
@@ -68,12 +70,15 @@ pub(crate) fn recover(
             let projector = &mut projector;
             move || project(projector, &known, 0)
         });
-        let stamp = replay(&mut engine, store, first_position, &mut ledger, spread);
+        let stamp = replay(&mut engine, config, store, first_position, &mut ledger, spread);
         let arrival = projected.join().map_err(|_| "the projector panicked".to_owned());
         Ok::<_, String>((stamp?, arrival??))
     })?;
     agree(&engine, &ledger)?;
     project(&mut projector, &ledger, arrival)?;
+    if let Some(hash) = engine.atlas() {
+        atlases::show(&mut projector, config.data_dir(), &hash);
+    }
     Ok(Recovered { engine, journal, ledger, projector, last_stamp, notes, taken })
 }
 
@@ -120,6 +125,7 @@ pub(crate) fn fresh(config: &Config, keys: &SiteFile, life: u32, seeds: [u64; 2]
 /// Feeds the engine what the journal holds behind the checkpoint.
 fn replay(
     engine: &mut Engine,
+    config: &Config,
     store: &DataDir,
     from: u64,
     ledger: &mut SqliteLedger,
@@ -132,6 +138,7 @@ fn replay(
         let frame = Frame::from_bytes(&stored.inputs).map_err(|e| {
             format!("{}: frame {} can not be read: {e}", store.journal().display(), stored.position)
         })?;
+        atlases::hand_in(engine, config.data_dir(), &frame)?;
         let step = engine.step(stored.position, &frame, spread);
         taken.extend(catch_up(ledger, &step)?);
         stamp = stamp.max(frame.wall);

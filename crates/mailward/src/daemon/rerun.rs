@@ -11,6 +11,7 @@ use ledger::journal::Reader;
 use ledger::{EventStore, SqliteLedger, checkpoint};
 use model::Frame;
 
+use super::atlases;
 use super::recover::fresh;
 use super::site_file::SiteFile;
 use super::threads::Threads;
@@ -45,12 +46,14 @@ pub(crate) fn rerun(config: &Config, from: Option<&Path>, threads: usize) -> Res
         Some((_, engine)) => engine,
         None => fresh(config, &SiteFile::read(dir)?, ledger.life(), reader.header().seeds),
     };
+    atlases::hand_in_force(&mut engine, dir)?;
     let mut expected = Expected::after(&ledger, engine.head().0.seq);
     let mut rerun = Rerun { from: first, frames: 0, events: 0 };
     for stored in reader {
         let stored = stored.map_err(|e| e.to_string())?;
         let frame =
             Frame::from_bytes(&stored.inputs).map_err(|e| format!("frame {}: {e}", stored.position))?;
+        atlases::hand_in(&mut engine, dir, &frame)?;
         for event in engine.step(stored.position, &frame, &Threads(threads)).events {
             let Some(kept) = expected.next()? else {
                 return Err(format!(

@@ -73,10 +73,10 @@ fn a_quoted_key_is_one_name() {
         "\"policy.tcp\" = \"off\"\n\"\" = 1\n[policy]\n\"a\\nb\" = 1",
         &[
             "t.toml:1: policy.tcp: expected one of allow-documentation-prefixes, control, data-dir, evidence, greylist, guards, \
-             journal, judges, log, memory, milter, mode, node, own, policy, portal, reports, rules, sentence, shared, site, \
+             journal, judges, log, memory, milter, mode, networks, node, own, policy, portal, reports, rules, sentence, shared, site, \
              traps, but got \"policy.tcp\"",
             "t.toml:2: : expected one of allow-documentation-prefixes, control, data-dir, evidence, greylist, guards, journal, judges, \
-             log, memory, milter, mode, node, own, policy, portal, reports, rules, sentence, shared, site, traps, but got \"\"",
+             log, memory, milter, mode, networks, node, own, policy, portal, reports, rules, sentence, shared, site, traps, but got \"\"",
             "t.toml:4: policy.a\\nb: expected one of tcp, threads, trust-local, unix, but got 'a\\nb'",
         ],
     );

@@ -3,13 +3,15 @@
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering::Relaxed;
 
+use engine::networks::Why;
 use engine::{Burnt, BurntBy, PassesOn};
 use judges::breaker::State;
 use judges::judge::Unknown;
 use model::PersonHash;
 use serde_json::{Map, Value, json};
 
-use crate::daemon::Shared;
+use crate::daemon::pipeline::Insight;
+use crate::daemon::{Shared, utc};
 
 /// The policy server.
 pub(super) fn policy(daemon: &Shared) -> Value {
@@ -94,6 +96,32 @@ pub(super) fn greylist(daemon: &Shared) -> Value {
     })
 }
 
+/// Networks and providers of which a person may think something.
+fn networks(insight: &Insight) -> Value {
+    let proposals = insight.proposals.iter().map(|(network, told)| {
+        json!({
+            "network": network.to_string(),
+            "since": utc(told.since),
+            "blocked": told.keys,
+            "good_messages": told.good,
+            "good_servers": told.holes,
+            "why": match told.why {
+                Why::Wide => "wider than a rule may block",
+                Why::GoodMail => "too much good mail",
+            },
+        })
+    });
+    let due = insight
+        .records_due
+        .iter()
+        .map(|(number, case)| json!({"record": format!("C-{number:04}"), "case": case.to_string()}));
+    json!({
+        "proposals": proposals.collect::<Vec<_>>(),
+        "systems": insight.systems,
+        "records_due": due.collect::<Vec<_>>(),
+    })
+}
+
 /// What only the engine knows, some seconds old.
 pub(super) fn engine(daemon: &Shared) -> Value {
     let insight = daemon.insight.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -117,6 +145,7 @@ pub(super) fn engine(daemon: &Shared) -> Value {
         "unmatched_reports": insight.counters.unmatched_reports,
         "ignored_reports": insight.counters.ignored_reports,
         "upstream": upstream.collect::<Vec<_>>(),
+        "networks": networks(&insight),
         "burnt": burnt(daemon, &insight.burnt),
     })
 }
