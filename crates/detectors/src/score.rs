@@ -248,6 +248,42 @@ mod tests {
     }
 
     #[test]
+    fn forged_names_of_any_kind_are_weighed_within_bounds() {
+        let long = vec![b'a'; 300];
+        let dots = vec![b'.'; 255];
+        let labels = b"1.".repeat(127);
+        let names: [&[u8]; 14] = [
+            b"",
+            b".",
+            b"[",
+            b"[]",
+            b"[192.0.2.25].example.org",
+            b"mx.[198.51.100.7].example",
+            b"192.0.2.25 (mx.example.org [198.51.100.7])",
+            b"xn--80ak6aa92e.xn--p1ai",
+            b"xn--\xff.example",
+            b"\x00\xff\xfe.example.org",
+            b"-192-0-2-25-.-.",
+            &long,
+            &dots,
+            &labels,
+        ];
+        for (ptr, helo) in names.iter().flat_map(|ptr| names.iter().map(move |helo| (ptr, helo))) {
+            let addr = "192.0.2.25".parse().unwrap();
+            let (helo, ptr) = (Some(Name::new(helo)), Name::new(ptr));
+            for rdns in [Rdns::Missing, Rdns::Mismatch(ptr.clone()), Rdns::Confirmed(ptr)] {
+                let client = Client { addr, port: 0, helo: helo.clone(), rdns, authenticated: false };
+                let traits = Traits::of(&client, false, &model::Policy::shipped());
+                let quarters = connection(&traits, &NONE, false).quarters();
+                assert!((-8..=30).contains(&quarters), "{client:?}: {quarters}");
+                assert!(
+                    crate::Look::of(&traits).is_none_or(|look| look.words().iter().all(|w| !w.is_empty()))
+                );
+            }
+        }
+    }
+
+    #[test]
     fn the_heaviest_fact_is_named_first() {
         let score = connection(&traits(Rdns::Missing, "DESKTOP-7", false), &NONE, false);
         assert_eq!(score.heaviest()[0], Some("the HELO name has no domain"));
