@@ -293,6 +293,7 @@ pub enum Measure {
 
 impl Measure {
     /// The words on the page and in `explain`.
+    // long: one line for each measure.
     pub fn label(self) -> &'static str {
         match self {
             Measure::UnitsHour => "unwanted messages in one hour",
