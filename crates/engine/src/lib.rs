@@ -17,6 +17,7 @@ mod commands;
 mod connections;
 mod council;
 mod delivered;
+mod domains;
 mod entry;
 mod experience;
 mod grey;
@@ -47,7 +48,9 @@ use std::sync::Arc;
 pub use detectors::facts::PassesOn;
 use model::event::cbor;
 use model::policy::RuleMode;
-use model::{Atlas, CaseId, EventId, Frame, Input, Millis, Mode, Order, Policy, Prefix, Sealed};
+use model::{
+    Atlas, CaseId, EventId, Fact, Frame, Input, Millis, Mode, Observation, Order, Policy, Prefix, Sealed,
+};
 
 pub use alarm::Alarm;
 pub use burnt::{Burnt, BurntBy};
@@ -344,6 +347,9 @@ impl Engine {
                 }
                 Err(_) => self.council.alarm(Alarm::UnreadablePolicy),
             },
+            Input::Observed(Observation { fact: Fact::Notice(notice), at, .. }) => {
+                self.noticed(index, notice, *at);
+            }
             Input::Atlas(hash) => {
                 self.with_council(|council, books| council.adopt_atlas(index, *hash, books.policy));
             }
@@ -393,6 +399,7 @@ fn ends_run(input: &Input) -> bool {
     match input {
         Input::Command(command) => !matches!(command.order, Order::Credit(..)),
         Input::Policy(_) | Input::Atlas(_) => true,
+        Input::Observed(seen) => matches!(seen.fact, Fact::Notice(_)),
         _ => false,
     }
 }

@@ -13,6 +13,7 @@ use model::key::client_prefix;
 
 use crate::burnt::Watch;
 use crate::delivered::{Delivered, Delivery, KEPT, StoredDelivered};
+use crate::domains::Domains;
 use crate::guesses::Guesses;
 use crate::outbound::{Outbound, StoredOutbound};
 use crate::reporters::{Reporters, StoredReporters};
@@ -35,6 +36,7 @@ pub(crate) struct Mail {
     pub(crate) guesses: Guesses,
     pub(crate) traps: Watch,
     pub(crate) texts: Texts,
+    pub(crate) domains: Domains,
 }
 
 /// As they stand in a checkpoint.
@@ -54,6 +56,9 @@ pub(crate) struct StoredMail {
     #[n(7)]
     #[cbor(default)]
     texts: StoredTexts,
+    #[n(6)]
+    #[cbor(default)]
+    domains: Domains,
 }
 
 impl Mail {
@@ -66,6 +71,7 @@ impl Mail {
             guesses: Guesses::default(),
             traps: Watch::default(),
             texts: Texts::new(seeded.0),
+            domains: Domains::default(),
         }
     }
 
@@ -187,6 +193,7 @@ impl Mail {
             guesses: self.guesses.clone(),
             traps: self.traps.clone(),
             texts: self.texts.store(),
+            domains: self.domains.clone(),
         }
     }
 
@@ -199,6 +206,7 @@ impl Mail {
             guesses: stored.guesses,
             traps: stored.traps,
             texts: Texts::restore(seeded, stored.texts),
+            domains: stored.domains,
         }
     }
 }

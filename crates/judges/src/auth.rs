@@ -25,6 +25,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::auth::resolver::Resolver;
 
 mod found;
+mod mx;
 mod raw;
 mod resolver;
 pub mod results;
@@ -32,6 +33,7 @@ mod spf;
 pub mod upstream;
 
 pub use found::{Dkim, Found, Identity, Signature};
+pub use mx::Mx;
 pub use resolver::SettingsError;
 
 /// How many messages with small bodies are checked at once: each waits for strangers' name
@@ -61,6 +63,8 @@ pub struct Settings {
     pub dkim: bool,
     /// Check DMARC.
     pub dmarc: bool,
+    /// Look where answers to the sender would go.
+    pub mx: bool,
     /// The name under which we vouch for results (RFC 8601 §2.5), and the `r` macro of SPF.
     pub authserv_id: String,
 }
@@ -76,6 +80,7 @@ impl Default for Settings {
             spf: true,
             dkim: true,
             dmarc: true,
+            mx: false,
             authserv_id: "localhost".into(),
         }
     }
@@ -147,10 +152,11 @@ impl Inner {
     async fn examine(&self, letter: &Letter, until: Instant) -> Found {
         let (raw, left_out) = raw::examined(letter, self.settings.dkim);
         let message = AuthenticatedMessage::parse(&raw);
-        let (spf, dkim) = tokio::join!(self.spf(letter, until), self.dkim(message.as_ref(), until));
+        let (spf, dkim, mx) =
+            tokio::join!(self.spf(letter, until), self.dkim(message.as_ref(), until), self.mx(letter, until));
         let (good, unfit) = self.fit(dkim, until).await;
         let mut found = self.nothing(letter);
-        found.spf = spf;
+        (found.spf, found.mx) = (spf, mx);
         if let Some(message) = &message {
             let dmarc = self.dmarc(letter, message, &good, spf, until).await;
             found.author = author(message);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use judges::auth::{Auth, Found, Identity, Settings};
+use judges::auth::{Auth, Found, Identity, Mx, Settings};
 use model::content::{Dmarc, Spf};
 use model::letter::Letter;
 use tokio::net::UdpSocket;
@@ -159,4 +159,53 @@ async fn undecided(settings: Settings) {
     let (found, results) = found(settings, ask).await;
     assert_eq!((found.spf, found.dmarc), (Spf::TempError, Dmarc::None), "{results}");
     assert!(!results.contains("=fail"), "{results}");
+}
+
+/// OFF-24: where answers to a sender would go.
+fn mx_zone() -> Zone {
+    let mut zone = Zone::default();
+    let mut domain = |name: &str, targets: &[&str]| {
+        targets.iter().for_each(|target| zone.add(name, dns::mx(10, target)));
+    };
+    domain("good.example", &["mail.good.example"]);
+    domain("half.example", &["inside.example", "mail.good.example"]);
+    domain("inside.bogus.example", &["inside.example"]);
+    domain("loop.bogus.example", &["localhost", "loop.example"]);
+    domain("literal.bogus.example", &["192.0.2.25"]);
+    domain("gone.bogus.example", &["nobody.example", "none.example"]);
+    domain("null.example", &["."]);
+    domain("broken.example", &["fails.example"]);
+    zone.add("mail.good.example", dns::address("192.0.2.25"));
+    zone.add("six.example", dns::mx(10, "mail.six.example"));
+    zone.add("mail.six.example", dns::address("2001:db8::25"));
+    zone.add("inside.example", dns::address("10.1.2.3"));
+    zone.add("inside.example", dns::address("fd00::1"));
+    zone.add("loop.example", dns::address("127.0.0.1"));
+    zone.add("bare.example", dns::address("192.0.2.26"));
+    zone.0.insert("fails.example".into(), vec![Entry::Fails]);
+    zone
+}
+
+#[tokio::test]
+async fn off_24_a_domain_is_bogus_whose_every_mx_nobody_can_reach() {
+    let settings = Settings { mx: true, ..dns::serve(mx_zone()).await };
+    for (sender, expect) in [
+        ("a@good.example", Mx::Fine),
+        ("a@half.example", Mx::Fine),
+        ("a@six.example", Mx::Fine),
+        ("a@bare.example", Mx::Fine),
+        ("a@inside.bogus.example", Mx::Bogus),
+        ("a@loop.bogus.example", Mx::Bogus),
+        ("a@literal.bogus.example", Mx::Bogus),
+        ("a@gone.bogus.example", Mx::Bogus),
+        ("a@null.example", Mx::Null),
+        ("a@broken.example", Mx::Unknown),
+        ("", Mx::Unknown),
+    ] {
+        let (found, _) = found(settings.clone(), letter("b@good.example", sender, "192.0.2.25")).await;
+        assert_eq!(found.mx, expect, "{sender}");
+    }
+    let unasked = Settings { mx: false, ..settings };
+    let (found, _) = found(unasked, letter("b@good.example", "a@null.example", "192.0.2.25")).await;
+    assert_eq!(found.mx, Mx::Unknown);
 }

@@ -84,7 +84,7 @@ impl Hearing {
     /// What the resolver's settings lack.
     pub(crate) fn new(config: &Config, persons: Persons, mx: &Name) -> Result<Hearing, String> {
         let asked = config.judges();
-        let auth = if asked.authentication { Some(auth(&asked, mx)?) } else { None };
+        let auth = if asked.authentication { Some(auth(&asked, config.weights(), mx)?) } else { None };
         Ok(Hearing::of(config, &asked, auth, persons))
     }
 
@@ -252,11 +252,12 @@ fn rules(config: &Config, asked: &Asked) -> inspect::Rules {
     }
 }
 
-fn auth(asked: &Asked, mx: &Name) -> Result<Auth, String> {
+fn auth(asked: &Asked, weights: Weights, mx: &Name) -> Result<Auth, String> {
     let settings = Settings {
         servers: asked.resolvers.clone(),
         deadline: asked.deadline,
         authserv_id: mx.to_string(),
+        mx: weights.conduct,
         ..Settings::default()
     };
     Auth::new(settings).map_err(|e| format!("judges.resolvers: {e}; or set judges.authentication = false"))

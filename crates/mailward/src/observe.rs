@@ -1,5 +1,5 @@
 //! `mailward observe`: verdicts of a content filter, by queue id, as JSON Lines; and what
-//! other programs saw clients do ([`conduct`]).
+//! other programs saw clients do ([`conduct`]), or became of our own notices ([`notice`]).
 //!
 //! `{"ts":…,"queue_id":"…","mx":"…","verdict":"spam|ham|virus","score":…,"source":"…"}`.
 //! Without `mx` the site's own first name is meant, without `ts` now. So a filter reaches the
@@ -14,6 +14,7 @@ use serde::Deserialize;
 use crate::daemon::Shared;
 
 mod conduct;
+mod notice;
 
 /// Broken lines that are told one by one.
 const TOLD_MAX: usize = 20;
@@ -95,6 +96,9 @@ fn read(daemon: &Shared, line: &str) -> Result<Observation, String> {
     }
     if let Some(seen) = conduct::of_log(daemon, line) {
         return Ok(seen);
+    }
+    if notice::is_meant(line) {
+        return notice::read(daemon, line);
     }
     let line: Line = serde_json::from_str(line).map_err(|e| format!("expected a verdict, but {e}"))?;
     let mx = mx(daemon, line.mx.as_deref());

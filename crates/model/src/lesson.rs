@@ -44,4 +44,22 @@ pub enum Subject {
     /// Hosts without a confirmed name that greet with names of one organisation.
     #[n(3)]
     Greeting(#[n(0)] Name),
+    /// A domain of senders, and what it withholds (OFF-24).
+    #[n(10)]
+    Conduct(#[n(0)] Name, #[n(1)] Slight),
+}
+
+/// What a domain withholds from those whom it writes to (`rfc-conduct`).
+#[derive(Clone, Copy, Debug, Decode, Encode, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[cbor(index_only)]
+pub enum Slight {
+    /// It takes no mail with a null sender, so no bounces.
+    #[n(0)]
+    Bounces,
+    /// It has no postmaster (RFC 5321 §4.5.1).
+    #[n(1)]
+    Postmaster,
+    /// It has no abuse address (RFC 2142).
+    #[n(2)]
+    Abuse,
 }

@@ -48,7 +48,7 @@ pub use greylist::Greylist;
 pub use input::{Frame, Input};
 pub use key::{Domain, Key, Prefix};
 pub use lasts::Lasts;
-pub use lesson::{Lesson, Subject};
+pub use lesson::{Lesson, Slight, Subject};
 pub use letter::Letter;
 pub use name::{DomainHash, Name, PersonHash};
 pub use observation::{

@@ -79,6 +79,9 @@ pub enum Fact {
     /// How a client behaved, the commands aside (OFF-18, OFF-19).
     #[n(7)]
     Conduct(#[n(0)] Conduct),
+    /// What became of a bounce or a notice of ours (OFF-24).
+    #[n(8)]
+    Notice(#[n(0)] Notice),
 }
 
 /// One RCPT command and our answer to it.
@@ -351,6 +354,53 @@ impl Habit {
     pub fn from_word(word: &str) -> Option<Habit> {
         Habit::WORDS.iter().find(|(known, _)| *known == word).map(|(_, habit)| *habit)
     }
+}
+
+/// A bounce or a notice of ours on its way out, with a null sender.
+#[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
+pub struct Notice {
+    /// The domain that it went to, in lower case.
+    #[n(0)]
+    pub domain: Name,
+    /// What it was.
+    #[n(1)]
+    pub purpose: Purpose,
+    /// What became of it.
+    #[n(2)]
+    pub outcome: Outcome,
+}
+
+/// What a notice of ours was.
+#[derive(Clone, Copy, Debug, Decode, Encode, Eq, PartialEq)]
+#[cbor(index_only)]
+pub enum Purpose {
+    /// A delivery status notification to a sender.
+    #[n(0)]
+    Bounce,
+    /// A notice to the postmaster.
+    #[n(1)]
+    Postmaster,
+    /// A report to the abuse address.
+    #[n(2)]
+    Abuse,
+}
+
+/// What became of a notice of ours.
+#[derive(Clone, Copy, Debug, Decode, Encode, Eq, PartialEq)]
+#[cbor(index_only)]
+pub enum Outcome {
+    /// It was taken.
+    #[n(0)]
+    Accepted,
+    /// Refused: there is no such address.
+    #[n(1)]
+    AddressUnknown,
+    /// Refused: no mail with a null sender is taken.
+    #[n(2)]
+    NullSender,
+    /// Refused for what the other side thinks of us, or not delivered for now.
+    #[n(3)]
+    Other,
 }
 
 /// What a content judge says of one message.

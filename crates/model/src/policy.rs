@@ -409,7 +409,7 @@ fn shipped_mode(offence: Offence) -> RuleMode {
         | Offence::Protocol
         | Offence::Bot
         | Offence::HashFlood => RuleMode::Block,
-        Offence::ForgedSender => RuleMode::Score,
+        Offence::ForgedSender | Offence::DomainConduct => RuleMode::Score,
         Offence::PrefixEscalation | Offence::AsnEscalation => RuleMode::Shadow,
         _ => RuleMode::Off,
     }

@@ -395,6 +395,20 @@ pub const REASONS: &[Reason] = &[
         remedy: "Please write to us, best from the network's own abuse or role address; a person decides.",
         self_unblock: SelfUnblock::Operator,
     },
+    Reason {
+        number: 26,
+        id: "domain-conduct",
+        offence: Offence::DomainConduct,
+        dns: code(19),
+        smtp: "550 5.7.1 [{ip}] refused: {facts}. How to repair: {url}",
+        smtp_long: "550 5.7.1 [{ip}] is refused here: {facts}. How to repair: {url}",
+        because: "the sender's domain can not be answered, and other facts speak against the message, too",
+        counted: "notices of ours that the domain refused",
+        remedy: "Let the domain's MX records name servers that can be reached, take mail with a null sender \
+                 (bounces), and have somebody read postmaster and abuse of the domain. This alone never \
+                 refuses mail; it is forgotten 30 days after the last time, or when a notice gets through.",
+        self_unblock: SelfUnblock::LiveCheck,
+    },
 ];
 
 /// The reason with this stored number; an unknown one reads as the operator's.

@@ -3,7 +3,7 @@
 use std::borrow::Borrow;
 use std::hash::{BuildHasherDefault, Hash};
 
-use model::{Hybrid, Lesson, Millis, Name, Prefix, Subject};
+use model::{Hybrid, Lesson, Millis, Name, Prefix, Slight, Subject};
 use rpds::HashTrieMapSync;
 use siphasher::sip::SipHasher13;
 
@@ -11,6 +11,9 @@ use siphasher::sip::SipHasher13;
 /// ourselves, bounded by the engine.
 type Fixed = BuildHasherDefault<SipHasher13>;
 type Table<K> = HashTrieMapSync<K, Known, Fixed>;
+
+/// Two points (A.3).
+const CONDUCT_MAX: u8 = 8;
 
 /// A lesson with the time at which it was decided: of two, the later counts, in whatever
 /// order they arrive.
@@ -27,6 +30,7 @@ pub struct Lessons {
     names: Table<Name>,
     networks: Table<Prefix>,
     greetings: Table<Name>,
+    conduct: Table<(Name, Slight)>,
 }
 
 impl Default for Lessons {
@@ -37,6 +41,7 @@ impl Default for Lessons {
             names: HashTrieMapSync::new_with_hasher_and_ptr_kind(fixed()),
             networks: HashTrieMapSync::new_with_hasher_and_ptr_kind(fixed()),
             greetings: HashTrieMapSync::new_with_hasher_and_ptr_kind(fixed()),
+            conduct: HashTrieMapSync::new_with_hasher_and_ptr_kind(fixed()),
         }
     }
 }
@@ -63,9 +68,17 @@ impl Lessons {
         weight(&self.greetings, organisation, now) > 0
     }
 
+    /// What the conduct of a sender's domain weighs, in quarters of a point: one for each thing
+    /// that it withholds, two at most (`rfc-conduct`).
+    pub fn conduct(&self, domain: &Name, now: Millis) -> u8 {
+        let all = [Slight::Bounces, Slight::Postmaster, Slight::Abuse];
+        let weigh = |slight| weight(&self.conduct, &(domain.clone(), slight), now);
+        all.into_iter().map(weigh).sum::<u8>().min(CONDUCT_MAX)
+    }
+
     /// Every lesson that holds at `now`, looks first, the heaviest first.
     pub fn holding(&self, now: Millis) -> Vec<Lesson> {
-        let names = self.names.values().chain(self.greetings.values());
+        let names = self.names.values().chain(self.greetings.values()).chain(self.conduct.values());
         let all = self.looks.values().chain(names).chain(self.networks.values());
         let mut holding: Vec<Lesson> =
             all.map(|known| &known.lesson).filter(|lesson| holds(lesson, now)).cloned().collect();
@@ -79,6 +92,7 @@ impl Lessons {
             Subject::Look(look) => put(&mut self.looks, *look, lesson, at),
             Subject::Names(name) => put(&mut self.names, name.clone(), lesson, at),
             Subject::Greeting(name) => put(&mut self.greetings, name.clone(), lesson, at),
+            Subject::Conduct(domain, slight) => put(&mut self.conduct, (domain.clone(), *slight), lesson, at),
             Subject::Network(network) => put(&mut self.networks, *network, lesson, at),
         }
     }
@@ -89,6 +103,7 @@ impl Lessons {
         sweep(&mut self.names, now);
         sweep(&mut self.networks, now);
         sweep(&mut self.greetings, now);
+        sweep(&mut self.conduct, now);
     }
 }
 

@@ -16,5 +16,6 @@ pub mod milter;
 pub mod opensmtpd;
 pub mod policy;
 pub mod received;
+pub mod refusal;
 mod reply;
 pub mod text;

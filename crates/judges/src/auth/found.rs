@@ -4,6 +4,8 @@ use mail_auth::dmarc::Policy;
 use mail_auth::{DmarcOutput, DmarcResult};
 use model::content::{Dmarc, Spf};
 
+use super::mx::Mx;
+
 /// What was found out about who a message comes from.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Found {
@@ -22,6 +24,8 @@ pub struct Found {
     pub spf_aligned: bool,
     /// A DKIM signature of the author's organisation passed.
     pub dkim_aligned: bool,
+    /// Where answers to the envelope sender would go.
+    pub mx: Mx,
 }
 
 /// The identity that SPF was asked about (RFC 7208 §2.3, §2.4).

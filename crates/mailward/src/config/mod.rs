@@ -138,6 +138,8 @@ pub(crate) struct Weights {
     pub(crate) attachments: bool,
     /// SPF and DMARC.
     pub(crate) sender: bool,
+    /// Whether the sender's domain can be answered.
+    pub(crate) conduct: bool,
 }
 
 /// How the journal rotates.

@@ -90,6 +90,7 @@ impl Config {
             connection: counts(rules.connection.0),
             attachments: counts(rules.attachment.0),
             sender: counts(rules.forged.0),
+            conduct: counts(rules.conduct.0),
         }
     }
 
@@ -211,6 +212,7 @@ fn modes(settings: &Settings) -> Vec<(Offence, RuleMode)> {
         (Offence::Virus, rules.virus.0),
         (Offence::Attachment, rules.attachment.0),
         (Offence::ForgedSender, rules.forged.0),
+        (Offence::DomainConduct, rules.conduct.0),
         (Offence::Backscatter, rules.backscatter.0),
         (Offence::EarlyTalker, rules.protocol.early_mode.0),
         (Offence::Protocol, rules.protocol.mode.0),

@@ -139,6 +139,7 @@ pub(crate) const SECTIONS: &[Section] = &[
     Section { name: "rules.virus", doc: "OFF-12: viruses." },
     Section { name: "rules.attachment", doc: "OFF-13: programs and archives with programs." },
     Section { name: "rules.forged-sender", doc: "OFF-14: senders whose domain forbids the server (SPF)." },
+    Section { name: "rules.domain-conduct", doc: "OFF-24: senders' domains that can not be answered." },
     Section { name: "rules.backscatter", doc: "OFF-15: bounces and automatic answers to forged senders." },
     Section { name: "rules.early-talker", doc: "OFF-18: clients that speak before our greeting." },
     Section { name: "rules.protocol", doc: "OFF-19: clients that break the rules of SMTP." },
@@ -328,6 +329,9 @@ pub(crate) const ROWS: &[Row] = &[
 
     row("rules.forged-sender.mode", slot!(rules.forged), "'score'",
         "Block also blocks who fails SPF for many senders; own.senders are refused in any mode but off and shadow."),
+
+    row("rules.domain-conduct.mode", slot!(rules.conduct), "'score'",
+        "A point each, two at most, in the score of a message; shadow and off give none. It never blocks."),
 
     row("rules.backscatter.mode", slot!(rules.backscatter), "'block'",
         "Shadow decides and records, but refuses nothing."),

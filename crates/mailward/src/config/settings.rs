@@ -150,6 +150,7 @@ pub(super) struct Rules {
     pub(super) virus: Strict,
     pub(super) attachment: Strict,
     pub(super) forged: Scored,
+    pub(super) conduct: Scored,
     pub(super) backscatter: Strict,
     pub(super) protocol: Protocol,
     pub(super) bot: Bot,

@@ -50,6 +50,7 @@ struct Desk {
     rules: EndRules,
     /// The connection's rule gives points.
     by_connection: bool,
+    by_conduct: bool,
     /// Messages get our fields.
     marks: bool,
     policy: Policy,
@@ -105,6 +106,7 @@ impl Letters {
             hearing,
             rules: config.end_rules(),
             by_connection: config.weights().connection,
+            by_conduct: config.weights().conduct,
             marks: config.milter().header,
             traps: policy.traps.iter().map(|(who, _)| *who).collect(),
             policy,
@@ -143,8 +145,11 @@ impl Inspector for Letters {
 }
 
 impl Desk {
-    fn conclude(&self, letter: &Letter, heard: Heard, about: &About) -> Ending {
+    fn conclude(&self, letter: &Letter, mut heard: Heard, about: &About) -> Ending {
         let view = self.means.published.view();
+        if self.by_conduct {
+            heard.points = heard.points.blamed(learned(letter, &view));
+        }
         let ended = self.decide(letter, &heard, about, &view);
         log(letter, &heard, &ended);
         let results = heard.results.clone();
@@ -306,6 +311,12 @@ pub(crate) fn message_score(
     let own = heard.points.quarters();
     let quarters = if own >= OWN_MIN { connection.quarters() + own } else { own };
     ConnectionScore { quarters, heaviest, line: false }
+}
+
+/// What the site has learned of the domain of the envelope sender (OFF-24).
+fn learned(letter: &Letter, view: &View) -> u8 {
+    let at = letter.sender.iter().rposition(|byte| *byte == b'@');
+    at.map_or(0, |at| view.lessons.conduct(&model::Name::new(&letter.sender[at + 1..]), letter.at))
 }
 
 impl ReportDesks {

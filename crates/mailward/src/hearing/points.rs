@@ -5,7 +5,7 @@
 //! what is attached to it, and what its sender's domain says of the client. So no filter
 //! refuses a message by itself, and a bad connection needs less from it than a good one.
 
-use judges::auth::Found;
+use judges::auth::{Found, Mx};
 use judges::inspect;
 use judges::judge::Answer;
 use model::content::{Dmarc, Spf};
@@ -15,6 +15,10 @@ use crate::config::{Asked, Weights};
 
 /// Quarter points that one family has at most.
 const FAMILY_MAX: i32 = 12;
+/// Quarter points of a domain whose MX nobody can reach (A.3: 1).
+const BOGUS_MX: i32 = 4;
+/// Quarter points of all that a domain withholds, at most (A.3: 2).
+const CONDUCT_MAX: i32 = 8;
 /// Quarter points of a message at a filter's mark: from three quarters of the mark on a
 /// family is full.
 const AT_MARK: i64 = 16;
@@ -46,6 +50,8 @@ pub(crate) struct Points {
     filters: i32,
     attachments: i32,
     sender: i32,
+    /// What the sender's domain withholds (OFF-24), of the same family as `sender`.
+    conduct: i32,
 }
 
 impl Points {
@@ -61,6 +67,7 @@ impl Points {
             filters: filters.max().unwrap_or(0),
             attachments: i32::try_from(looked.score).unwrap_or(FAMILY_MAX).min(FAMILY_MAX),
             sender: sender(found),
+            conduct: if matches!(found.mx, Mx::Bogus | Mx::Null) { BOGUS_MX } else { 0 },
         }
     }
 
@@ -70,20 +77,27 @@ impl Points {
             filters: self.filters,
             attachments: if weights.attachments { self.attachments } else { 0 },
             sender: if weights.sender { self.sender } else { 0 },
+            conduct: if weights.conduct { self.conduct } else { 0 },
         }
     }
 
     /// All of it, in quarters of a point.
     pub(crate) fn quarters(self) -> i32 {
-        self.filters + self.attachments + self.sender
+        self.filters + self.attachments + (self.sender + self.conduct).min(FAMILY_MAX)
+    }
+
+    /// With what the site has learned of the sender's domain, in quarters of a point.
+    pub(crate) fn blamed(self, quarters: u8) -> Points {
+        Points { conduct: (self.conduct + i32::from(quarters)).min(CONDUCT_MAX), ..self }
     }
 
     /// The facts behind it with their weight, in no order.
-    pub(crate) fn facts(self) -> [(i32, &'static str); 3] {
+    pub(crate) fn facts(self) -> [(i32, &'static str); 4] {
         [
             (self.filters, "the text looks like spam"),
             (self.attachments, "its attachments look dangerous"),
             (self.sender, "the sender's domain does not permit this server"),
+            (self.conduct, "the sender's domain can not be answered"),
         ]
     }
 }
@@ -159,6 +173,19 @@ mod tests {
     #[test]
     fn two_filters_are_one_family() {
         check(&[scored("rspamd", 300), scored("spamd", 400)], 12);
+    }
+
+    #[test]
+    fn off_24_a_domain_that_can_not_be_answered_weighs_one_point_and_two_at_most() {
+        let of = |mx, learned| {
+            let found = Found { mx, ..Found::default() };
+            Points::of(&[], SHIPPED, &inspect::Inspected::default(), &found).blamed(learned).quarters()
+        };
+        assert_eq!([of(Mx::Bogus, 0), of(Mx::Null, 0), of(Mx::Fine, 0), of(Mx::Unknown, 0)], [4, 4, 0, 0]);
+        assert_eq!([of(Mx::Fine, 4), of(Mx::Bogus, 4), of(Mx::Bogus, 8)], [4, 8, 8]);
+        let worst = Found { mx: Mx::Bogus, spf: Spf::Fail, dmarc: Dmarc::FailReject, ..Found::default() };
+        let points = Points::of(&[], SHIPPED, &inspect::Inspected::default(), &worst).blamed(8);
+        assert_eq!(points.quarters(), FAMILY_MAX);
     }
 
     #[test]
