@@ -1,7 +1,7 @@
 //! OFF-20, bots: computers that greet with ever other names, or badly while they do what bots do.
 //!
 //! Needs: HELO and reverse DNS of each session; traps, unknown recipients and early talk where
-//! sensors see them. Two ways, both without a look at the volume (A.4, `bot`):
+//! sensors see them. Three ways, both without a look at the volume (A.4, `bot`):
 //!
 //! - Five organisations in the HELO names of one hour, in ten sessions, or ten in a day. None
 //!   of them may be the organisation of the client's own name in DNS.
@@ -9,6 +9,8 @@
 //!   within a day of a trap hit (one whose message was seen, or by a client without a
 //!   confirmed name), of twenty unknown recipients, or of talk before our greeting.
 //!   Alone it only scores.
+//!
+//! - The marks of a family of bots from a list that is reviewed, two at least.
 //!
 //! False positives come from: servers of many customers (known, shared and declared ones are
 //! exempt; as many DKIM signers as HELO names are, too), several mail servers behind one address (G-NAT: two
@@ -20,13 +22,15 @@ use model::finding::Measure;
 use model::name::DomainHash;
 use model::observation::Habit;
 use model::policy::BotRule;
+use model::signatures::{SIGNATURES_MAX, Signature, Unnamed};
 use model::window::Window;
-use model::{Class, Client, Finding, Millis, Offence, Secs, Units};
+use model::{Class, Client, Finding, Millis, Name, Offence, Secs, Units};
 
 use crate::backscatter;
 use crate::distinct::Recent;
 use crate::helo::HeloClass;
 use crate::org::org;
+use crate::rdns::RdnsClass;
 use crate::record::Record;
 use crate::seen::{Act, Context, Detector, Seen};
 
@@ -136,6 +140,10 @@ struct Habits {
     /// Kinds of signals, each with its time: [`Signal`].
     #[n(5)]
     signals: Recent,
+    /// Families whose greeting it showed, each with its last time, where conduct decides.
+    #[n(6)]
+    #[cbor(default)]
+    families: Recent,
 }
 
 /// What a mail server does not do.
@@ -153,6 +161,11 @@ impl Signal {
 }
 
 impl Slot {
+    /// Whether the key showed the greeting of the `n`th family within a day.
+    pub fn greeted_as(&self, n: u32, now: Millis) -> bool {
+        self.0.as_ref().is_some_and(|habits| habits.families.holds(n, Secs::DAY, now))
+    }
+
     /// Whether several mail servers stand behind the key's address (G-NAT): two HELO names of
     /// the last day fit its name in DNS.
     pub fn is_nat(&self, now: Millis) -> bool {
@@ -172,7 +185,14 @@ impl Detector for Bot {
         if around.class > Class::Unknown {
             return None;
         }
-        let facts = match &seen.act {
+        let facts = family(seen, of, around).or_else(|| self.facts(seen, of, around))?;
+        Some(Finding { offence: Offence::Bot, key: seen.key, at: seen.at, facts })
+    }
+}
+
+impl Bot {
+    fn facts(&self, seen: &Seen, of: &mut Record, around: &Context<'_>) -> Option<model::Facts> {
+        match &seen.act {
             Act::Attempt { opens_session, trap, awaited, .. } => {
                 // A welcome to a trap is told from spam at its end alone (DESIGN §8, OFF-2).
                 let hit = trap.is_some() && !awaited && !seen.traits.rdns.is_confirmed();
@@ -194,20 +214,9 @@ impl Detector for Bot {
             }
             Act::Conduct(habit) => signal(of_conduct(*habit), seen, of, around),
             _ => None,
-        }?;
-        Some(Finding { offence: Offence::Bot, key: seen.key, at: seen.at, facts })
+        }
     }
-}
 
-fn of_conduct(what: Habit) -> Option<Signal> {
-    match what {
-        Habit::EarlyTalk => Some(Signal::EarlyTalk),
-        Habit::NonSmtp => Some(Signal::NonSmtp),
-        _ => None,
-    }
-}
-
-impl Bot {
     /// A session began.
     fn greeted(&self, seen: &Seen, of: &mut Record, around: &Context<'_>) -> Option<model::Facts> {
         let greeting = around.beside.greeting?;
@@ -224,6 +233,14 @@ impl Bot {
             of.account.add(Offence::Bot, seen.at, Units::whole(1));
         }
         facts.filter(|_| !greeting.fits)
+    }
+}
+
+fn of_conduct(what: Habit) -> Option<Signal> {
+    match what {
+        Habit::EarlyTalk => Some(Signal::EarlyTalk),
+        Habit::NonSmtp => Some(Signal::NonSmtp),
+        _ => None,
     }
 }
 
@@ -259,6 +276,48 @@ fn signal(new: Option<Signal>, seen: &Seen, of: &mut Record, around: &Context<'_
     let class = (Measure::HeloClass, seen.traits.helo as u64);
     let facts = vec![(Measure::BotSignals, signals), (Measure::LimitBotSignals, limit), class];
     (signals >= limit).then_some(facts)
+}
+
+/// Whether all marks of a family come together: those of the session, and conduct of a day.
+fn family(seen: &Seen, of: &mut Record, around: &Context<'_>) -> Option<model::Facts> {
+    let (opens, habit) = match seen.act {
+        Act::Attempt { opens_session, .. } => (opens_session, None),
+        Act::Conduct(habit) => (false, Some(habit)),
+        _ => return None,
+    };
+    let at = seen.at;
+    let mut found = None;
+    for (n, one) in (0u32..).zip(&around.policy.bot.signatures).filter(|(_, one)| at < one.until) {
+        let greets = around.beside.families & (1 << n) != 0 && is_unnamed(one, seen.traits.rdns);
+        let did = one.conduct.is_none_or(|asked| habit == Some(asked) || of.did(asked, at));
+        if opens && greets && one.conduct.is_some() {
+            habits(of).families.meet(n, 1, at, Secs::DAY, SIGNATURES_MAX);
+        }
+        let greeted = || of.greeted_as(n, at);
+        if did && ((opens && greets) || (habit.is_some() && habit == one.conduct && greeted())) {
+            found = Some(one.features());
+        }
+    }
+    let features = found?;
+    of.account.add(Offence::Bot, at, Units::whole(1));
+    Some(vec![(Measure::SignatureFeatures, features), (Measure::HeloClass, seen.traits.helo as u64)])
+}
+
+/// Whether reverse DNS is as a family's; one without this mark takes any.
+fn is_unnamed(signature: &Signature, rdns: RdnsClass) -> bool {
+    let unnamed = match rdns {
+        RdnsClass::Missing => Unnamed::Missing,
+        RdnsClass::Mismatch => Unnamed::Mismatch,
+        RdnsClass::Generic => Unnamed::Generic,
+        RdnsClass::Unknown | RdnsClass::Fine => return signature.rdns.is_empty(),
+    };
+    signature.rdns.is_empty() || signature.rdns.contains(&unnamed)
+}
+
+/// The families that greet with a name, as in [`Beside::families`](crate::seen::Beside).
+pub fn families(signatures: &[Signature], helo: Option<&Name>) -> u32 {
+    let all = (0u32..).zip(signatures).take(SIGNATURES_MAX);
+    all.filter(|(_, one)| one.takes_helo(helo)).fold(0, |bits, (n, _)| bits | 1 << n)
 }
 
 /// Signers are counted once there is something to hold against them.
@@ -316,11 +375,10 @@ impl Habits {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rdns::RdnsClass;
     use crate::seen::{Beside, Traits, tests::around, tests::ended};
     use model::content::Shape;
     use model::policy::TrapKind;
-    use model::{Content, Name, PersonHash, Policy, Rdns};
+    use model::{Content, PersonHash, Policy, Rdns};
 
     const OWN: &[u8] = b"gw.own.example";
 
@@ -482,5 +540,52 @@ mod tests {
         assert!(!observe(60, HeloClass::BareWord, Some(1), &mut record, &plain));
         let seen = Seen { act: Act::Conduct(Habit::NonSmtp), ..ended(120, Content::default()) };
         assert!(Bot.observe(&seen, &mut record, &plain).is_some());
+    }
+
+    /// Whether a session with this HELO, and then such conduct, shows the second of two families.
+    fn is_of_family(helo: &str, rdns: RdnsClass, conduct: Option<Habit>, text: &str) -> bool {
+        let mut policy = Policy::shipped();
+        policy.bot.signatures = model::signatures::parse(text).unwrap();
+        let helo = Name::new(helo.as_bytes());
+        let families = families(&policy.bot.signatures, Some(&helo));
+        let mut record = Record::default();
+        let mut seen = Seen { act: attempt(None), ..ended(60, Content::default()) };
+        seen.traits = Traits { helo: HeloClass::NotFqdn, rdns, ..Traits::default() };
+        let beside = Beside { families, ..Beside::default() };
+        let context = Context { beside, ..around(&policy, Class::Unknown) };
+        let first = Bot.observe(&seen, &mut record, &context).is_some();
+        let act = conduct.map(Act::Conduct);
+        first
+            || act.is_some_and(|act| {
+                let seen = Seen { act, ..ended(120, Content::default()) };
+                Bot.observe(&seen, &mut record, &around(&policy, Class::Unknown)).is_some()
+            })
+    }
+
+    #[test]
+    fn off_20_a_family_is_known_by_all_of_its_marks_until_its_review() {
+        let both = "x 2001-01-01 2002-01-01 helo=zzz rdns=missing\ny 2001-01-01 2002-01-01 helo=pc-* rdns=missing,generic";
+        assert!(is_of_family("pc-7", RdnsClass::Missing, None, both));
+        assert!(is_of_family("pc-7", RdnsClass::Generic, None, both));
+        assert!(!is_of_family("pc-7", RdnsClass::Fine, None, both));
+        assert!(!is_of_family("mail-7", RdnsClass::Missing, None, both));
+        let old = "y 2001-01-01 2001-01-02 helo=pc-* rdns=missing";
+        assert!(!is_of_family("pc-7", RdnsClass::Missing, None, old), "nobody has looked again");
+    }
+
+    #[test]
+    fn off_20_conduct_is_a_mark_that_may_come_later() {
+        let text = "y 2001-01-01 2002-01-01 helo=pc-* conduct=early-talk";
+        assert!(!is_of_family("pc-7", RdnsClass::Fine, None, text));
+        assert!(is_of_family("pc-7", RdnsClass::Fine, Some(Habit::EarlyTalk), text));
+        assert!(!is_of_family("pc-7", RdnsClass::Fine, Some(Habit::BareLf), text));
+        assert!(!is_of_family("mx", RdnsClass::Fine, Some(Habit::EarlyTalk), text));
+    }
+
+    #[test]
+    fn off_20_the_shipped_list_knows_ylmf_pc() {
+        let shipped = Policy::shipped().bot.signatures;
+        assert_eq!(families(&shipped, Some(&Name::new(b"ylmf-pc"))), 1);
+        assert_eq!(families(&shipped, None), 0);
     }
 }

@@ -42,6 +42,13 @@ struct Counts {
     unended: Window,
 }
 
+impl Slot {
+    /// Whether the client was seen to do this in the last 24 hours.
+    pub fn holds(&self, habit: Habit, now: Millis) -> bool {
+        self.0.as_ref().is_some_and(|counts| counts.kinds.holds(habit as u32, Secs::DAY, now))
+    }
+}
+
 /// Notes what a client did, for both rules: the first of them that runs.
 fn note(slot: &mut Slot, habit: Habit, at: Millis, quit: (u64, u64)) {
     let counts = slot.0.get_or_insert_default();

@@ -30,6 +30,12 @@ impl Recent {
         room
     }
 
+    /// Whether a member was met in the last `span`.
+    pub fn holds(&self, who: u32, span: Secs, now: Millis) -> bool {
+        let minute = now.minute();
+        self.0.iter().any(|(known, met, _)| *known == who && is_within(*met, minute, span))
+    }
+
     /// How many were met in the last `span`.
     pub fn count(&self, span: Secs, now: Millis) -> u64 {
         self.within(span, now).count() as u64

@@ -1,6 +1,7 @@
 //! What is remembered of one key between observations.
 
 use minicbor::{Decode, Encode};
+use model::observation::Habit;
 use model::standing::STRIKE_MEMORY;
 use model::{Class, Evidence, Millis, Mode, Secs, Standing, evidence};
 
@@ -151,6 +152,16 @@ impl Record {
     /// What its messages showed of those behind it.
     pub fn hosts(&self) -> Option<&hosts::Slot> {
         self.rare.as_ref().map(|rare| &rare.hosts)
+    }
+
+    /// Whether it was seen to do this in the last 24 hours, as OFF-19 counts it.
+    pub fn did(&self, habit: Habit, now: Millis) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.conduct.holds(habit, now))
+    }
+
+    /// Whether it showed the greeting of the `n`th family of bots within a day.
+    pub fn greeted_as(&self, n: u32, now: Millis) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.bot.greeted_as(n, now))
     }
 
     /// Whether several mail servers stand behind the key's address (G-NAT).

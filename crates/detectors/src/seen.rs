@@ -229,6 +229,8 @@ pub struct Context<'a> {
 pub struct Beside {
     /// How the client greeted, where the fact opens its session.
     pub greeting: Option<Greeting>,
+    /// Families of bots that greet so, by their place in the policy: bit 0 is the first.
+    pub families: u32,
     /// Unrelated networks whose spam of 24 hours had the text of this message before.
     pub text_networks: u32,
 }

@@ -1,6 +1,6 @@
 //! What is known of one message.
 
-use detectors::bot::Greeting;
+use detectors::bot::{self, Greeting};
 use detectors::facts::passes;
 use detectors::helo::HeloClass;
 use detectors::seen::{Act, Beside, Ended, Traits};
@@ -166,11 +166,14 @@ impl Session {
         }
         // What can be an offence by itself is evidence by itself.
         let telling = trap.is_some() || (opens_session && self.traits.helo == HeloClass::OurName);
+        let families =
+            if opens_session { bot::families(&policy.bot.signatures, self.client.helo.as_ref()) } else { 0 };
         // A name that does not fit may be one of many (OFF-20).
-        let odd = opens_session && (self.traits.helo.is_faulty() || greeting.is_some_and(|one| !one.fits));
+        let odd = opens_session && (self.traits.helo.is_faulty() || greeting.is_some_and(|one| !one.fits))
+            || families != 0;
         let keep = if telling { Keep::Always } else { Keep::IfCounted };
         let sample = (telling || odd).then(|| self.sample(hash, keep, self.evidence(at)));
-        let beside = Beside { greeting, ..Beside::default() };
+        let beside = Beside { greeting, families, ..Beside::default() };
         let act = Act::Attempt { opens_session, trap, recipient: attempt.recipient, awaited };
         Some(Sight { sample, shadowed, beside, ..Sight::of(at, self.traits, act) })
     }

@@ -289,6 +289,8 @@ pub enum Measure {
     ProtocolFaultsDay,
     #[n(63)]
     LimitProtocolFaultsDay,
+    #[n(64)]
+    SignatureFeatures,
 }
 
 impl Measure {
@@ -385,6 +387,9 @@ impl Measure {
             Measure::LimitEarlyTalksDay => "limit of such sessions",
             Measure::ProtocolFaultsDay => "kinds of faults against the protocol in 24 hours",
             Measure::LimitProtocolFaultsDay => "limit of kinds of faults",
+            Measure::SignatureFeatures => {
+                "features that it shares with a family of bots, all that are asked for"
+            }
         }
     }
 }

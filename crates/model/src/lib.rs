@@ -30,6 +30,7 @@ pub mod policy;
 pub mod protected;
 pub mod reasons;
 pub mod sentence;
+pub mod signatures;
 pub mod site;
 pub mod standing;
 pub mod time;

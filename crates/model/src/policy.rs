@@ -14,6 +14,7 @@ use crate::greylist::Greylist;
 use crate::key::Prefix;
 use crate::name::{Name, PersonHash};
 use crate::sentence::Tariff;
+use crate::signatures::{self, Signature};
 use crate::time::Secs;
 
 /// How far a rule may go (C.2). Ordered from nothing to a block.
@@ -181,12 +182,16 @@ pub struct BotRule {
     /// Sessions that the hour must have.
     #[n(2)]
     pub sessions: u32,
+    /// Families of bots that are known by how they greet and behave.
+    #[n(3)]
+    #[cbor(default)]
+    pub signatures: Vec<Signature>,
 }
 
 impl Default for BotRule {
     /// As shipped.
     fn default() -> BotRule {
-        BotRule { orgs_hour: 5, orgs_day: 10, sessions: 10 }
+        BotRule { orgs_hour: 5, orgs_day: 10, sessions: 10, signatures: signatures::shipped() }
     }
 }
 

@@ -136,3 +136,14 @@ fn who_logged_in_is_not_judged_by_his_conduct() {
     (0..9).for_each(|_| does(&mut world, &host, Habit::EarlyTalk));
     assert!(world.cases.is_empty());
 }
+
+#[test]
+fn off_20_a_client_with_all_marks_of_a_shipped_family_is_blocked_at_its_first_session() {
+    let mut world = World::new();
+    let host = bot(ADDR).helo("ylmf-pc");
+    assert!(world.send(&mail(&host, 1000)));
+    assert!(world.case(&host).is_for(Offence::Bot));
+    let named = server("198.51.100.7").helo("ylmf-pc");
+    world.send(&mail(&named, 1000));
+    assert!(!world.is_blocked(&named), "one mark is none");
+}

@@ -60,6 +60,8 @@ pub(crate) struct Config {
     traps: Traps,
     /// Networks of the files of shared senders.
     networks: Vec<Prefix>,
+    /// Families of bots of the operator's file.
+    signatures: Vec<model::signatures::Signature>,
 }
 
 /// Where the daemon listens.
@@ -185,8 +187,10 @@ impl Config {
         errors.extend(bad_traps);
         let (networks, bad_networks) = networks::collect(&settings, &lines, source.name, open);
         errors.extend(bad_networks);
+        let (signatures, bad_signatures) = conduct::collect(&settings, &lines, source.name, open);
+        errors.extend(bad_signatures);
         ConfigErrors::none(errors)?;
-        Ok(Config { file: source.name.to_owned(), settings, lines, traps, networks })
+        Ok(Config { file: source.name.to_owned(), settings, lines, traps, networks, signatures })
     }
 
     /// Where ledger, journal and keys are kept.

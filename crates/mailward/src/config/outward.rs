@@ -49,7 +49,7 @@ impl Config {
             learn_first: settings.mode == FirstMode::Learn,
             dictionary: settings.rules.dictionary.rule(&|_| None),
             flood: model::damage::FloodRule::default(),
-            bot: settings.rules.bot.rule(),
+            bot: settings.rules.bot.rule(&self.signatures),
             protocol: settings.rules.protocol.rule(),
             hash_flood: settings.rules.hash_flood.rule(),
             networks: settings.rules.net_l2.rule(),

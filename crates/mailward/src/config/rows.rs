@@ -354,6 +354,8 @@ pub(crate) const ROWS: &[Row] = &[
         "The same in 24 hours."),
     row("rules.bot.sessions", slot!(rules.bot.sessions), "10",
         "Sessions that the hour must have."),
+    unset("rules.bot.signatures-file", slot!(rules.bot.signatures_file), "'/etc/mailward/bots.txt'",
+        "A file with more families of bots, one a line, as the manual explains (bots)."),
 
     row("rules.hash-flood.mode", slot!(rules.hash_flood.mode), "'block'",
         "Shadow decides and records, but refuses nothing. It looks at the counts of rules.spam-volume."),
