@@ -20,12 +20,15 @@ stories! {
     off_02_trap_by_policy
     off_03_greytrap
     off_04_reports
+    off_05_dictionary
     off_09_helo
     off_10_reverse_dns
     off_11_dynamic
     off_12_virus
     off_13_attachment
+    off_14_forged_sender
     off_15_backscatter
+    off_15_welcome_to_traps
     off_18_early_talker
     off_19_protocol
     off_20_bot

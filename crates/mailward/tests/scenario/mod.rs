@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can not go on may stop")]
 
+mod dns;
 mod mta;
 mod story;
 
@@ -64,7 +65,7 @@ impl Stage {
             "header = \"X-Spam-Flag: YES\"".to_owned(),
         ];
         let dir = site.dir.0.display().to_string();
-        let own = story.config.iter().map(|line| line.replace("@DIR", &dir));
+        let own = story.config.iter().map(|line| line.replace("@DIR", &dir).replace("@DNS", &dns::start()));
         let base = base.lines().map(str::to_owned).chain(more).chain(own);
         std::fs::write(&site.config, joined(base)).unwrap();
         for (name, line) in &story.files {
@@ -297,7 +298,7 @@ impl Stage {
     }
 }
 
-/// Lines of configuration with every section once.
+/// Lines of configuration with every section and key once; the last one counts.
 fn joined(lines: impl Iterator<Item = String>) -> String {
     let mut sections: Vec<(String, Vec<String>)> = vec![(String::new(), Vec::new())];
     let mut at = 0;
@@ -308,6 +309,8 @@ fn joined(lines: impl Iterator<Item = String>) -> String {
                 sections.push((line, Vec::new()));
             }
         } else {
+            let key = |line: &str| line.split('=').next().map(|key| key.trim().to_owned());
+            sections[at].1.retain(|before| key(before) != key(&line));
             sections[at].1.push(line);
         }
     }
