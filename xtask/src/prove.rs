@@ -77,6 +77,14 @@ const PROOFS: &[Proof] = &[
         fuzzes: false,
     },
     Proof {
+        name: "keys",
+        shows: "ten million IPv6 clients in ten minutes leave judgement within 512 MiB, and blocked hosts refused in time; it prints both",
+        variable: "MAILWARD_PROVE_KEYS",
+        runs: &[(10_000_000, &["test", "--locked", "--release", "-p", "engine", "--test", "keys", "adv_11"])],
+        limit: Duration::from_secs(60 * 60),
+        fuzzes: false,
+    },
+    Proof {
         name: "fuzz",
         shows: "no input to a parser of strangers' bytes panics, reads past its end or grows without bound",
         variable: "MAILWARD_FUZZ_ROUNDS",
@@ -157,7 +165,7 @@ mod tests {
         let options = ProveOptions { name: Some("nothing".into()), rounds: None, seconds: 1, target: None };
         assert_eq!(
             prove(&options).unwrap_err().to_string(),
-            "a proof named nothing is missing; there are: crash, restart, fuzz"
+            "a proof named nothing is missing; there are: crash, restart, keys, fuzz"
         );
     }
 }

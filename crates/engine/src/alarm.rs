@@ -50,6 +50,9 @@ pub enum Alarm {
     /// The journal names a table of networks that was not handed in.
     #[n(31)]
     UnknownAtlas,
+    /// As many cases run as there is room for: rules open no more until some end.
+    #[n(60)]
+    CasesFull,
     /// A record of a block by hand is due for review; 14 days later its block ends.
     #[n(32)]
     ReviewDue,
@@ -69,6 +72,9 @@ impl fmt::Display for Alarm {
             }
             Alarm::ClockAhead => {
                 "time went on by more than a week; if nobody stopped Mailward, check the clock"
+            }
+            Alarm::CasesFull => {
+                "a fifth of the room for keys is blocked; rules block no more; raise memory.keys"
             }
             Alarm::KnownGuesses => {
                 "a server with good mail names many recipients that do not exist; it is deferred, not dropped"

@@ -260,6 +260,10 @@ impl Council {
         }
         match ruling {
             Ruling::Open(mode) if entry.is_sentenced(mode, offence, kind, now) => {}
+            Ruling::Open(_) if guards::is_full(self.cases.len(), policy) => {
+                books.counters.guarded += 1;
+                self.alarm(Alarm::CasesFull);
+            }
             Ruling::Open(mode) => {
                 let kind = self.capped(kind, found, mode, policy);
                 if !entry.is_sentenced(mode, offence, kind, now) {
@@ -369,6 +373,8 @@ impl Council {
         if running.actor == Actor::Engine && running.mode == self.mode {
             self.networks.blocked(key, running.offence, running.case, self.now());
         }
+        // Most keys have one: no room for four.
+        entry.running.reserve_exact(1);
         entry.running.push(running);
     }
 

@@ -8,6 +8,19 @@ use model::{Class, Millis, Mode, Offence, Policy, Prefix};
 use crate::alarm::Alarm;
 use crate::entry::Entry;
 
+/// One key in so many may have a case that a rule opened.
+///
+/// A case costs engine and projector about 2 KB where a stranger costs half of one, and a
+/// blocked key never gives way. So a flood that gets itself blocked comes to an end before
+/// the memory does, and strangers keep a place in which they are judged (ADV-11: new blocks
+/// are what gives way, those in force come last).
+const KEYS_A_CASE: usize = 5;
+
+/// Whether there is no room for another case by a rule; those by hand always have some.
+pub(crate) fn is_full(cases: usize, policy: &Policy) -> bool {
+    cases >= crate::shard::keys_max(policy) / KEYS_A_CASE
+}
+
 /// What a guard says of a trigger.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Ruling {

@@ -4,7 +4,9 @@ use detectors::facts::PassesOn;
 use detectors::seen::{Act, Beside, Seen, Traits};
 use detectors::{traps, volume};
 use model::event::StandingChange;
-use model::{Class, DomainHash, Evidence, Finding, Judgement, Millis, Mode, PersonHash, Prefix, Units};
+use model::{
+    Class, DomainHash, Evidence, Finding, Judgement, Millis, Mode, PersonHash, Policy, Prefix, Units,
+};
 
 use crate::SHARDS;
 use crate::book::{Book, Kept};
@@ -301,7 +303,7 @@ impl Shard {
     }
 
     fn make_room(&mut self, index: u32, around: &Surroundings<'_>) -> bool {
-        let cap = (around.policy.keys_max as usize / SHARDS).max(KEYS_MIN);
+        let cap = keys_max(around.policy) / SHARDS;
         let (told, gone) = (&mut self.told, &mut self.gone);
         self.book.make_room(cap, around.standing, &mut |key, entry| {
             let waiting = entry.record.account.units(around.mode, around.now);
@@ -327,6 +329,11 @@ impl Shard {
     pub(crate) fn import(seeded: Seeded, queues: [Vec<Kept<Entry>>; 2]) -> Shard {
         Shard::from_book(Book::import(seeded, queues))
     }
+}
+
+/// Keys that are remembered at once, in all shards.
+pub(crate) fn keys_max(policy: &Policy) -> usize {
+    (policy.keys_max as usize / SHARDS).max(KEYS_MIN) * SHARDS
 }
 
 /// What the site may learn of a judged message: of spam only as long as nothing good came of

@@ -180,6 +180,8 @@ impl Cases {
 
 fn insert_sorted(ids: &mut Vec<CaseId>, id: CaseId) {
     if let Err(place) = ids.binary_search(&id) {
+        // Most keys have one case: no room for four.
+        ids.reserve_exact(1);
         ids.insert(place, id);
     }
 }

@@ -1,7 +1,7 @@
 //! Floods: the table stays at its cap, and what gives way is what matters least (ADV-11).
 
 use engine::Alarm;
-use model::{Answered, Body, Judgement, Policy, Secs, Units};
+use model::{Answered, BlockKind, Body, Judgement, Key, Order, Policy, Secs, Units};
 
 use crate::world::{Mail, PEOPLE, World, bot, mail, nth_bot, nth_server, policy, server, verdict};
 
@@ -24,6 +24,12 @@ fn flood(world: &mut World, from: u32, n: u32) {
         }
     }
     world.frame(inputs);
+}
+
+/// An operator blocks some hosts for a day.
+fn block_by_hand(world: &mut World, hosts: std::ops::Range<u32>) {
+    let block = |n| Order::Block(Key::Net(nth_bot(n).key()), BlockKind::Rbl, Secs::DAY);
+    hosts.for_each(|n| _ = world.order(block(n)).unwrap());
 }
 
 #[test]
@@ -83,10 +89,9 @@ fn good_mail_keeps_its_quarter_even_when_all_others_are_blocked() {
     for n in 0..40 {
         world.ham(&nth_bot(n), 1);
     }
-    for n in 1000..4000 {
-        world.send(&Mail { judged: Some(Judgement::Spam), ..mail(&nth_bot(n), PEOPLE) });
-    }
-    assert!(world.engine.running() > 900);
+    block_by_hand(&mut world, 1000..4000);
+    flood(&mut world, 100_000, 3000);
+    assert_eq!(world.engine.counters().evicted, 3000, "no stranger finds room");
     // A key that is forgotten has its credit withdrawn.
     let withdrawn = |body: &Body| matches!(body, Body::StandingChanged(change) if !change.credit);
     assert_eq!(world.count(|e| withdrawn(&e.body)), 0);
@@ -108,14 +113,32 @@ fn a_key_that_keeps_sending_is_not_the_coldest() {
 #[test]
 fn when_every_key_is_blocked_new_ones_leave_a_trace_and_the_alarm_rings() {
     let mut world = World::under(Policy { keys_max: 1024, ..policy() });
-    for n in 0..6000 {
+    block_by_hand(&mut world, 0..3000);
+    for n in 5000..7000 {
         world.send(&Mail { judged: Some(Judgement::Spam), ..mail(&nth_bot(n), PEOPLE) });
     }
-    assert_eq!(world.engine.running(), 1024, "blocks end with the room for them");
-    assert_eq!(world.engine.keys(), 1024);
+    assert_eq!((world.engine.running(), world.engine.keys()), (3000, 3000), "for a person there is room");
     assert!(world.alarms.contains(&Alarm::TableFull));
     let units: u64 = world.engine.rollup().map(|(_, trace)| trace.units.quarters() / 4).sum();
-    assert_eq!(units, 6000 - 1024);
+    assert_eq!(units, 2000);
+}
+
+#[test]
+fn adv_11_rules_block_a_fifth_of_all_keys_at_once_and_go_on_when_blocks_end() {
+    let mut world = World::under(Policy { keys_max: 1024, ..policy() });
+    let spam_of = |world: &mut World, n| {
+        world.send(&Mail { judged: Some(Judgement::Spam), ..mail(&nth_bot(n), PEOPLE) })
+    };
+    (0..1000).for_each(|n| _ = spam_of(&mut world, n));
+    assert_eq!(world.engine.running(), 1024 / 5);
+    assert!(world.alarms.contains(&Alarm::CasesFull) && !world.alarms.contains(&Alarm::TableFull));
+    assert!(!world.is_blocked(&nth_bot(900)));
+    world.order(Order::Block(Key::Net(nth_bot(900).key()), BlockKind::Rbl, Secs::DAY)).unwrap();
+    world.wait(Secs::HOUR.times(3));
+    world.wait(Secs(1));
+    assert_eq!(world.engine.running(), 1);
+    spam_of(&mut world, 901);
+    assert!(world.is_blocked(&nth_bot(901)), "what it did before still waits for a sentence");
 }
 
 #[test]
