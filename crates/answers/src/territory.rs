@@ -103,7 +103,7 @@ mod tests {
             false => testing::view(&[]),
         };
         view.site = Arc::new(Site { by_country, ..testing::site() });
-        view.atlas = Some(Arc::new(Atlas::new(systems, countries).unwrap()));
+        view.atlas = Some(Arc::new(Atlas::new(systems, countries)));
         view
     }
 

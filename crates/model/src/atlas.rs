@@ -115,23 +115,6 @@ pub fn ends(prefix: Prefix) -> (IpAddr, IpAddr) {
     (prefix.addr(), last)
 }
 
-/// Two ranges of one layer that share an address and belong to different owners.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Overlap {
-    /// First address of the earlier one.
-    pub one: IpAddr,
-    /// First address of the later one.
-    pub other: IpAddr,
-}
-
-impl fmt::Display for Overlap {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "expected disjoint ranges, but those from {} and {} overlap", self.one, self.other)
-    }
-}
-
-impl std::error::Error for Overlap {}
-
 /// The whole table.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Atlas {
@@ -149,13 +132,10 @@ struct Layer {
 }
 
 impl Atlas {
-    /// The table of some ranges of AS numbers and of countries.
-    ///
-    /// # Errors
-    ///
-    /// Two ranges that contradict each other: the files' doing.
-    pub fn new(systems: Draft, countries: Draft) -> Result<Atlas, Overlap> {
-        Ok(Atlas::of(Layer::new(systems)?, Layer::new(countries)?))
+    /// The table of some ranges of AS numbers and of countries. Where two overlap, the one
+    /// that begins later counts, which is the narrower one where one lies in the other.
+    pub fn new(systems: Draft, countries: Draft) -> Atlas {
+        Atlas::of(Layer::new(systems), Layer::new(countries))
     }
 
     fn of(systems: Layer, countries: Layer) -> Atlas {
@@ -232,10 +212,12 @@ impl From<Country> for u32 {
 }
 
 impl Layer {
-    fn new(draft: Draft) -> Result<Layer, Overlap> {
-        let v4 = disjoint(draft.v4).map_err(|(one, other)| Overlap { one: v4(one), other: v4(other) })?;
-        let v6 = disjoint(draft.v6).map_err(|(one, other)| Overlap { one: v6(one), other: v6(other) })?;
-        Ok(Layer { v4, v6 })
+    fn new(draft: Draft) -> Layer {
+        let v4 =
+            draft.v4.iter().map(|r| Range { first: r.first.into(), last: r.last.into(), value: r.value });
+        // What came from 32 bits goes back into them.
+        let narrow = |r: Range<u64>| Range { first: r.first as u32, last: r.last as u32, value: r.value };
+        Layer { v4: apart(v4.collect()).into_iter().map(narrow).collect(), v6: apart(draft.v6) }
     }
 
     fn len(&self) -> usize {
@@ -272,20 +254,38 @@ fn find<A: Copy + Ord>(ranges: &[Range<A>], at: A) -> Option<Range<A>> {
     ranges[..after].last().copied().filter(|range| at <= range.last)
 }
 
-/// Sorts, and drops what is said twice; two that contradict each other are the error.
-fn disjoint<A: Copy + Ord>(mut ranges: Vec<Range<A>>) -> Result<Vec<Range<A>>, (A, A)> {
-    ranges.sort_unstable();
-    let mut kept = Vec::<Range<A>>::with_capacity(ranges.len());
+/// The ranges without overlaps, in order. Where two overlap, the one that begins later
+/// counts; of two that are equal the one with the larger value.
+fn apart(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
+    ranges.sort_unstable_by_key(|r| (r.first, std::cmp::Reverse(r.last), r.value));
+    let (mut done, mut open) = (Vec::with_capacity(ranges.len()), Vec::<Range<u64>>::new());
     for range in ranges {
-        match kept.last_mut() {
-            Some(last) if range.first <= last.last && range.value == last.value => {
-                last.last = last.last.max(range.last);
+        close(&mut open, &mut done, Some(range.first));
+        match open.last_mut() {
+            // Said twice: no boundary runs there.
+            Some(around) if around.value == range.value => around.last = around.last.max(range.last),
+            Some(around) => {
+                if around.first < range.first {
+                    done.push(Range { last: range.first - 1, ..*around });
+                }
+                open.push(range);
             }
-            Some(last) if range.first <= last.last => return Err((last.first, range.first)),
-            _ => kept.push(range),
+            None => open.push(range),
         }
     }
-    Ok(kept)
+    close(&mut open, &mut done, None);
+    done
+}
+
+/// Finishes the open ranges that end before `until`; what lies around one goes on behind it.
+fn close(open: &mut Vec<Range<u64>>, done: &mut Vec<Range<u64>>, until: Option<u64>) {
+    while let Some(range) = open.pop_if(|range| until.is_none_or(|until| range.last < until)) {
+        done.push(range);
+        while open.pop_if(|around| around.last <= range.last).is_some() {}
+        if let Some(around) = open.last_mut() {
+            around.first = range.last + 1;
+        }
+    }
 }
 
 impl<C> Encode<C> for Atlas {
@@ -362,7 +362,7 @@ mod tests {
         assert!(systems.add(addr("192.0.2.128"), addr("192.0.2.255"), 64_497));
         assert!(systems.add(addr("2001:db8::"), addr("2001:db8:0:ffff:ffff:ffff:ffff:ffff"), 64_496));
         countries.add_prefix("203.0.113.0/24".parse().unwrap(), "cn".parse::<Country>().unwrap().into());
-        Atlas::new(systems, countries).unwrap()
+        Atlas::new(systems, countries)
     }
 
     #[test]
@@ -390,17 +390,35 @@ mod tests {
     }
 
     #[test]
-    fn ranges_that_contradict_each_other_are_refused_and_those_said_twice_are_not() {
+    fn a_range_within_another_counts_and_one_said_twice_makes_no_boundary() {
         let mut draft = Draft::default();
-        draft.add(addr("192.0.2.0"), addr("192.0.2.9"), 1);
-        draft.add(addr("192.0.2.5"), addr("192.0.2.20"), 1);
-        let one = Atlas::new(draft.clone(), Draft::default()).unwrap();
-        assert_eq!((one.len(), one.size(1)), ((1, 0), Some(21)));
-        draft.add(addr("192.0.2.20"), addr("192.0.2.30"), 2);
-        let error = Atlas::new(draft, Draft::default()).unwrap_err().to_string();
-        assert_eq!(error, "expected disjoint ranges, but those from 192.0.2.0 and 192.0.2.20 overlap");
-        assert!(!Draft::default().add(addr("192.0.2.9"), addr("192.0.2.1"), 1), "backwards");
-        assert!(!Draft::default().add(addr("192.0.2.9"), addr("2001:db8::"), 1), "two families");
+        for (first, last, value) in
+            [(0, 99, 1), (20, 29, 2), (25, 26, 3), (40, 49, 1), (90, 120, 4), (130, 130, 5)]
+        {
+            let at = |n: u8| IpAddr::from([192, 0, 2, n]);
+            assert!(draft.add(at(first), at(last), value));
+        }
+        let atlas = Atlas::new(draft, Draft::default());
+        let system = |n: u8| atlas.system(IpAddr::from([192, 0, 2, n]));
+        let got = [0, 19, 20, 24, 25, 26, 27, 29, 30, 45, 89, 90, 120, 121, 130, 131].map(system);
+        let expect = [1, 1, 2, 2, 3, 3, 2, 2, 1, 1, 1, 4, 4, 0, 5, 0].map(|n| Some(n).filter(|n| *n > 0));
+        assert_eq!(got, expect);
+        assert_eq!([1, 2, 3, 4].map(|n| atlas.size(n)), [Some(80), Some(8), Some(2), Some(31)]);
+        assert!(atlas.is_one_network("192.0.2.32/27".parse().unwrap()), "said twice");
+        assert_eq!(Atlas::from_bytes(&atlas.to_bytes()).unwrap(), atlas);
+    }
+
+    #[test]
+    fn ranges_up_to_the_last_address_and_wrong_ones() {
+        let mut draft = Draft::default();
+        assert!(draft.add(addr("::"), addr("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"), 1));
+        assert!(draft.add(addr("fff0::"), addr("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"), 2));
+        assert!(draft.add(addr("0.0.0.0"), addr("255.255.255.255"), 3));
+        assert!(!draft.add(addr("192.0.2.9"), addr("192.0.2.1"), 1), "backwards");
+        assert!(!draft.add(addr("192.0.2.9"), addr("2001:db8::"), 1), "two families");
+        let atlas = Atlas::new(draft, Draft::default());
+        assert_eq!(["::1", "ffff::1", "255.255.255.255"].map(|a| atlas.system(addr(a))), [1, 2, 3].map(Some));
+        assert_eq!(Atlas::from_bytes(&atlas.to_bytes()).unwrap(), atlas);
     }
 
     #[test]

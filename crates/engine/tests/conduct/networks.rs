@@ -282,7 +282,7 @@ fn atlas() -> Arc<Atlas> {
         systems.add_prefix(net(range), system);
     }
     systems.add_prefix(net("11.1.0.0/22"), 64_499);
-    Arc::new(Atlas::new(systems, Draft::default()).unwrap())
+    Arc::new(Atlas::new(systems, Draft::default()))
 }
 
 fn with_atlas(policy: Policy) -> World {
