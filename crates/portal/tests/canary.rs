@@ -207,6 +207,7 @@ fn replies(view: &View, text: &str) -> String {
             first_hit: false,
             score: None,
             case: None,
+            bounces: None,
             would: None,
         };
         let ended = answers::at_end(&ending, &rules, view);
