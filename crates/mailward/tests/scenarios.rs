@@ -14,6 +14,7 @@ macro_rules! stories {
 }
 
 stories! {
+    curated
     hash_flood
     off_01_spam_volume
     off_02_trap
@@ -32,7 +33,10 @@ stories! {
     off_18_early_talker
     off_19_protocol
     off_20_bot
+    off_21_geo
     off_22_network
+    off_23_provider
+    off_24_domain_conduct
     operator
 }
 

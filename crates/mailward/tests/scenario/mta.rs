@@ -29,7 +29,8 @@ pub(crate) struct Shown<'a> {
     pub(crate) queue_id: String,
 }
 
-/// Shows a session; what the client hears at last: `accept`, or a reply with its code.
+/// Shows a session; what the client hears at last: `accept` and the fields that the message
+/// got, or a reply with its code.
 pub(crate) fn show(socket: &Path, session: &Shown<'_>) -> String {
     let stream = UnixStream::connect(socket).expect("the milter listens");
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -92,10 +93,8 @@ impl Mta {
         self.step(&Command::EndOfHeader);
         self.step(&Command::Body(session.body.as_bytes()));
         self.macros(b'E', &[("i", &session.queue_id)]);
-        match self.step(&Command::EndOfBody(b"")).as_str() {
-            "continue" => "accept".to_owned(),
-            other => other.to_owned(),
-        }
+        let heard = self.step(&Command::EndOfBody(b""));
+        heard.strip_prefix("continue").map_or(heard.clone(), |fields| format!("accept{fields}"))
     }
 
     fn macros(&mut self, of: u8, pairs: &[(&str, &str)]) {
@@ -113,16 +112,21 @@ impl Mta {
     }
 
     fn told(&mut self) -> String {
+        let mut fields = String::new();
         loop {
             if let Some((packet, rest)) = split_packet(&self.unread).expect("a packet") {
                 let told = Told::read(packet).expect("an answer");
                 if let Told::Agreed { protocol, .. } = told {
                     self.agreed = Protocol(protocol);
                 }
+                if let Told::Insert { name, value, .. } | Told::Add { name, value } = told {
+                    let [name, value] = [name, value].map(|text| String::from_utf8_lossy(text).into_owned());
+                    fields = format!("{fields} {name}:{value}");
+                }
                 let (last, words, used) = (told.is_last(), words(&told), self.unread.len() - rest.len());
                 self.unread.drain(..used);
                 if last {
-                    return words;
+                    return words + &fields;
                 }
             } else {
                 let mut room = [0; 4096];
