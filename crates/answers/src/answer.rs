@@ -154,6 +154,15 @@ pub(crate) fn enforced(view: &View, addr: IpAddr) -> bool {
     view.mode == Mode::Live && may && !view.site.portal.is_empty()
 }
 
+/// Whether an edge's own meter may defer a client: refusals may leave for it, and it is
+/// neither ours nor protected, nor logged in, nor writes to an open recipient.
+pub fn may_defer(view: &View, session: &Session<'_>) -> bool {
+    let addr = fold(session.addr);
+    let is_open = session.recipient.is_some_and(|r| is_exempt(&view.site, r));
+    let is_trusted = session.authenticated || session.ours || view.protected.lists(addr);
+    enforced(view, addr) && !is_open && !is_trusted
+}
+
 /// 9: whoever sends backscatter is refused its bounces only (TXT-11).
 fn applies(reason: u8, session: &Session<'_>) -> bool {
     by_number(reason).offence != Offence::Backscatter || session.sender == Some(b"")

@@ -38,6 +38,8 @@ pub(crate) const LIST_HOST: [&str; 2] = [
 /// never 550 (DESIGN §8, ‘Mail to Mailward’).
 pub(crate) const TOO_OFTEN: &str =
     "451 4.7.1 [{ip}] sent too much here; try again in an hour. Details: {url}";
+/// For a host with too many connections; the MTA closes the session after it (TXT-14).
+pub(crate) const TOO_MANY: &str = "421 4.7.0 Too many connections from [{ip}], closing. Help: {url}";
 /// When no single fact may be named.
 pub(crate) const NO_FACT: &str = "it looks like a home computer";
 
@@ -108,6 +110,8 @@ pub(crate) const BY_COUNTRY: Text<'static> = Text {
              can be let in. How: {url}",
     ],
 };
+/// The deferral of who has too many connections.
+pub(crate) const FEWER: Text<'static> = Text { id: "connections", short: &[TOO_MANY], long: &[TOO_MANY] };
 /// What is said of a message itself, at its end.
 pub(crate) const AT_END: [Text<'static>; 6] = [FORGED, INFECTED, FILE_TYPE, ENCRYPTED, LIKE_SPAM, SCORED];
 
@@ -226,6 +230,12 @@ pub(crate) fn dynamic(site: &Site, ip: IpAddr) -> Public<Reply> {
     let url = help_link(site, "dynamic");
     let text = Text { id: "dynamic", short: &short, long: &long };
     text.reply(&Values::new(site, ip, &url, None))
+}
+
+/// The deferral of a host that has too many connections; a help page explains.
+pub fn too_many(site: &Site, ip: IpAddr) -> Public<Reply> {
+    let url = help_link(site, "rate");
+    FEWER.reply(&Values::new(site, ip, &url, None))
 }
 
 /// The refusal by the connection score, with its two heaviest facts if both fit.

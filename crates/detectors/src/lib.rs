@@ -16,6 +16,7 @@ pub mod dictionary;
 pub mod distinct;
 pub mod dynamic;
 pub mod facts;
+pub mod flood;
 pub mod forged;
 pub mod greylist;
 pub mod greytrap;
@@ -58,4 +59,5 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &conduct::EarlyTalker,
     &conduct::Protocol,
     &dictionary::Dictionary,
+    &flood::Flood,
 ];

@@ -8,8 +8,8 @@ use model::{Class, Evidence, Millis, Mode, Secs, Standing, evidence};
 use crate::account::Account;
 use crate::seen::Traits;
 use crate::{
-    attachment, backscatter, bot, conduct, dictionary, facts, forged, greytrap, helo, hosts, reports, traps,
-    virus, volume,
+    attachment, backscatter, bot, conduct, dictionary, facts, flood, forged, greytrap, helo, hosts, reports,
+    traps, virus, volume,
 };
 
 /// How long a session may serve as evidence before a block: as long as its unit counts.
@@ -83,6 +83,10 @@ pub struct Rare {
     #[n(6)]
     #[cbor(default)]
     pub dictionary: dictionary::Slot,
+    /// OFF-6's slot.
+    #[n(7)]
+    #[cbor(default)]
+    pub flood: flood::Slot,
     /// OFF-20's slot.
     #[n(8)]
     #[cbor(default)]

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use minicbor::{Decode, Encode};
 use model::content::Shape;
-use model::observation::Habit;
+use model::observation::{Habit, Sessions};
 use model::policy::TrapKind;
 use model::{
     Class, Client, Content, Finding, Judgement, Millis, Name, Offence, PersonHash, Policy, Prefix, Vote,
@@ -160,6 +160,8 @@ pub enum Act {
     Reported(Report),
     /// How a client behaved, the commands aside.
     Conduct(Habit),
+    /// A server of ours counted its sessions.
+    Connected(Sessions),
     /// A client that has not passed greylisting wrote where no stranger should (OFF-3).
     Greyed(GreyHit),
 }

@@ -23,6 +23,7 @@ mod begun;
 mod client;
 mod connection;
 mod counters;
+mod crowd;
 mod desk;
 mod ending;
 mod held;
@@ -53,6 +54,7 @@ use crate::service::{Place, Threads};
 
 pub use crate::policy::{Means, Scorer};
 pub use counters::Counts;
+pub use crowd::Flooding;
 use host::{Host, Shared};
 
 /// How the server listens and what it knows of the site.
@@ -86,6 +88,8 @@ pub struct Config {
     pub scorer: Option<Arc<dyn Scorer>>,
     /// Who was asked to come back: the policy server's own room, where there is one.
     pub waiting: Arc<WaitingRoom>,
+    /// What is done about floods of connections; `None`: nobody counts them.
+    pub flooding: Option<Flooding>,
     /// Judges whole messages, if somebody does.
     pub inspector: Option<Arc<dyn Inspector>>,
     /// The inspector may put messages into quarantine.
@@ -118,6 +122,7 @@ impl Config {
             relays: Vec::new(),
             scorer: None,
             waiting: Arc::default(),
+            flooding: None,
             inspector: None,
             quarantine: false,
             body_max: 10 * 1024 * 1024,

@@ -50,6 +50,7 @@ impl Engine {
             }
             Fact::Rejected(rejected) => Mail::rejected(seen, rejected, &mut around),
             Fact::Conduct(conduct) => Mail::conduct(seen, conduct, &around),
+            Fact::Connected(connected) => Mail::connected(seen, connected, &around),
             Fact::Reported(report) => Mail::reported(report, &self.sessions, &mut around),
             // It is about a domain, not about a key.
             Fact::Notice(_) => None,

@@ -4,8 +4,8 @@
 
 use minicbor::{Decode, Encode};
 use model::{
-    Client, Conduct, Evidence, Judgement, Millis, Observation, Policy, Prefix, Rdns, Rejected, Rejection,
-    Reported, Secs, Vote,
+    Client, Conduct, Connected, Evidence, Judgement, Millis, Observation, Policy, Prefix, Rdns, Rejected,
+    Rejection, Reported, Secs, Sensor, Vote,
 };
 
 use detectors::seen::{Act, Report, Traits};
@@ -183,6 +183,26 @@ impl Mail {
         let sample = Some(Box::new(Sample { hash, keep: Keep::IfCounted, evidence }));
         let sight = Sight { sample, ..Sight::of(around.at, traits, Act::Conduct(conduct.habit)) };
         Some((client_prefix(conduct.client.addr), sight))
+    }
+
+    /// What our servers counted of a client's sessions means for which key. Only who sees
+    /// the connections themselves counts: what others say of them is not verified (ADV-1).
+    pub(crate) fn connected(
+        seen: &Observation,
+        connected: &Connected,
+        around: &Around<'_>,
+    ) -> Option<(Prefix, Sight)> {
+        let sees = matches!(seen.sensor, Sensor::Milter | Sensor::Policy | Sensor::MailLog | Sensor::Replay);
+        if !sees || connected.client.authenticated {
+            return None;
+        }
+        let traits = Traits::of(&connected.client, false, around.policy);
+        let evidence = Evidence { sensor: seen.sensor, ..bare(around.at, connected.client.clone()) };
+        let hash = around.mail.seeded.pair(seen.session, 4);
+        let sample = Some(Box::new(Sample { hash, keep: Keep::IfCounted, evidence }));
+        let act = Act::Connected(connected.sessions);
+        let sight = Sight { sample, ..Sight::of(around.at, traits, act) };
+        Some((client_prefix(connected.client.addr), sight))
     }
 
     pub(crate) fn store(&self) -> StoredMail {

@@ -81,9 +81,12 @@ impl Sessions {
                 around.counters.unmatched_verdicts += u64::from(judged.is_none());
                 judged?
             }
-            Fact::Rejected(_) | Fact::Reported(_) | Fact::Sent(_) | Fact::Conduct(_) | Fact::Notice(_) => {
-                None
-            }
+            Fact::Rejected(_)
+            | Fact::Reported(_)
+            | Fact::Sent(_)
+            | Fact::Connected(_)
+            | Fact::Conduct(_)
+            | Fact::Notice(_) => None,
         };
         joined.map(|(key, sight)| (key, Work::Seen(sight)))
     }

@@ -53,8 +53,8 @@ pub use lesson::{Lesson, Slight, Subject};
 pub use letter::Letter;
 pub use name::{DomainHash, Name, PersonHash};
 pub use observation::{
-    Answered, Attempt, Client, Conduct, Fact, Habit, Judgement, Message, Observation, Rdns, Rejected,
-    Rejection, Reported, Sensor, Sent, Verdict, Vote,
+    Answered, Attempt, Client, Conduct, Connected, Fact, Habit, Judgement, Message, Observation, Rdns,
+    Rejected, Rejection, Reported, Sensor, Sent, Verdict, Vote,
 };
 pub use policy::Policy;
 pub use protected::{Cleared, Protected};

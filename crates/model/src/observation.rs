@@ -76,6 +76,9 @@ pub enum Fact {
     /// One of our own people sent a message outward.
     #[n(5)]
     Sent(#[n(0)] Sent),
+    /// How many sessions a client has with us, and what came of them (OFF-6).
+    #[n(6)]
+    Connected(#[n(0)] Connected),
     /// How a client behaved, the commands aside (OFF-18, OFF-19).
     #[n(7)]
     Conduct(#[n(0)] Conduct),
@@ -401,6 +404,40 @@ pub enum Outcome {
     /// Refused for what the other side thinks of us, or not delivered for now.
     #[n(3)]
     Other,
+}
+
+/// What a server of ours counted of a client's sessions: of connections that completed the
+/// handshake and reached our greeting, never of packets (ADV-1). A sensor reports a client
+/// once a second at most, and only one with unusually many.
+#[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
+pub struct Connected {
+    /// Who connects.
+    #[n(0)]
+    pub client: Client,
+    /// The counts.
+    #[n(1)]
+    pub sessions: Sessions,
+}
+
+/// Counts of one client's sessions.
+#[derive(Clone, Copy, Debug, Decode, Default, Encode, Eq, PartialEq)]
+pub struct Sessions {
+    /// Open now, the newest included.
+    #[n(0)]
+    pub at_once: u32,
+    /// Begun since the last report.
+    #[n(1)]
+    pub begun: u32,
+    /// Ended since the last report, those aside in which we refused something: what we stop
+    /// says nothing about the client.
+    #[n(2)]
+    pub ended: u32,
+    /// Of those, the ones that reached a recipient whose mail was taken.
+    #[n(3)]
+    pub reached: u32,
+    /// The server has few places left.
+    #[n(4)]
+    pub strained: bool,
 }
 
 /// What a content judge says of one message.

@@ -294,7 +294,7 @@ pub struct Policy {
 }
 
 /// Rules that could block before or beside the reference policy's one.
-const OTHER_RULES: [Offence; 7] = [
+const OTHER_RULES: [Offence; 8] = [
     Offence::ReverseDns,
     Offence::Dynamic,
     Offence::EarlyTalker,
@@ -302,6 +302,7 @@ const OTHER_RULES: [Offence; 7] = [
     Offence::Bot,
     Offence::HashFlood,
     Offence::Dictionary,
+    Offence::Flood,
 ];
 
 /// Keys remembered at once where nothing is configured (C.0).
@@ -404,6 +405,7 @@ fn shipped_mode(offence: Offence) -> RuleMode {
         | Offence::Greytrap
         | Offence::Reports
         | Offence::Dictionary
+        | Offence::Flood
         | Offence::Helo
         | Offence::Virus
         | Offence::Attachment

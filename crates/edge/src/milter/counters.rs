@@ -46,6 +46,8 @@ counters! {
     recipients,
     /// Recipients that we refused or deferred.
     refused,
+    /// Recipients answered 421, because the client had too many connections.
+    turned,
     /// Recipients that the MTA itself had refused.
     rejected,
     /// Messages that came to their end with a recipient.

@@ -8,6 +8,7 @@ use super::begun::Begun;
 use super::client::Standing;
 use super::connection::{End, Said};
 use super::counters::count;
+use super::crowd::Visit;
 use super::host::Host;
 use super::message::{Around, Draft, Held, Whole};
 use super::rcpt::{Asked, answer, attempt, rejected};
@@ -84,7 +85,7 @@ impl Desk {
         }
         match command {
             Command::Macros(list) => self.macros(&list),
-            Command::Connect { peer, .. } => self.connect(peer, at),
+            Command::Connect { peer, .. } => self.connect(peer, at, said),
             Command::Helo(name) => self.helo(name),
             Command::Mail { path, parameters } => self.mail(path, !parameters.is_empty(), at),
             Command::Rcpt { path, .. } => self.rcpt(path, at, said),
@@ -115,12 +116,15 @@ impl Desk {
     }
 
     /// A client without an address of the Internet is nobody whom we could judge.
-    fn connect(&mut self, peer: Peer<'_>, at: &Moment<'_>) {
-        self.draft = None;
+    fn connect(&mut self, peer: Peer<'_>, at: &Moment<'_>, said: &mut Said) {
+        (self.session, self.draft) = (None, None);
         self.session = match peer {
             Peer::Ip(addr, port) => Some(Session::new(addr, port, &self.begun, at)),
             Peer::Unknown | Peer::Local(_) => None,
         };
+        if let Some(session) = self.session.as_mut().filter(|_| self.heard) {
+            said.seen.extend(session.enter(at));
+        }
     }
 
     fn helo(&mut self, name: &[u8]) {
@@ -141,12 +145,13 @@ impl Desk {
 
     fn rcpt(&mut self, path: &[u8], at: &Moment<'_>, said: &mut Said) {
         count(&at.host.counters.recipients);
-        let (Some(session), Some(draft)) = (&self.session, &mut self.draft) else { return };
+        let (Some(session), Some(draft)) = (&mut self.session, &mut self.draft) else { return };
         draft.asked(at.now);
         if self.begun.get(b'R', "rcpt_mailer") == Some(b"error") {
             return self.rejected(path, at, said);
         }
         if session.is_own() || session.standing == Standing::Relay {
+            session.went(true);
             return draft.accept(path);
         }
         let asked = asked(session, draft, path);
@@ -157,6 +162,7 @@ impl Desk {
             said.seen.push(seen(draft.session, at.now, fact));
         }
         draft.would = draft.would.or(answer.would);
+        session.went(is_taken(heard.answered));
         if is_taken(heard.answered) {
             draft.accept(path);
         }
@@ -240,6 +246,7 @@ fn asked<'a>(session: &'a Session, draft: &'a Draft, path: &'a [u8]) -> Asked<'a
         sender: &draft.sender,
         recipient: path.strip_prefix(b"<").and_then(|p| p.strip_suffix(b">")).unwrap_or(path),
         queue_id: draft.queue_id(),
+        crowded: session.visit.as_ref().is_some_and(Visit::is_turned_away),
     }
 }
 

@@ -10,6 +10,7 @@ use model::{Millis, Prefix};
 
 use super::connection::talk;
 use super::counters::{Counters, Counts, count};
+use super::crowd::Crowd;
 use super::held::Room;
 use super::trouble::Trouble;
 use super::{Config, Means};
@@ -26,6 +27,7 @@ pub(super) struct Shared {
     counters: Vec<Arc<Counters>>,
     troubles: Troubles<Trouble>,
     meter: Mutex<Meter>,
+    pub(super) crowd: Option<Arc<Crowd>>,
     seats: Arc<Seats>,
     sessions: AtomicU64,
 }
@@ -37,6 +39,7 @@ impl Shared {
             counters: (0..threads).map(|_| Arc::default()).collect(),
             troubles: Troubles::default(),
             meter: Mutex::new(Meter::new()),
+            crowd: config.flooding.map(Crowd::new),
             seats: Seats::new(config.connections_max),
             sessions: AtomicU64::new(0),
             config,
@@ -52,6 +55,11 @@ impl Shared {
 
     pub(super) fn meter(&self) -> MutexGuard<'_, Meter> {
         self.meter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Four fifths of the places are taken.
+    pub(super) fn is_strained(&self) -> bool {
+        self.seats.taken().saturating_mul(5) > (self.config.connections_max as u64).saturating_mul(4)
     }
 
     /// A number that no other session of this process has.

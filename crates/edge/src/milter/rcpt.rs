@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use answers::texts::too_many;
 use answers::{Answer, Tell, sender_fits};
 use model::{Answered, Attempt, Client, Fact, Rejected, Rejection};
 use wire::milter::{Reply, ReplyText};
@@ -19,6 +20,8 @@ pub(super) struct Asked<'a> {
     pub(super) sender: &'a [u8],
     pub(super) recipient: &'a [u8],
     pub(super) queue_id: &'a [u8],
+    /// The client has too many connections.
+    pub(super) crowded: bool,
 }
 
 /// What a client heard.
@@ -45,10 +48,38 @@ pub(super) fn answer(asked: &Asked<'_>, at: &Moment<'_>, out: &mut Vec<u8>) -> (
         ..answers::Session::new(client.addr, began)
     };
     let answer = answers::answer(&session, at.view, at.now);
+    let crowded = asked.crowded && matches!(answer.tell, Tell::Pass) && !answer.exempt;
+    if crowded && answers::may_defer(at.view, &session) {
+        return turned_away(answer, client.addr, asked.queue_id, at, out);
+    }
     let waiting = &shared.config.waiting;
     let (answer, ticket) = waiting.admit(answer, &session, at.view, &shared.means.persons, at.now);
     let answered = tell(&answer, client.addr, asked.queue_id, at, out);
     (answer, Heard { answered, ticket })
+}
+
+/// 421, which has the MTA close the session (TXT-14). The engine hears of a refusal without a
+/// case, which it does not count.
+fn turned_away(
+    answer: Answer,
+    addr: IpAddr,
+    queue_id: &[u8],
+    at: &Moment<'_>,
+    out: &mut Vec<u8>,
+) -> (Answer, Heard) {
+    let tell = Tell::Defer(too_many(&at.view.site, addr));
+    let told = text(&tell, at);
+    let answered = if told.is_some() { Answered::Refused } else { Answered::Passed };
+    match told {
+        Some(text) => {
+            count(&at.host.counters.refused);
+            count(&at.host.counters.turned);
+            Reply::Text(&text).write(out);
+        }
+        None => Reply::Continue.write(out),
+    }
+    log(&answer, answered, addr, queue_id);
+    (answer, Heard { answered, ticket: None })
 }
 
 fn tell(answer: &Answer, addr: IpAddr, queue_id: &[u8], at: &Moment<'_>, out: &mut Vec<u8>) -> Answered {

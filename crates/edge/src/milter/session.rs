@@ -1,11 +1,12 @@
 //! One SMTP session: who it is with, and what its messages are called.
 
 use model::letter::Tls;
-use model::{Answered, Client, Fact, Millis, Name, Observation, Sensor, Sent};
+use model::{Answered, Client, Connected, Fact, Millis, Name, Observation, Sensor, Sent};
 
 use super::begun::Begun;
 use super::client::{Standing, connected};
 use super::connection::Said;
+use super::crowd::Visit;
 use super::desk::Moment;
 use super::host::Shared;
 use super::inner::inner;
@@ -21,6 +22,8 @@ pub(super) struct Session {
     pub(super) client: Client,
     pub(super) standing: Standing,
     pub(super) tls: Option<Tls>,
+    /// Its part in the crowd, where that is counted.
+    pub(super) visit: Option<Visit>,
     /// A case that took effect later does not touch it, until a message has come to its end
     /// (TXT-R3): what is answered to one recipient must not show that another was a trap.
     pub(super) began: Millis,
@@ -36,6 +39,7 @@ impl Session {
             client: connected(addr, port, begun),
             standing: Standing::of(addr, shared),
             tls: None,
+            visit: None,
             began: at.now,
             id: [shared.next_session(), at.now.0],
             messages: 0,
@@ -60,6 +64,28 @@ impl Session {
         let [number, at] = self.id;
         let id = format!("milter {addr} {port} {number} {at} {}", self.messages);
         shared.means.persons.instance(shared.config.mx.as_bytes(), id.as_bytes())
+    }
+
+    /// Joins the crowd; what is to be reported of the client.
+    pub(super) fn enter(&mut self, at: &Moment<'_>) -> Option<Observation> {
+        let shared = &at.host.shared;
+        let crowd = shared.crowd.as_ref().filter(|_| self.standing == Standing::Stranger)?;
+        let (visit, report) = crowd.enter(self.client.addr, shared.is_strained(), at.now)?;
+        self.visit = Some(visit);
+        let fact = Fact::Connected(Connected { client: self.client.clone(), sessions: report? });
+        let [number, since] = self.id;
+        let id = format!("milter {} {number} {since}", self.client.addr);
+        let session = shared.means.persons.instance(shared.config.mx.as_bytes(), id.as_bytes());
+        Some(seen(session, at.now, fact))
+    }
+
+    /// What became of a recipient: it was taken, or we refused it.
+    pub(super) fn went(&mut self, taken: bool) {
+        match &mut self.visit {
+            Some(visit) if taken => visit.reached(),
+            Some(visit) => visit.stopped(),
+            None => {}
+        }
     }
 
     /// It comes from our own people: a login, or one of our networks.

@@ -1,6 +1,7 @@
 //! The server over real sockets, with a scripted MTA.
 
 mod content;
+mod floods;
 mod hostile;
 mod inspected;
 mod recipients;

@@ -15,6 +15,8 @@ mod domains;
 #[cfg(test)]
 mod evidence;
 #[cfg(test)]
+mod floods;
+#[cfg(test)]
 mod greylist;
 #[cfg(test)]
 mod growth;

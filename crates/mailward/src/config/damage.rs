@@ -1,6 +1,6 @@
-//! Settings of what damages the network: `[rules.dictionary]`.
+//! Settings of what damages the network: `[rules.dictionary]` and `[rules.flood]`.
 
-use model::damage::DictionaryRule;
+use model::damage::{DictionaryRule, FloodRule};
 use model::{Domain, DomainHash, Secs};
 
 use super::forms::Count;
@@ -19,6 +19,27 @@ pub(super) struct Dictionary {
     pub(super) servers: Count<1, 512>,
     pub(super) floor: Secs,
     pub(super) catch_all: Vec<Domain>,
+}
+
+/// `[rules.flood]`. What is below the least numbers is not reported to the rule.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Flood {
+    pub(super) mode: Strict,
+    pub(super) at_once: Count<12, 1_000_000>,
+    pub(super) per_minute: Count<30, 1_000_000>,
+    pub(super) network_per_minute: Count<30, 1_000_000>,
+    pub(super) reached: Percent,
+}
+
+impl Flood {
+    pub(super) fn rule(&self) -> FloodRule {
+        FloodRule {
+            at_once: self.at_once.0,
+            per_minute: self.per_minute.0,
+            network_per_minute: self.network_per_minute.0,
+            reached_percent: self.reached.0,
+        }
+    }
 }
 
 impl Dictionary {

@@ -48,7 +48,7 @@ impl Config {
             keys_max: settings.keys.0,
             learn_first: settings.mode == FirstMode::Learn,
             dictionary: settings.rules.dictionary.rule(&|_| None),
-            flood: model::damage::FloodRule::default(),
+            flood: settings.rules.flood.rule(),
             bot: settings.rules.bot.rule(&self.signatures),
             protocol: settings.rules.protocol.rule(),
             hash_flood: settings.rules.hash_flood.rule(),
@@ -223,6 +223,7 @@ fn modes(settings: &Settings) -> Vec<(Offence, RuleMode)> {
         (Offence::AsnEscalation, rules.asn_l3.0),
         (Offence::Geo, rules.geo.mode.0),
         (Offence::Dictionary, rules.dictionary.mode.0),
+        (Offence::Flood, rules.flood.mode.0),
     ];
     let shipped = Policy::shipped();
     set.into_iter().filter(|(offence, mode)| shipped.mode(*offence) != *mode).collect()

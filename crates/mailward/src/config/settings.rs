@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use model::{Domain, Prefix, Secs};
 
 use super::conduct::{Bot, HashFlood, Protocol};
-use super::damage::Dictionary;
+use super::damage::{Dictionary, Flood};
 use super::forms::{Count, Limit, Score, Title};
 use super::judges::{Encrypted, Endpoint, HeaderMark, Macros, Resolver};
 use super::net::{Listener, Mailbox, Recipient};
@@ -155,6 +155,7 @@ pub(super) struct Rules {
     pub(super) protocol: Protocol,
     pub(super) bot: Bot,
     pub(super) dictionary: Dictionary,
+    pub(super) flood: Flood,
     pub(super) hash_flood: HashFlood,
     pub(super) greytrap: Strict,
     pub(super) net_l2: NetL2,

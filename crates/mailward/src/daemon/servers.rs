@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use edge::{lmtp, milter, policy};
-use model::{Name, PersonHash, Prefix};
+use model::policy::RuleMode;
+use model::{Name, Offence, PersonHash, Policy, Prefix};
 
 use super::inbox::Inbox;
 use super::letters::{self, Judges, Letters};
@@ -63,6 +64,7 @@ impl Servers {
             relays: policy.relays.clone(),
             scorer: scorer::of(&policy),
             waiting: shared.waiting.clone(),
+            flooding: flooding(&policy),
             inspector: Some(Arc::new(letters)),
             quarantine: shared.config.end_rules().encrypted == answers::Act::Quarantine,
             body_max: settings.body_max,
@@ -89,6 +91,13 @@ impl Servers {
         self.lmtp = Some(running);
         Ok(())
     }
+}
+
+/// What the milter does about floods; a rule that is off counts nobody.
+fn flooding(policy: &Policy) -> Option<milter::Flooding> {
+    let mode = policy.mode(Offence::Flood);
+    let answers = mode == RuleMode::Block;
+    (mode != RuleMode::Off).then_some(milter::Flooding { rule: policy.flood, answers })
 }
 
 fn inbox(shared: &Shared) -> Inbox {

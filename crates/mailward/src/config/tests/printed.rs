@@ -82,6 +82,7 @@ fn another_value(row: &Row) -> String {
         (_, "log.level") => "'warn'".into(),
         (_, "memory.keys") => "5000".into(),
         (_, "rules.bot.names-hour") => "6".into(),
+        (_, name) if name.starts_with("rules.flood.") && name != "rules.flood.reached" => "55".into(),
         (Some(text), _) if text.ends_with(" s\"") => "'5 s'".into(),
         (Some(text), _) if text.ends_with("h\"") => "'5 h'".into(),
         (Some(text), _) if text.ends_with("d\"") => "'5 d'".into(),

@@ -30,6 +30,7 @@ fn every_number_of_the_policy_can_be_set() {
          [rules.spam-volume]\nfirst-hit = \"off\"\nunits-hour = 1\nunits-day = 2\nshare = \"3 %\"\nmessages = 4\ndump = 5\n\
          [rules.dictionary]\nunknown-minutes = 6\nunknown-day = 7\nunknown-domain = 8\nservers = 9\n\
          share-minutes = \"10 %\"\nshare-day = \"11 %\"\nfloor = \"12 h\"\n\
+         [rules.flood]\nat-once = 14\nper-minute = 31\nnetwork-per-minute = 32\nreached = \"17 %\"\n\
          [guards]\nnull-routes-per-minute = 13\nclasses = false\nratio = false\nattempts = false\nblocks-per-minute = 7\n\
          [memory]\nkeys = 8000\n",
     )
@@ -46,6 +47,8 @@ fn every_number_of_the_policy_can_be_set() {
     assert_eq!([d.unknown_minutes, d.unknown_day, d.unknown_domain, d.servers], [6, 7, 8, 9]);
     assert_eq!(([d.share_minutes, d.share_day], d.floor), ([10, 11], Secs(12 * 3600)));
     assert_eq!(g.null_routes, Some(13));
+    let f = &policy.flood;
+    assert_eq!([f.at_once, f.per_minute, f.network_per_minute, f.reached_percent], [14, 31, 32, 17]);
     assert_eq!((policy.keys_max, policy.documentation, policy.learn_first), (8000, true, false));
 }
 
