@@ -22,6 +22,7 @@ stories! {
     off_03_greytrap
     off_04_reports
     off_05_dictionary
+    off_06_flood
     off_09_helo
     off_10_reverse_dns
     off_11_dynamic

@@ -86,7 +86,7 @@ impl Stage {
         self.advance(ahead);
         match step.words[0].as_str() {
             "policy" => self.each(step, Stage::policy),
-            "milter" | "rejected" => self.each(step, Stage::milter),
+            "milter" | "rejected" | "connect" => self.each(step, Stage::milter),
             "conduct" => self.each(step, Stage::conduct),
             "notice" => self.each(step, Stage::notice),
             "report" => self.report(step),
@@ -164,7 +164,7 @@ impl Stage {
             name: &name,
             helo: &helo,
             from: &from,
-            to: to.split(',').collect(),
+            to: to.split(',').filter(|_| step.words[0] != "connect").collect(),
             login: step.option("login"),
             refused: (step.words[0] == "rejected").then_some((&*code, &*words)),
             header,
@@ -175,7 +175,9 @@ impl Stage {
         if heard.starts_with("accept") {
             self.deliver(&shown);
         }
-        self.settle_messages();
+        if !shown.to.is_empty() {
+            self.settle_messages();
+        }
         expected(step.expect.as_deref(), &heard, turn)
     }
 

@@ -18,6 +18,7 @@ pub(crate) struct Shown<'a> {
     pub(crate) name: &'a str,
     pub(crate) helo: &'a str,
     pub(crate) from: &'a str,
+    /// Nobody: it only connects and greets.
     pub(crate) to: Vec<&'a str>,
     /// The user that logged in.
     pub(crate) login: Option<&'a str>,
@@ -50,6 +51,9 @@ struct Mta {
 impl Mta {
     fn session(&mut self, session: &Shown<'_>) -> String {
         self.greet(session);
+        if session.to.is_empty() {
+            return "accept".to_owned();
+        }
         let login = session.login.map(|user| ("{auth_authen}", user));
         self.macros(b'M', &login.into_iter().collect::<Vec<_>>());
         let path = format!("<{}>", session.from);
