@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use detectors::dynamic::names_server;
 use detectors::org::{org, same_org};
+use detectors::ours::Rules;
 use detectors::score::{Family, Lessons, connection, learned};
 use detectors::{Look, Traits};
 use model::key::fold;
@@ -18,6 +19,7 @@ const LET_THROUGH: u64 = 128;
 
 /// Scores a connection by one view at `now`, with every part.
 pub fn weigh(client: &Client, traits: &Traits, view: &View, now: Millis) -> detectors::ConnectionScore {
+    let traits = &traits.without(suspended(view, now));
     connection(traits, &lessons(client, traits, view, now), view.has_credit(client.addr))
 }
 
@@ -26,6 +28,7 @@ pub fn weigh(client: &Client, traits: &Traits, view: &View, now: Millis) -> dete
 /// Most connections are no stranger's worth a second look: good mail is looked up only for
 /// those whom the score would refuse.
 pub fn connection_score(client: &Client, traits: &Traits, view: &View, now: Millis) -> ConnectionScore {
+    let traits = &traits.without(suspended(view, now));
     let lessons = lessons(client, traits, view, now);
     let bare = ConnectionScore::from(&connection(traits, &lessons, false));
     if bare.refuses() && view.has_credit(client.addr) {
@@ -42,6 +45,11 @@ impl From<&detectors::ConnectionScore> for ConnectionScore {
             line: score.main() == Some(Family::Line),
         }
     }
+}
+
+/// The rules that rest because good mail fails them (G-OURS).
+pub fn suspended(view: &View, now: Millis) -> Rules {
+    Rules::of(|rule| view.lessons.is_suspended(rule, now))
 }
 
 /// What the site has learned of a client's kind.

@@ -25,6 +25,7 @@ pub mod helo;
 pub mod hosts;
 pub mod looks;
 pub mod org;
+pub mod ours;
 pub mod providers;
 pub mod ranges;
 pub mod rdns;

@@ -8,8 +8,8 @@ use model::{Class, Evidence, Millis, Mode, Secs, Standing, evidence};
 use crate::account::Account;
 use crate::seen::Traits;
 use crate::{
-    attachment, backscatter, bot, conduct, dictionary, facts, flood, forged, greytrap, helo, hosts, reports,
-    traps, virus, volume,
+    attachment, backscatter, bot, conduct, dictionary, facts, flood, forged, greytrap, helo, hosts, ours,
+    reports, traps, virus, volume,
 };
 
 /// How long a session may serve as evidence before a block: as long as its unit counts.
@@ -99,6 +99,10 @@ pub struct Rare {
     #[n(18)]
     #[cbor(default)]
     pub greytrap: greytrap::Slot,
+    /// Rules that its good mail has passed (G-OURS).
+    #[n(15)]
+    #[cbor(default)]
+    pub passed: ours::Rules,
     /// Who is behind the key.
     #[n(14)]
     #[cbor(default)]

@@ -44,6 +44,9 @@ pub enum Alarm {
     /// A trap is none any more.
     #[n(20)]
     TrapBurnt,
+    /// Good mail fails a rule: it is suspended.
+    #[n(21)]
+    RuleSuspended,
     /// A network has many blocked servers, and only a person may block it.
     #[n(30)]
     NetworkProposed,
@@ -81,6 +84,9 @@ impl fmt::Display for Alarm {
             }
             Alarm::ManyNullRoutes => {
                 "the cap on null routes is reached; mail of further attackers is refused, not dropped"
+            }
+            Alarm::RuleSuspended => {
+                "good mail fails a rule, which is suspended: does our DNS work, are own.names right?"
             }
             Alarm::TrapBurnt => {
                 "a trap was subscribed or is in use and counts no more; mailward doctor names it"

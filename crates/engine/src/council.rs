@@ -22,6 +22,7 @@ use crate::guards::{self, Cap, Ruling, Trigger};
 use crate::inspect::{Guard, HeldBack};
 use crate::kinds::{NullRoutes, kind_of};
 use crate::networks::{Networks, Price};
+use crate::ours::Ours;
 use crate::records::Records;
 use crate::reporters::Outcome;
 use crate::rollup::Rollup;
@@ -72,6 +73,10 @@ pub(crate) struct Council {
     /// What the command in work would cost.
     #[cbor(skip)]
     pub(crate) price: Option<Price>,
+    /// How good mail fares under rules that may be at fault.
+    #[n(21)]
+    #[cbor(default)]
+    pub(crate) ours: Ours,
     /// The step in work; never stored.
     #[cbor(skip)]
     step: Step,
@@ -164,6 +169,7 @@ impl Council {
             records: Records::default(),
             price: None,
             null_routes: NullRoutes::default(),
+            ours: Ours::default(),
             step: Step::default(),
             note: None,
             news: Vec::new(),
@@ -224,6 +230,7 @@ impl Council {
             What::Met { met, judgement, first } => {
                 self.learn(told.index, &met, judgement, first, books.experience);
             }
+            What::Tested(test) => self.heard_test(told.index, test),
             What::Cleared => self.cleared(told.index, told.key, books),
             What::PassesOn(why) => self.news.push(News::PassesOn(told.key, why)),
             What::NoRoom => self.alarm(Alarm::TableFull),

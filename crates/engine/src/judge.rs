@@ -1,5 +1,6 @@
 //! What the rules about one key make of one fact.
 
+use detectors::ours::Rules;
 use detectors::seen::{Beside, Context, Seen, Traits};
 use detectors::{DETECTORS, backscatter, facts, hosts};
 use model::policy::RuleMode;
@@ -20,6 +21,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) standing: Millis,
     /// Some rule runs in shadow.
     pub(crate) shadow_rules: bool,
+    /// Rules that rest (G-OURS).
+    pub(crate) suspended: Rules,
 }
 
 impl Surroundings<'_> {
@@ -127,6 +130,7 @@ fn run_rules(
     // What a shadow case would have refused, rules in shadow would not have seen.
     let runs = |offence| match around.policy.mode(offence) {
         RuleMode::Off => false,
+        _ if around.suspended.has(offence) => false,
         _ => !shadowed || around.mode_of(offence) != Some(Mode::Shadow),
     };
     let is_bounce = backscatter::is_only_answer(seen, &context);

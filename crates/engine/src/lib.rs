@@ -29,6 +29,7 @@ mod judge;
 mod kinds;
 mod mail;
 pub mod networks;
+mod ours;
 mod outbound;
 mod records;
 mod reporters;
@@ -311,6 +312,7 @@ impl Engine {
             now: self.council.now(),
             standing: self.council.standing_now(),
             shadow_rules: self.policy.modes.iter().any(|(_, mode)| *mode == RuleMode::Shadow),
+            suspended: self.council.ours.suspended(self.council.now()),
         };
         spread.each(&mut self.shards, &which, &|shard| shard.run(&around));
         let (mut told, mut gone) = (Vec::<Told>::new(), Vec::<Gone>::new());

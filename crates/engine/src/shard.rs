@@ -2,7 +2,7 @@
 
 use detectors::facts::PassesOn;
 use detectors::seen::{Act, Beside, Seen, Traits};
-use detectors::{traps, volume};
+use detectors::{ours, traps, volume};
 use model::event::StandingChange;
 use model::{
     Class, DomainHash, Evidence, Finding, Judgement, Millis, Mode, PersonHash, Policy, Prefix, Units,
@@ -13,6 +13,7 @@ use crate::book::{Book, Kept};
 use crate::entry::Entry;
 use crate::experience::Met;
 use crate::judge::{Surroundings, class_of, judge, refused};
+use crate::ours::Test;
 use crate::seeded::Seeded;
 
 /// What a good message counts that answers one of ours (C.0).
@@ -134,6 +135,8 @@ pub(crate) enum What {
     },
     /// What spoke against it was a trap that is burnt, and nothing is left of its traps.
     Cleared,
+    /// A message of a key with good mail has tested our rules (G-OURS).
+    Tested(Test),
     /// The key passes other people's mail on.
     PassesOn(PassesOn),
     /// The key found no room: all others are blocked.
@@ -232,6 +235,8 @@ impl Shard {
     }
 
     fn seen(&mut self, index: u32, hash: u64, key: Prefix, sight: Sight, around: &Surroundings<'_>) {
+        let looks = sight.traits;
+        let sight = Sight { traits: looks.without(around.suspended), ..sight };
         let Sight { at, traits, act, sample, shadowed, pair, is_reply, met, beside, .. } = sight;
         let seen = Seen { at, key, traits, act };
         let Some(place) = self.place(index, hash, key, at, around) else {
@@ -244,6 +249,7 @@ impl Shard {
             told.push(What::Grown);
         }
         let class = class_of(entry, &seen, around);
+        told.extend(test(entry, &seen.act, &looks, hash, around).map(What::Tested));
         told.extend(met.and_then(|met| meet(entry, &seen, met, around)));
         if let Act::Judged { judgement: Judgement::Ham, recipient, .. } = seen.act {
             let fragment = recipient.map_or(0, |PersonHash(r)| r as u32);
@@ -356,6 +362,14 @@ fn meet(entry: &Entry, seen: &Seen, met: Box<Met>, around: &Surroundings<'_>) ->
 /// Good messages that a fact about a key stands for that is not remembered.
 fn good_of(act: &Act) -> u64 {
     matches!(act, Act::Judged { judgement: Judgement::Ham, .. }).into()
+}
+
+/// How a message of a key with good mail fares under rules that may be at fault, as the key
+/// looks, whatever rests. Shared senders are not judged by their looks, so they say nothing.
+fn test(entry: &mut Entry, act: &Act, looks: &Traits, hash: u64, around: &Surroundings<'_>) -> Option<Test> {
+    let counts = around.policy.guards.classes && !looks.shared && entry.has_credit(around.standing);
+    let (tested, failed) = counts.then(|| ours::test(act, looks, &mut entry.record)).flatten()?;
+    Some(Test { tested, failed, who: hash as u32 })
 }
 
 /// Units of a fact about a key that is not remembered.

@@ -5,6 +5,7 @@
 
 use minicbor::{Decode, Encode};
 
+use crate::finding::Offence;
 use crate::key::Prefix;
 use crate::name::Name;
 use crate::time::Millis;
@@ -47,6 +48,9 @@ pub enum Subject {
     /// A domain of senders, and what it withholds (OFF-24).
     #[n(10)]
     Conduct(#[n(0)] Name, #[n(1)] Slight),
+    /// A rule of ours that good mail fails: it rests (G-OURS).
+    #[n(11)]
+    Suspended(#[n(0)] Offence),
 }
 
 /// What a domain withholds from those whom it writes to (`rfc-conduct`).

@@ -3,7 +3,7 @@
 use std::borrow::Borrow;
 use std::hash::{BuildHasherDefault, Hash};
 
-use model::{Hybrid, Lesson, Millis, Name, Prefix, Slight, Subject};
+use model::{Hybrid, Lesson, Millis, Name, Offence, Prefix, Slight, Subject};
 use rpds::HashTrieMapSync;
 use siphasher::sip::SipHasher13;
 
@@ -31,6 +31,7 @@ pub struct Lessons {
     networks: Table<Prefix>,
     greetings: Table<Name>,
     conduct: Table<(Name, Slight)>,
+    suspended: Table<Offence>,
 }
 
 impl Default for Lessons {
@@ -42,6 +43,7 @@ impl Default for Lessons {
             networks: HashTrieMapSync::new_with_hasher_and_ptr_kind(fixed()),
             greetings: HashTrieMapSync::new_with_hasher_and_ptr_kind(fixed()),
             conduct: HashTrieMapSync::new_with_hasher_and_ptr_kind(fixed()),
+            suspended: HashTrieMapSync::new_with_hasher_and_ptr_kind(fixed()),
         }
     }
 }
@@ -76,9 +78,19 @@ impl Lessons {
         all.into_iter().map(weigh).sum::<u8>().min(CONDUCT_MAX)
     }
 
+    /// Whether a rule rests because good mail fails it (G-OURS).
+    pub fn is_suspended(&self, rule: Offence, now: Millis) -> bool {
+        !self.suspended.is_empty() && weight(&self.suspended, &rule, now) > 0
+    }
+
     /// Every lesson that holds at `now`, looks first, the heaviest first.
     pub fn holding(&self, now: Millis) -> Vec<Lesson> {
-        let names = self.names.values().chain(self.greetings.values()).chain(self.conduct.values());
+        let names = self
+            .names
+            .values()
+            .chain(self.greetings.values())
+            .chain(self.conduct.values())
+            .chain(self.suspended.values());
         let all = self.looks.values().chain(names).chain(self.networks.values());
         let mut holding: Vec<Lesson> =
             all.map(|known| &known.lesson).filter(|lesson| holds(lesson, now)).cloned().collect();
@@ -93,6 +105,7 @@ impl Lessons {
             Subject::Names(name) => put(&mut self.names, name.clone(), lesson, at),
             Subject::Greeting(name) => put(&mut self.greetings, name.clone(), lesson, at),
             Subject::Conduct(domain, slight) => put(&mut self.conduct, (domain.clone(), *slight), lesson, at),
+            Subject::Suspended(rule) => put(&mut self.suspended, *rule, lesson, at),
             Subject::Network(network) => put(&mut self.networks, *network, lesson, at),
         }
     }
@@ -104,6 +117,7 @@ impl Lessons {
         sweep(&mut self.networks, now);
         sweep(&mut self.greetings, now);
         sweep(&mut self.conduct, now);
+        sweep(&mut self.suspended, now);
     }
 }
 

@@ -1,5 +1,6 @@
 //! OFF-22: what the council makes of a network in which many keys are blocked.
 
+use detectors::providers::is_shared_network;
 use model::case::{Lifted, Opened};
 use model::event::{Cause, RuleStamp};
 use model::finding::Measure;
@@ -139,7 +140,9 @@ impl Council {
             Ok(_) | Err(Refused::Listed { .. }) => protected.listed().iter().any(|l| l.covers(network)),
             Err(_) => true,
         };
-        if shielded {
+        // A network that holds a shared sender is no key, whatever its other servers did.
+        let shared = books.policy.guards.classes && is_shared_network(network, books.policy);
+        if shielded || shared {
             books.counters.guarded += 1;
             return None;
         }

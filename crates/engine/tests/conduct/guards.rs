@@ -258,3 +258,51 @@ fn adv_21_a_farm_of_fifty_addresses_of_a_provider_makes_no_key_whatever_dns_says
     }
     assert!(world.cases.is_empty());
 }
+
+/// Good messages of ten friends in turn, one a second; without their names where DNS is broken.
+fn friends_write(world: &mut World, messages: u64, dns_works: bool) {
+    for n in 0..messages {
+        world.now = world.now.plus(Secs(1));
+        let friend = nth_server(u32::try_from(n % 10).unwrap());
+        let friend = if dns_works { friend } else { friend.rdns(Rdns::Missing) };
+        assert!(world.send(&Mail { judged: Some(Judgement::Ham), ..mail(&friend, PEOPLE + n) }));
+    }
+}
+
+#[test]
+fn g_ours_while_our_dns_is_broken_nobody_is_blocked_for_having_no_name() {
+    let mut world = World::new();
+    friends_write(&mut world, 20, true);
+    world.wait(Secs::HOUR);
+    friends_write(&mut world, 30, false);
+    assert_eq!(world.alarms.iter().filter(|alarm| **alarm == Alarm::RuleSuspended).count(), 1);
+    // A well-run stranger whose name we can not see: its first spam does not block it.
+    let stranger = bot("192.0.2.99");
+    assert_eq!(world.spam(&stranger, 5), 5);
+    assert!(!world.is_blocked(&stranger));
+    // DNS is back: so is the rule, for the next one.
+    world.wait(Secs::HOUR);
+    friends_write(&mut world, 30, true);
+    let suspended = |e: &model::Envelope| match &e.body {
+        model::Body::Learnt(lesson) => match lesson.of {
+            model::Subject::Suspended(Offence::ReverseDns) => Some(lesson.quarters > 0),
+            _ => None,
+        },
+        _ => None,
+    };
+    assert_eq!(world.events.iter().filter_map(suspended).collect::<Vec<_>>(), [true]);
+    let bot = bot("192.0.2.100");
+    assert_eq!(world.spam(&bot, 5), 1);
+}
+
+#[test]
+fn g_ours_a_botnet_without_names_suspends_nothing() {
+    let mut world = World::new();
+    friends_write(&mut world, 20, true);
+    for n in 100..400 {
+        world.now = world.now.plus(Secs(1));
+        world.send(&Mail { judged: Some(Judgement::Spam), ..mail(&nth_bot(n), PEOPLE) });
+    }
+    assert!(!world.alarms.contains(&Alarm::RuleSuspended));
+    assert!(world.is_blocked(&nth_bot(399)));
+}

@@ -394,3 +394,18 @@ fn a_flood_of_blocked_servers_is_counted_in_bounded_time_and_memory() {
     assert!(world.engine.to_checkpoint().len() < 6_000_000);
     assert!(world.now >= Millis(START.0));
 }
+
+#[test]
+fn s109_a_network_that_holds_a_shared_sender_is_no_key() {
+    // 74.208.4.192/26 sends the mail of a provider's customers.
+    check("74.208.3.0/24", 5, "blocked");
+    let (mut world, network) = (World::under(blocking()), net("74.208.4.0/24"));
+    for n in 1..=40 {
+        if n % 10 == 0 {
+            world.wait(Secs::DAY);
+        }
+        world.spam(&bot(&format!("74.208.4.{n}")), 1);
+    }
+    assert!(world.is_blocked(&bot("74.208.4.40")), "each by itself");
+    assert!(cases_of(&world, network).is_empty());
+}

@@ -18,7 +18,7 @@ use edge::{Clock, Intake, Persons, Published, Views};
 use model::content::{Danger, Shape, Spf};
 use model::observation::{Fact, Message, Sensor, Verdict};
 use model::policy::FirstHit;
-use model::{Content, Exhibit, Judgement, Letter, Observation, PersonHash, Policy, Prefix};
+use model::{Content, Exhibit, Judgement, Letter, Observation, Offence, PersonHash, Policy, Prefix};
 use projections::View;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
@@ -147,6 +147,10 @@ impl Inspector for Letters {
 impl Desk {
     fn conclude(&self, letter: &Letter, mut heard: Heard, about: &About) -> Ending {
         let view = self.means.published.view();
+        let resting = answers::connection::suspended(&view, letter.at);
+        if resting.has(Offence::ForgedSender) {
+            heard.points = heard.points.without_sender();
+        }
         if self.by_conduct {
             heard.points = heard.points.blamed(learned(letter, &view));
         }
@@ -161,6 +165,7 @@ impl Desk {
 
     fn decide(&self, letter: &Letter, heard: &Heard, about: &About, view: &View) -> Ended {
         let verdict = heard.verdict.as_ref().map(|said| verdict(said, None));
+        let resting = answers::connection::suspended(view, letter.at);
         let ending = answers::Ending {
             addr: letter.client.addr,
             // A refusal to our own relay would only come back as a bounce (ADV-20).
@@ -168,9 +173,12 @@ impl Desk {
             content: &heard.content,
             verdict: verdict.as_ref(),
             score: (self.rules.scored > Act::Pass).then(|| self.score(letter, heard, view)),
-            first_hit: first_hit(&self.policy, &self.traits(letter), view.has_credit(letter.client.addr))
-                || self.texts.knows(letter.client.addr, letter.at, heard, about.counts),
-            sender_is_ours: self.is_ours(&letter.sender),
+            first_hit: first_hit(
+                &self.policy,
+                &self.traits(letter).without(resting),
+                view.has_credit(letter.client.addr),
+            ) || self.texts.knows(letter.client.addr, letter.at, heard, about.counts),
+            sender_is_ours: self.is_ours(&letter.sender) && !resting.has(Offence::ForgedSender),
             desk: self.is_for_desks(letter),
             exempt: is_open(letter, |to| answers::is_exempt(&view.site, to)),
             case: None,

@@ -86,6 +86,11 @@ impl Points {
         self.filters + self.attachments + (self.sender + self.conduct).min(FAMILY_MAX)
     }
 
+    /// Without what SPF and DMARC say: the fault may be ours (G-OURS).
+    pub(crate) fn without_sender(self) -> Points {
+        Points { sender: 0, ..self }
+    }
+
     /// With what the site has learned of the sender's domain, in quarters of a point.
     pub(crate) fn blamed(self, quarters: u8) -> Points {
         Points { conduct: (self.conduct + i32::from(quarters)).min(CONDUCT_MAX), ..self }
