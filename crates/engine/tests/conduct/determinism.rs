@@ -5,6 +5,8 @@ use engine::checkpoint::CheckpointError;
 use engine::shard::Shard;
 use engine::{Alone, Engine, Spread, Step};
 use model::content::{Danger, Kept, Shape, Spf};
+use model::damage::{DictionaryRule, FloodRule};
+use model::observation::Sessions;
 use model::policy::{RuleMode, TrapKind};
 use model::{
     Actor, Answered, BlockKind, CaseId, Command, Content, DomainHash, EventId, ExhibitId, Fact, Frame, Input,
@@ -45,7 +47,11 @@ impl Spread for TwoThreads {
 fn crowded() -> Policy {
     let traps = vec![(PersonHash(3), TrapKind::Recycled), (PersonHash(2), TrapKind::Pristine)];
     let modes = vec![(Offence::Trap, RuleMode::Shadow)];
-    Policy { traps, modes, keys_max: 1, ..policy() }
+    // Limits that so few hosts reach.
+    let dictionary =
+        DictionaryRule { unknown_minutes: 4, unknown_domain: 3, servers: 1, ..DictionaryRule::default() };
+    let flood = FloodRule { at_once: 2, per_minute: 2, ..FloodRule::default() };
+    Policy { traps, modes, keys_max: 1, dictionary, flood, ..policy() }
 }
 
 fn host() -> impl Strategy<Value = Host> {
@@ -114,7 +120,13 @@ fn rejected(from: &Host, to: u64, null: bool) -> Fact {
     let why = model::observation::Rejection::UnknownUser;
     let sender = (!null).then_some(PersonHash(7));
     let recipient = Some(PersonHash(to));
-    Fact::Rejected(model::Rejected { client: from.0.clone(), sender, recipient, domain: None, why })
+    let domain = (to > 2).then_some(DomainHash(to % 2));
+    Fact::Rejected(model::Rejected { client: from.0.clone(), sender, recipient, domain, why })
+}
+
+fn connected(from: &Host, at_once: u32, reached: u32) -> Fact {
+    let sessions = Sessions { at_once, begun: at_once, ended: at_once, reached, strained: reached == 1 };
+    Fact::Connected(model::Connected { client: from.0.clone(), sessions })
 }
 
 fn reported(queue: u64, who: u64, junk: bool) -> Fact {
@@ -145,6 +157,7 @@ fn input() -> impl Strategy<Value = Input> {
         2 => (1u64..5).prop_map(end_of_message),
         3 => (1u64..5, content()).prop_map(|(queue, content)| ended(queue, content)),
         2 => (host(), 1u64..9, any::<bool>()).prop_map(|(from, to, null)| rejected(&from, to, null)),
+        1 => (host(), 1u32..9, 0u32..2).prop_map(|(from, open, reached)| connected(&from, open, reached)),
         2 => (1u64..5, 1u64..9, any::<bool>()).prop_map(|(queue, who, junk)| reported(queue, who, junk)),
         1 => (1u64..9).prop_map(sent),
         6 => (judgement(), prop::option::of(1u64..5)).prop_map(|(j, queue)| verdict(j, queue)),

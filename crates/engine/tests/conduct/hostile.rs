@@ -1,10 +1,11 @@
 //! Observations and commands at their extremes: never a panic, nothing without bound.
 
 use engine::{Alarm, Alone, Engine};
+use model::observation::Sessions;
 use model::policy::TrapKind;
 use model::{
-    Actor, Answered, BlockKind, Client, Command, Fact, Frame, Input, Judgement, Key, Message, Millis, Mode,
-    Name, Observation, Order, PersonHash, Policy, Rdns, Secs, Sensor, Units, Verdict,
+    Actor, Answered, BlockKind, Client, Command, DomainHash, Fact, Frame, Input, Judgement, Key, Message,
+    Millis, Mode, Name, Observation, Order, PersonHash, Policy, Rdns, Secs, Sensor, Units, Verdict,
 };
 use proptest::prelude::*;
 
@@ -50,7 +51,8 @@ fn number() -> impl Strategy<Value = u64> {
     prop_oneof![Just(0u64), Just(1), Just(u64::MAX)]
 }
 
-fn fact() -> impl Strategy<Value = Fact> {
+/// Boxed: all kinds in one value are too large for a test thread's stack.
+fn fact() -> BoxedStrategy<Fact> {
     let person = || prop::option::of((0u64..9).prop_map(PersonHash));
     let answered = prop_oneof![
         Just(Answered::Passed),
@@ -61,24 +63,46 @@ fn fact() -> impl Strategy<Value = Fact> {
     let attempt = (client(), person(), person(), any::<u16>(), answered);
     let judgement = prop_oneof![Just(Judgement::Spam), Just(Judgement::Ham), Just(Judgement::Virus)];
     prop_oneof![
-        attempt.prop_map(|(client, sender, recipient, recipients, answered)| {
-            Fact::Attempt(model::Attempt {
-                client,
-                sender,
-                recipient,
-                recipients,
-                answered,
-                sender_fits: recipients % 2 == 0,
-                ticket: (recipients % 3 == 0).then_some(recipients.into()),
+        attempt
+            .prop_map(|(client, sender, recipient, recipients, answered)| {
+                Fact::Attempt(model::Attempt {
+                    client,
+                    sender,
+                    recipient,
+                    recipients,
+                    answered,
+                    sender_fits: recipients % 2 == 0,
+                    ticket: (recipients % 3 == 0).then_some(recipients.into()),
+                })
             })
-        }),
+            .boxed(),
+        (client(), any::<[u32; 4]>(), any::<bool>())
+            .prop_map(|(client, numbers, strained)| {
+                let [at_once, begun, ended, reached] = numbers;
+                let sessions = Sessions { at_once, begun, ended, reached, strained };
+                Fact::Connected(model::Connected { client, sessions })
+            })
+            .boxed(),
+        (client(), person(), number())
+            .prop_map(|(client, who, domain)| {
+                let (sender, recipient, domain) = (None, who, Some(DomainHash(domain)));
+                let why = model::observation::Rejection::UnknownUser;
+                Fact::Rejected(model::Rejected { client, sender, recipient, domain, why })
+            })
+            .boxed(),
         (prop::option::of(number()), any::<u16>(), any::<u64>()).prop_map(|(queue, recipients, size)| {
             Fact::Message(Message { queue, recipients, size, content: None })
         }),
-        (prop::option::of(number()), judgement, any::<Option<i32>>(), name()).prop_map(
-            |(queue, judgement, score, source)| Fact::Verdict(Verdict { queue, judgement, score, source })
-        ),
+        (prop::option::of(number()), judgement, any::<Option<i32>>(), name())
+            .prop_map(|(queue, judgement, score, source)| Fact::Verdict(Verdict {
+                queue,
+                judgement,
+                score,
+                source
+            }))
+            .boxed(),
     ]
+    .boxed()
 }
 
 /// Keys as people write them: each has a text.
