@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use relay::posing_relay;
 use world::http::get;
-use world::mx::Mx;
+use world::mx::{Mx, RULES};
 use world::postfix::{self, Postfix};
 use world::sink::{self, Sink};
 use world::smtp::{Client, Smtp};
@@ -29,7 +29,8 @@ fn a_spammer_is_refused_with_a_link_and_let_go_again() {
         return println!("skipped: {reason}");
     }
     let folder = Folder::new("postfix");
-    let mut mx = Mx::start(folder.path(), "relay_transport = discard:\n", NO_MILTER);
+    let toml = format!("{NO_MILTER}{RULES}");
+    let mut mx = Mx::start(folder.path(), "relay_transport = discard:\n", &toml);
     let mut stories = Stories::default();
     stories.tell("setup-again", || nothing_is_left_to_paste(&mx));
     stories.tell("first-hit", || one_spam_of_a_nameless_client_blocks_it(&mx));

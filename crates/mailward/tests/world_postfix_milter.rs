@@ -6,7 +6,7 @@
 
 mod world;
 
-use world::mx::Mx;
+use world::mx::{Mx, RULES};
 use world::postfix;
 use world::smtp::Client;
 use world::{Folder, Stories, wait_for};
@@ -21,7 +21,7 @@ fn both_doors_open_by_what_is_printed() {
     }
     let folder = Folder::new("postfix-milter");
     let lmtp = folder.path().join("mx/queue/mailward/lmtp");
-    let more = format!("[reports]\nlmtp = {lmtp:?}\n[judges]\nauthentication = false\n\n");
+    let more = format!("[reports]\nlmtp = {lmtp:?}\n[judges]\nauthentication = false\n\n{RULES}");
     let mut mx = Mx::start(folder.path(), "relay_transport = discard:\n", &more);
     let mut stories = Stories::default();
     stories.tell("setup-again", || assert_eq!(mx.plan()["main_cf"], "# Nothing: it is all there.\n"));

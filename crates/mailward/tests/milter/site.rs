@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::filters::Filter;
 use crate::samples::{gtube, with_attachment};
 use crate::world::http::{ask, get};
-use crate::world::mx::Mx;
+use crate::world::mx::{Mx, RULES};
 use crate::world::sink::Sink;
 use crate::world::smtp::{Client, Reply};
 use crate::world::{free_port, wait_for};
@@ -41,7 +41,7 @@ impl Site {
         let main_cf = format!("relay_transport = smtp:[127.0.0.1]:{port}\n");
         let (rspamd, spamd, clamd) = (rspamd.ready(), spamd.ready(), clamd.ready());
         let toml = config(&folder.join("mx/queue/mailward/lmtp"), [&rspamd, &spamd, &clamd]);
-        Site { mx: Mx::start(folder, &main_cf, &toml), sink, rspamd, spamd, clamd }
+        Site { mx: Mx::start(folder, &main_cf, &format!("{toml}{RULES}")), sink, rspamd, spamd, clamd }
     }
 
     /// Sends a whole message in a session of its own; the last reply.

@@ -153,6 +153,15 @@ url = \"http://127.0.0.1:{portal}\"
 listen = \"127.0.0.1:{portal}\"
 contact = \"postmaster@example.org\"
 
+[rules.connection]
+mode = \"score\"
+
+[rules.hash-flood]
+mode = \"off\"
+
+[rules.dictionary]
+mode = \"off\"
+
 {more}
 "
     )
