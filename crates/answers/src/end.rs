@@ -3,7 +3,8 @@
 //! The connection was judged at RCPT ([`crate::answer`]); a message that came this far is
 //! refused here for malware, for a dangerous attachment, for a sender of ours that SPF
 //! forbids (OFF-12, OFF-13, OFF-14), because connection and content give four points
-//! together, or because a filter takes it for spam, if the site wants that. A recipient that is open to blocked hosts is not open to malware (STD-33),
+//! together, or because a filter takes it for spam, if the site wants that, or the client's
+//! last hour was nearly all spam (ADV-18). A recipient that is open to blocked hosts is not open to malware (STD-33),
 //! but the desk where people report abuse takes whatever they report.
 //!
 //! Nothing of the message enters a text. While learning nothing is refused; the mark that
@@ -45,6 +46,8 @@ pub struct Ending<'a> {
     /// A verdict ‘spam’ blocks the client at once (OFF-1's first-hit tier): it has no good mail
     /// and looks like an end user's computer.
     pub first_hit: bool,
+    /// The client has a history and bursts with spam ([`View::bursts`]).
+    pub burst: bool,
     /// The envelope sender's domain is one of ours.
     pub sender_is_ours: bool,
     /// Every recipient is an address where people report abuse.
@@ -86,7 +89,8 @@ pub struct EndRules {
     pub spam: Act,
     /// The lowest score that is acted on, in hundredths; `None` is every verdict ‘spam’.
     pub spam_score: Option<i32>,
-    /// What a filter takes for spam, from a client that is blocked for it at once.
+    /// What a filter takes for spam, from a client that is blocked for it at once, or from one
+    /// whose last hour was nearly all spam (ADV-18).
     pub first_hit: Act,
     /// What connection and content give four points together.
     pub scored: Act,
@@ -118,6 +122,7 @@ pub enum EndRule {
     Forged,
     Spam,
     FirstHit,
+    Burst,
     Scored,
     Backscatter,
 }
@@ -132,6 +137,7 @@ impl EndRule {
             EndRule::Forged => "spf",
             EndRule::Spam => "spam",
             EndRule::FirstHit => "first-hit",
+            EndRule::Burst => "burst",
             EndRule::Scored => "score",
             EndRule::Backscatter => "backscatter",
         }
@@ -143,7 +149,7 @@ impl EndRule {
             EndRule::Attachment => (FILE_TYPE, "files"),
             EndRule::Encrypted => (ENCRYPTED, "files"),
             EndRule::Forged => (FORGED, "spf"),
-            EndRule::Spam | EndRule::FirstHit => (LIKE_SPAM, "spam"),
+            EndRule::Spam | EndRule::FirstHit | EndRule::Burst => (LIKE_SPAM, "spam"),
             EndRule::Scored | EndRule::Backscatter => (SCORED, "spam"),
         }
     }
@@ -217,14 +223,17 @@ fn hardest(ending: &Ending<'_>, rules: &EndRules, view: &View) -> Option<(EndRul
     // A refusal to somebody's relay or list comes back as a bounce to somebody else.
     let judged_by_client =
         !ending.exempt && !content.shape.any(Shape::WAS_HERE) && !is_forwarder(ending, view);
+    let is_spam = || verdict.is_some_and(|v| is_spam(v, rules));
     let all = [
         (EndRule::Virus, rules.virus, verdict.is_some_and(|v| v.judgement == Judgement::Virus)),
         (EndRule::Attachment, rules.attachment, content.attachment == Danger::Refused),
         (EndRule::Encrypted, encrypted, content.attachment == Danger::Encrypted),
         (EndRule::Forged, rules.forged, is_forged(ending, view)),
-        (EndRule::Spam, rules.spam, !ending.exempt && verdict.is_some_and(|v| is_spam(v, rules))),
+        (EndRule::Spam, rules.spam, !ending.exempt && is_spam()),
         // What blocks its server is not delivered first.
-        (EndRule::FirstHit, rules.first_hit, judged_by_client && is_first_hit(ending, rules)),
+        (EndRule::FirstHit, rules.first_hit, judged_by_client && ending.first_hit && is_spam()),
+        // It is not blocked yet, for it has a history.
+        (EndRule::Burst, rules.first_hit, judged_by_client && ending.burst && is_spam()),
         // An automatic answer with a sender: at RCPT it looked like other mail (J5).
         (
             EndRule::Backscatter,
@@ -253,10 +262,6 @@ fn is_forged(ending: &Ending<'_>, view: &View) -> bool {
 fn is_forwarder(ending: &Ending<'_>, view: &View) -> bool {
     let standing = view.cases.key(&Key::Net(client_prefix(ending.addr))).and_then(|known| known.standing);
     standing.is_some_and(|s| matches!(s.class, Class::Forwarder | Class::ListHost))
-}
-
-fn is_first_hit(ending: &Ending<'_>, rules: &EndRules) -> bool {
-    ending.first_hit && ending.verdict.is_some_and(|v| is_spam(v, rules))
 }
 
 fn is_spam(verdict: &Verdict, rules: &EndRules) -> bool {

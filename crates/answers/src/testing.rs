@@ -135,7 +135,7 @@ pub(crate) fn view(blocks: &[Block]) -> View {
 /// The same, with what is remembered of one key.
 pub(crate) fn view_with_class(blocks: &[Block], key: &str, class: Class) -> View {
     let mut projector = projector(blocks);
-    let change = StandingChange { class, credit: true, pass_until: None };
+    let change = StandingChange { class, credit: true, pass_until: None, burst_until: None };
     projector.apply(99, &event(None, Some(key), Mode::Live, Actor::Engine, Body::StandingChanged(change)));
     projector.view()
 }
@@ -161,7 +161,7 @@ pub(crate) fn view_of_client(addr: std::net::IpAddr, node: u16, seq: u64, class:
     let mut projector = projector(&[]);
     let opened = Body::CaseOpened(Block::of("192.0.2.25").opened);
     projector.apply(1, &event(Some(id), Some(&key), Mode::Live, Actor::Engine, opened));
-    let change = StandingChange { class, credit: false, pass_until: None };
+    let change = StandingChange { class, credit: false, pass_until: None, burst_until: None };
     projector.apply(2, &event(None, Some(&key), Mode::Live, Actor::Engine, Body::StandingChanged(change)));
     projector.view()
 }

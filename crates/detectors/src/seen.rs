@@ -235,6 +235,9 @@ pub struct Beside {
     pub families: u32,
     /// Unrelated networks whose spam of 24 hours had the text of this message before.
     pub text_networks: u32,
+    /// Good mail to this recipient counts no more today: it has had all of this key's that
+    /// does (C.0).
+    pub spent: bool,
 }
 
 impl Context<'_> {

@@ -7,8 +7,16 @@
 //! days, with no spam since, speaks for a key like a good message: its first spam does not
 //! block.
 //!
+//! Who warms up and then bursts is judged by its last hour (ADV-18): good mail counts there
+//! as far as it counts as good at all, five messages a day to one recipient, so that nobody
+//! hides spam behind mail to himself. Where that hour is nearly all spam, the share of the
+//! day is not asked, five hundred units are too many for any history, and single messages
+//! are refused before ([`Slot::bursts`]).
+//!
 //! False positives come from: a filter's own errors (hence share and recipients), list
-//! hosts (class), mailbox providers (class), forwarders (declared, or by guard).
+//! hosts (class), mailbox providers (class), forwarders (declared, or by guard). A filter
+//! that calls everything spam makes bursts of good servers: then only what it calls spam is
+//! refused, as it would do itself, until the ratio guard gives way.
 
 use minicbor::{Decode, Encode};
 use model::content::Shape;
@@ -24,8 +32,10 @@ use crate::seen::{Act, Context, Detector, Seen};
 pub const UNITS_PER_MESSAGE_MAX: u16 = 50;
 /// Recent spam is what came in seven days; the ratio guard weighs it against good mail.
 const WEEK: Secs = Secs(7 * 86_400);
-/// What the last day's mail of a dump is spam to, in percent, at least (ADV-18).
-const DUMP_SHARE: u64 = 80;
+/// What the last hour's mail of a burst is spam to, in percent, at least (ADV-18).
+const BURST_SHARE: u64 = 80;
+/// Units of an hour from which on its share counts instead of the day's (ADV-18).
+const BURST_UNITS: u64 = 100;
 /// The share of spam that an established server must reach (C.1).
 const ESTABLISHED_SHARE: u64 = 30;
 
@@ -49,6 +59,9 @@ struct Counts {
     /// Fragments of two recipients' hashes: enough to know that there were two.
     #[n(5)]
     recipients: [Option<u32>; 2],
+    /// Units of good mail in one hour, as far as they count; most keys have none.
+    #[n(6)]
+    good_hour: Option<Box<Window>>,
 }
 
 impl Slot {
@@ -78,7 +91,7 @@ impl Slot {
         let Some(counts) = &self.0 else { return false };
         let units = counts.units_hour.sum(Secs::HOUR, now);
         let limit = u64::from(rule.dump_units);
-        let nearly_all = counts.share_percent(now) > DUMP_SHARE;
+        let nearly_all = counts.share_hour(now) > BURST_SHARE;
         match class {
             Class::Dynamic | Class::NoRdns | Class::Unknown => units >= limit,
             Class::Known => nearly_all && units >= limit,
@@ -86,15 +99,30 @@ impl Slot {
             Class::Forwarder | Class::Shared | Class::Protected => false,
         }
     }
+
+    /// Whether the last hour would block a stranger and was nearly all spam: then what a filter
+    /// calls spam is refused from a server with history, too, message by message, before the
+    /// server is (ADV-18).
+    pub fn bursts(&self, class: Class, rule: &VolumeRule, now: Millis) -> bool {
+        let of_history = matches!(class, Class::Known | Class::Established);
+        let Some(counts) = self.0.as_ref().filter(|_| of_history) else { return false };
+        counts.units_hour.sum(Secs::HOUR, now) >= u64::from(rule.units_hour)
+            && counts.spam_day.sum(Secs::DAY, now) >= u64::from(rule.messages_min)
+            && counts.share_hour(now) > BURST_SHARE
+    }
 }
 
 impl Counts {
-    fn count(&mut self, at: Millis, judgement: Judgement, recipients: u16) {
+    /// `spent`: its recipient has had all good mail of this key that counts today.
+    fn count(&mut self, at: Millis, judgement: Judgement, recipients: u16, spent: bool) {
         self.messages_day.add(Secs::DAY, at, 1);
+        let units = u32::from(units_of(recipients));
+        if judgement == Judgement::Ham && !spent {
+            self.good_hour.get_or_insert_default().add(Secs::HOUR, at, units);
+        }
         if judgement != Judgement::Spam {
             return;
         }
-        let units = u32::from(units_of(recipients));
         self.units_hour.add(Secs::HOUR, at, units);
         self.units_day.add(Secs::DAY, at, units);
         self.spam_day.add(Secs::DAY, at, 1);
@@ -113,6 +141,13 @@ impl Counts {
     fn share_percent(&self, now: Millis) -> u64 {
         let messages = self.messages_day.sum(Secs::DAY, now);
         (self.spam_day.sum(Secs::DAY, now) * 100).checked_div(messages).unwrap_or(0)
+    }
+
+    /// Share of spam in the units of the last hour, in percent.
+    fn share_hour(&self, now: Millis) -> u64 {
+        let spam = self.units_hour.sum(Secs::HOUR, now);
+        let good = self.good_hour.as_ref().map_or(0, |good| good.sum(Secs::HOUR, now));
+        (spam * 100).checked_div(spam + good).unwrap_or(0)
     }
 }
 
@@ -136,7 +171,7 @@ impl Detector for SpamVolume {
             return None;
         }
         let counts = of.volume.0.get_or_insert_default();
-        counts.count(seen.at, judgement, recipients);
+        counts.count(seen.at, judgement, recipients, around.beside.spent);
         if judgement != Judgement::Spam {
             return None;
         }
@@ -175,7 +210,9 @@ fn by_volume(seen: &Seen, of: &Record, around: &Context<'_>) -> Option<model::Fa
     let limit_share =
         if room.class >= Class::Established { ESTABLISHED_SHARE } else { u64::from(rule.share_percent) };
     let enough = hour >= limit_hour || day >= limit_day;
-    let bad = share >= limit_share && messages >= around.least(rule.messages_min);
+    let share_hour = counts.share_hour(seen.at);
+    let bursts = hour >= BURST_UNITS && share_hour > BURST_SHARE;
+    let bad = (share >= limit_share || bursts) && messages >= around.least(rule.messages_min);
     let proven = enough && bad && counts.recipients[1].is_some();
     (proven || slot.is_dump(around.class, rule, seen.at)).then(|| {
         let mut facts = vec![
@@ -188,6 +225,10 @@ fn by_volume(seen: &Seen, of: &Record, around: &Context<'_>) -> Option<model::Fa
             (Measure::LimitSharePercent, limit_share),
         ];
         facts.extend(customers.map(|domains| (Measure::SignedDomains, domains)));
+        if bursts && share < limit_share {
+            facts.push((Measure::SpamShareHourPercent, share_hour));
+            facts.push((Measure::LimitShareHourPercent, BURST_SHARE));
+        }
         facts
     })
 }
@@ -289,8 +330,9 @@ mod tests {
         let at = Millis::from_secs(1_000_000_000);
         let dumps = |class, units: u64, ham: u64| {
             let mut counts = Counts::default();
-            (0..ham).for_each(|_| counts.count(at, Judgement::Ham, 1));
-            (0..units).for_each(|_| counts.count(at, Judgement::Spam, 1));
+            (0..ham).for_each(|_| counts.count(at, Judgement::Ham, 1, false));
+            (0..ham * 9).for_each(|_| counts.count(at, Judgement::Ham, 1, true));
+            (0..units).for_each(|_| counts.count(at, Judgement::Spam, 1, false));
             Slot(Some(Box::new(counts))).is_dump(class, &rule, at)
         };
         assert!(dumps(Class::Unknown, 500, 9000));
@@ -300,6 +342,27 @@ mod tests {
         assert!(!dumps(Class::Established, 999, 0));
         assert!(dumps(Class::ListHost, 1000, 0));
         assert!(!dumps(Class::Shared, 9000, 0));
+    }
+
+    #[test]
+    fn adv_18_a_burst_is_ten_messages_of_an_hour_that_is_nearly_all_spam() {
+        let rule = Policy::shipped().volume;
+        let at = Millis::from_secs(1_000_000_000);
+        let bursts = |class, spam: u64, to: u16, ham: u64, later: u64| {
+            let mut counts = Counts::default();
+            (0..ham).for_each(|_| counts.count(at, Judgement::Ham, 1, false));
+            (0..spam).for_each(|_| counts.count(at, Judgement::Spam, to, false));
+            Slot(Some(Box::new(counts))).bursts(class, &rule, at.plus(Secs(later)))
+        };
+        assert!(bursts(Class::Established, 10, 1, 2, 0));
+        assert!(bursts(Class::Known, 10, 1, 2, 0));
+        assert!(!bursts(Class::Established, 12, 1, 3, 0), "80 % is not more than 80 %");
+        assert!(!bursts(Class::Established, 9, 1, 0, 0));
+        assert!(!bursts(Class::Established, 2, 50, 0, 0), "two messages to many are two errors of a filter");
+        assert!(!bursts(Class::Established, 400, 1, 0, 2 * 3600), "an hour later it is over");
+        for class in [Class::Unknown, Class::ListHost, Class::Forwarder, Class::Shared, Class::Protected] {
+            assert!(!bursts(class, 900, 1, 0, 0), "{class:?}");
+        }
     }
 
     #[test]

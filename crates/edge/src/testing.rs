@@ -129,7 +129,8 @@ impl Books {
 
     /// Publishes that a key has good mail.
     pub(crate) fn credit(&mut self, seq: u64, key: &str) {
-        let change = StandingChange { class: Class::Known, credit: true, pass_until: None };
+        let change =
+            StandingChange { class: Class::Known, credit: true, pass_until: None, burst_until: None };
         self.apply(seq, &event(seq, Some(key), NOW, Body::StandingChanged(change)));
     }
 

@@ -32,6 +32,8 @@ pub(crate) struct LastTold {
     credit: bool,
     #[n(2)]
     at: Millis,
+    #[n(3)]
+    burst_until: Option<Millis>,
 }
 
 impl Entry {
@@ -85,16 +87,22 @@ impl Entry {
         &mut self,
         class: Class,
         credit: bool,
+        bursts: bool,
         now: Millis,
     ) -> Option<StandingChange> {
         // Below `known`, classes change no answer.
         let class = if class >= Class::Known { class } else { Class::Unknown };
         let last = self.told.unwrap_or_default();
-        if (last.class, last.credit) == (class, credit) || now.since(last.at) < TOLD_AGAIN_AFTER {
+        let burst = last.burst_until.filter(|until| *until > now);
+        let changed = (last.class, last.credit) != (class, credit);
+        let may_tell = now.since(last.at) >= TOLD_AGAIN_AFTER;
+        // A burst does not wait for its hour; it is one itself.
+        if !(changed && may_tell || bursts && burst.is_none()) {
             return None;
         }
-        self.told = Some(LastTold { class, credit, at: now });
-        Some(StandingChange { class, credit, pass_until: None })
+        let burst_until = burst.or_else(|| bursts.then(|| now.plus(TOLD_AGAIN_AFTER)));
+        self.told = Some(LastTold { class, credit, at: now, burst_until });
+        Some(StandingChange { class, credit, pass_until: None, burst_until })
     }
 
     /// Whether others were told that it has good mail, and not yet that it has none.
@@ -105,6 +113,11 @@ impl Entry {
     /// What is to be told when the key is forgotten: nothing is remembered of it.
     pub(crate) fn standing_to_withdraw(&self) -> Option<StandingChange> {
         let told = self.told.filter(|told| told.credit || told.class != Class::Unknown);
-        told.map(|_| StandingChange { class: Class::Unknown, credit: false, pass_until: None })
+        told.map(|_| StandingChange {
+            class: Class::Unknown,
+            credit: false,
+            pass_until: None,
+            burst_until: None,
+        })
     }
 }

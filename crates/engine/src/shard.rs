@@ -237,7 +237,7 @@ impl Shard {
     fn seen(&mut self, index: u32, hash: u64, key: Prefix, sight: Sight, around: &Surroundings<'_>) {
         let looks = sight.traits;
         let sight = Sight { traits: looks.without(around.suspended), ..sight };
-        let Sight { at, traits, act, sample, shadowed, pair, is_reply, met, beside, .. } = sight;
+        let Sight { at, traits, act, sample, shadowed, pair, is_reply, met, mut beside, .. } = sight;
         let seen = Seen { at, key, traits, act };
         let Some(place) = self.place(index, hash, key, at, around) else {
             return self.gone.push((key, units_of(&seen.act), good_of(&seen.act)));
@@ -254,6 +254,7 @@ impl Shard {
         if let Act::Judged { judgement: Judgement::Ham, recipient, .. } = seen.act {
             let fragment = recipient.map_or(0, |PersonHash(r)| r as u32);
             let weight = if is_reply { REPLY } else { 1 };
+            beside.spent = entry.record.standing.is_spent(at, fragment);
             entry.record.standing.credit(at.min(around.standing), fragment, weight);
         }
         // What a lift covered counts no more.
@@ -264,7 +265,8 @@ impl Shard {
             told.extend(entry.record.passes_on(around.now).map(What::PassesOn));
         }
         let credit = entry.has_credit(around.standing);
-        told.extend(entry.standing_to_tell(class, credit, around.now).map(What::Standing));
+        let bursts = entry.record.volume.bursts(class, &around.policy.volume, around.now);
+        told.extend(entry.standing_to_tell(class, credit, bursts, around.now).map(What::Standing));
         self.told.extend(told.into_iter().map(|what| Told { index, key, what }));
     }
 
@@ -284,7 +286,7 @@ impl Shard {
         people.iter().for_each(|who| standing.credit(at.min(around.standing), *who, 1));
         let class = entry.record.class(&Traits::default(), around.standing);
         let credit = entry.has_credit(around.standing);
-        let change = entry.standing_to_tell(class, credit, around.now);
+        let change = entry.standing_to_tell(class, credit, false, around.now);
         self.told.extend(change.map(|change| Told { index, key, what: What::Standing(change) }));
     }
 

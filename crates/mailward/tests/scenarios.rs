@@ -14,6 +14,7 @@ macro_rules! stories {
 }
 
 stories! {
+    adv_18_warm_up
     curated
     hash_flood
     off_01_spam_volume

@@ -197,6 +197,10 @@ pub struct StandingChange {
     /// Until when it passes greylisting.
     #[n(2)]
     pub pass_until: Option<Millis>,
+    /// Until when its mail of the last hour counts as a burst of spam: what a filter calls
+    /// spam is refused message by message (ADV-18).
+    #[n(3)]
+    pub burst_until: Option<Millis>,
 }
 
 /// What became of a network.
@@ -388,7 +392,12 @@ mod tests {
             Body::KeyLifted(lifted),
             Body::CaseEnded(Millis(30)),
             Body::CaseResentenced(Millis(25)),
-            Body::StandingChanged(StandingChange { class: Class::Known, credit: true, pass_until: None }),
+            Body::StandingChanged(StandingChange {
+                class: Class::Known,
+                credit: true,
+                pass_until: None,
+                burst_until: None,
+            }),
             Body::ModeChanged(Mode::Shadow),
             Body::ProtectedChanged("198.51.100.0/24".parse().unwrap(), true),
             Body::PolicyAdopted([3; 32]),

@@ -291,6 +291,10 @@ pub enum Measure {
     LimitProtocolFaultsDay,
     #[n(64)]
     SignatureFeatures,
+    #[n(110)]
+    SpamShareHourPercent,
+    #[n(111)]
+    LimitShareHourPercent,
 }
 
 impl Measure {
@@ -389,6 +393,10 @@ impl Measure {
             Measure::LimitProtocolFaultsDay => "limit of kinds of faults",
             Measure::SignatureFeatures => {
                 "features that it shares with a family of bots, all that are asked for"
+            }
+            Measure::SpamShareHourPercent => "share of spam in its last hour in percent",
+            Measure::LimitShareHourPercent => {
+                "limit for the share of one hour in percent, above which it counts"
             }
         }
     }

@@ -113,6 +113,12 @@ impl Standing {
         allowed
     }
 
+    /// Whether `recipient` has had all good mail of this key that counts on the day of `at`.
+    pub fn is_spent(&self, at: Millis, recipient: u32) -> bool {
+        let spent = |(who, used): &(u32, u8)| *who == recipient && *used >= CREDIT_PER_RECIPIENT_MAX;
+        at.day() == self.day && self.today.iter().any(spent)
+    }
+
     /// Good messages of the last 30 days and the number of days that had some.
     pub fn good(&self, now: Millis) -> (u32, u32) {
         self.good_in(CREDIT_DAYS, now)

@@ -205,6 +205,7 @@ fn replies(view: &View, text: &str) -> String {
             desk: false,
             exempt: false,
             first_hit: false,
+            burst: false,
             score: None,
             case: None,
             bounces: None,

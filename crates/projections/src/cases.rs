@@ -189,7 +189,8 @@ fn insert_sorted(ids: &mut Vec<CaseId>, id: CaseId) {
 impl KeyView {
     fn join_standing(&mut self, at: Hybrid, change: StandingChange) {
         if at >= self.standing_at {
-            let plain = change.class == Class::Unknown && !change.credit && change.pass_until.is_none();
+            let until = change.pass_until.or(change.burst_until);
+            let plain = change.class == Class::Unknown && !change.credit && until.is_none();
             (self.standing_at, self.standing) = (at, (!plain).then_some(change));
         }
     }

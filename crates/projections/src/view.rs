@@ -101,6 +101,12 @@ impl View {
         known.and_then(|k| k.standing).is_some_and(|s| s.credit)
     }
 
+    /// Whether the client's key, which has a history, bursts with spam at `now` (ADV-18).
+    pub fn bursts(&self, addr: IpAddr, now: Millis) -> bool {
+        let known = self.cases.key(&Key::of_client(addr));
+        known.and_then(|k| k.standing?.burst_until).is_some_and(|until| until > now)
+    }
+
     /// Whether a pool passes greylisting at `now`.
     pub fn passes(&self, pool: &Key, now: Millis) -> bool {
         self.cases.key(pool).is_some_and(|known| known.pass_until > now)
@@ -440,6 +446,7 @@ mod tests {
                         class: Class::Known,
                         credit: flag,
                         pass_until: None,
+                        burst_until: flag.then_some(Millis(now + span)),
                     }),
                 };
                 let key = ["192.0.2.1", "2001:db8:1:2::/64"][who];

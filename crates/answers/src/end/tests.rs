@@ -29,6 +29,7 @@ fn ending<'a>(content: &'a Content, verdict: Option<&'a Verdict>) -> Ending<'a> 
         verdict,
         score: None,
         first_hit: false,
+        burst: false,
         sender_is_ours: true,
         desk: false,
         exempt: false,
@@ -237,6 +238,24 @@ fn what_blocks_its_server_at_once_is_not_delivered_first() {
     assert!(of(Judgement::Spam, true).starts_with("550 | refused; rule=first-hit"));
     assert!(of(Judgement::Spam, false).starts_with("pass"));
     assert!(of(Judgement::Ham, true).starts_with("pass"));
+}
+
+#[test]
+fn adv_18_what_a_bursting_server_sends_is_refused_by_the_message() {
+    let view = testing::view(&[]);
+    let shipped = EndRules::default();
+    let of = |shape, judgement, burst| {
+        let (content, verdict) = (with(Danger::None, Spf::None, shape), verdict(judgement, 700));
+        told(&at_end(&Ending { burst, ..ending(&content, Some(&verdict)) }, &shipped, &view))
+    };
+    assert!(of(PLAIN, Judgement::Spam, true).starts_with("550 | refused; rule=burst"));
+    assert!(of(PLAIN, Judgement::Spam, false).starts_with("pass"));
+    assert!(of(PLAIN, Judgement::Ham, true).starts_with("pass"));
+    assert!(of(Shape::WAS_HERE, Judgement::Spam, true).starts_with("pass"), "a relay's refusal is a bounce");
+    let list = testing::view_with_class(&[], "192.0.2.25", Class::ListHost);
+    let (content, spam) = (with(Danger::None, Spf::None, PLAIN), verdict(Judgement::Spam, 700));
+    let of_a_list = Ending { burst: true, ..ending(&content, Some(&spam)) };
+    assert!(told(&at_end(&of_a_list, &shipped, &list)).starts_with("pass"));
 }
 
 #[test]

@@ -55,4 +55,6 @@ mod sentences;
 #[cfg(test)]
 mod standing;
 #[cfg(test)]
+mod warm_up;
+#[cfg(test)]
 mod world;

@@ -178,6 +178,7 @@ impl Desk {
                 &self.traits(letter).without(resting),
                 view.has_credit(letter.client.addr),
             ) || self.texts.knows(letter.client.addr, letter.at, heard, about.counts),
+            burst: view.bursts(letter.client.addr, self.means.clock.now()),
             sender_is_ours: self.is_ours(&letter.sender) && !resting.has(Offence::ForgedSender),
             desk: self.is_for_desks(letter),
             exempt: is_open(letter, |to| answers::is_exempt(&view.site, to)),

@@ -158,6 +158,7 @@ impl Trial {
             verdict: said.as_ref(),
             score: (self.rules.scored > Act::Pass).then(|| self.score(line, heard)),
             first_hit: self.first_hit(line) || self.knows_text(heard),
+            burst: view.bursts(letter.client.addr, line.at),
             sender_is_ours: false,
             desk: false,
             exempt: false,
