@@ -8,7 +8,7 @@ use detectors::ours::Rules;
 use detectors::score::{Family, Lessons, connection, learned};
 use detectors::{Look, Traits};
 use model::key::fold;
-use model::{Client, Millis, Name, Prefix, Rdns};
+use model::{Client, Greylist, Millis, Name, Prefix, Rdns};
 use projections::View;
 
 use crate::session::ConnectionScore;
@@ -45,6 +45,14 @@ impl From<&detectors::ConnectionScore> for ConnectionScore {
             line: score.main() == Some(Family::Line),
         }
     }
+}
+
+/// Whether greylisting asks a client with this score to come back: by the score, or because its
+/// network comes with a new /64 each time (ADV-12).
+pub fn asks(rule: &Greylist, client: &Client, quarters: i32, view: &View, now: Millis) -> bool {
+    let addr = fold(client.addr);
+    let rotates = || addr.is_ipv6() && view.lessons.rotates(Prefix::new(addr, 48), now);
+    detectors::greylist::asks(rule, quarters) || rotates()
 }
 
 /// The rules that rest because good mail fails them (G-OURS).
@@ -125,6 +133,25 @@ mod tests {
         assert!((430..570).contains(&through), "{through}");
         let v6 = |tail: &str| is_let_through(tail.parse().unwrap(), 7);
         assert_eq!(v6("2001:db8::1"), v6("2001:db8::2"));
+    }
+
+    #[test]
+    fn adv_12_a_network_that_rotates_is_asked_to_come_back_whatever_it_scores() {
+        use model::greylist::Asks;
+        let mut projector = testing::projector(&[]);
+        let of = model::Subject::Rotating("2001:db8:7::/48".parse().unwrap());
+        let until = testing::NOW.plus(model::Secs::DAY);
+        projector.apply(9, &testing::learnt(model::Lesson { of, quarters: 1, until, bad: 31, good: 0 }));
+        let view = projector.view();
+        let asked = |addr: &str, now| {
+            let addr = addr.parse().unwrap();
+            let client = Client { addr, port: 0, helo: None, rdns: Rdns::Unknown, authenticated: false };
+            asks(&Greylist::shipped(Asks::Suspicious), &client, -8, &view, now)
+        };
+        let now = testing::NOW;
+        assert!(asked("2001:db8:7:1234::25", now));
+        assert!(!asked("2001:db8:8:1234::25", now) && !asked("192.0.2.25", now));
+        assert!(!asked("2001:db8:7:1234::25", until));
     }
 
     #[test]

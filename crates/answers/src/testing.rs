@@ -115,6 +115,11 @@ fn event(case: Option<CaseId>, key: Option<&str>, mode: Mode, actor: Actor, body
     }
 }
 
+/// What the site learned.
+pub(crate) fn learnt(lesson: model::Lesson) -> Envelope {
+    event(None, None, Mode::Live, Actor::Engine, Body::Learnt(lesson))
+}
+
 /// A projector of the site that enforces these blocks, as cases `n1-1`, `n1-2` …
 pub(crate) fn projector(blocks: &[Block]) -> Projector {
     let protected = vec!["198.51.100.0/24".parse().unwrap()];

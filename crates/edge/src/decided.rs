@@ -52,7 +52,7 @@ pub(crate) fn weighed(
 ) -> Weighed {
     let Some(scorer) = scorer else { return Weighed::default() };
     let score = scorer.score(client, fits(), view, now);
-    Weighed { pool: scorer.pool(client, &score), score: scorer.refuses().then_some(score) }
+    Weighed { pool: scorer.pool(client, &score, view, now), score: scorer.refuses().then_some(score) }
 }
 
 /// One line for one decision; no person stands in it.

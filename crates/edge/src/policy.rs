@@ -100,7 +100,13 @@ pub trait Scorer: Send + Sync {
 
     /// As whom greylisting would know a client with this score again, if it is on and asks
     /// such a client to come back.
-    fn pool(&self, _client: &Client, _score: &answers::ConnectionScore) -> Option<Key> {
+    fn pool(
+        &self,
+        _client: &Client,
+        _score: &answers::ConnectionScore,
+        _view: &View,
+        _now: Millis,
+    ) -> Option<Key> {
         None
     }
 }

@@ -26,6 +26,7 @@ use crate::ours::Ours;
 use crate::records::Records;
 use crate::reporters::Outcome;
 use crate::rollup::Rollup;
+use crate::rotating::Rotating;
 use crate::running::Running;
 use crate::seeded::{Seeded, shard_of};
 use crate::shard::{Found, Shard, Told, What};
@@ -77,6 +78,10 @@ pub(crate) struct Council {
     #[n(21)]
     #[cbor(default)]
     pub(crate) ours: Ours,
+    /// Networks with many new keys.
+    #[n(22)]
+    #[cbor(default)]
+    pub(crate) rotating: Rotating,
     /// The step in work; never stored.
     #[cbor(skip)]
     step: Step,
@@ -170,6 +175,7 @@ impl Council {
             price: None,
             null_routes: NullRoutes::default(),
             ours: Ours::default(),
+            rotating: Rotating::default(),
             step: Step::default(),
             note: None,
             news: Vec::new(),
@@ -231,6 +237,7 @@ impl Council {
                 self.learn(told.index, &met, judgement, first, books.experience);
             }
             What::Tested(test) => self.heard_test(told.index, test),
+            What::Fresh => self.fresh(told.index, told.key),
             What::Cleared => self.cleared(told.index, told.key, books),
             What::PassesOn(why) => self.news.push(News::PassesOn(told.key, why)),
             What::NoRoom => self.alarm(Alarm::TableFull),

@@ -34,6 +34,7 @@ mod outbound;
 mod records;
 mod reporters;
 pub mod rollup;
+mod rotating;
 mod running;
 mod seeded;
 mod session;

@@ -135,6 +135,8 @@ pub(crate) enum What {
     },
     /// What spoke against it was a trap that is burnt, and nothing is left of its traps.
     Cleared,
+    /// The key was never seen, or is forgotten.
+    Fresh,
     /// A message of a key with good mail has tested our rules (G-OURS).
     Tested(Test),
     /// The key passes other people's mail on.
@@ -239,6 +241,9 @@ impl Shard {
         let sight = Sight { traits: looks.without(around.suspended), ..sight };
         let Sight { at, traits, act, sample, shadowed, pair, is_reply, met, mut beside, .. } = sight;
         let seen = Seen { at, key, traits, act };
+        if self.is_fresh(hash, &seen, around) {
+            self.told.push(Told { index, key, what: What::Fresh });
+        }
         let Some(place) = self.place(index, hash, key, at, around) else {
             return self.gone.push((key, units_of(&seen.act), good_of(&seen.act)));
         };
@@ -288,6 +293,12 @@ impl Shard {
         let credit = entry.has_credit(around.standing);
         let change = entry.standing_to_tell(class, credit, false, around.now);
         self.told.extend(change.map(|change| Told { index, key, what: What::Standing(change) }));
+    }
+
+    /// Whether the key is one that greylisting may ask about (`rotating`), and new.
+    fn is_fresh(&self, hash: u64, seen: &Seen, around: &Surroundings<'_>) -> bool {
+        let asks = around.policy.greylist.is_some() && matches!(seen.key, Prefix::V6(..));
+        asks && !seen.traits.shared && self.book.find(hash, seen.key).is_none()
     }
 
     /// Where a key stands, or is entered now; others may be forgotten for it. `None` when

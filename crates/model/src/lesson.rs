@@ -51,6 +51,9 @@ pub enum Subject {
     /// A rule of ours that good mail fails: it rests (G-OURS).
     #[n(11)]
     Suspended(#[n(0)] Offence),
+    /// A /48 that comes with a new /64 each time: it waits where greylisting is on (ADV-12).
+    #[n(12)]
+    Rotating(#[n(0)] Prefix),
 }
 
 /// What a domain withholds from those whom it writes to (`rfc-conduct`).

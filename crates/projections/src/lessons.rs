@@ -32,6 +32,7 @@ pub struct Lessons {
     greetings: Table<Name>,
     conduct: Table<(Name, Slight)>,
     suspended: Table<Offence>,
+    rotating: Table<Prefix>,
 }
 
 impl Default for Lessons {
@@ -44,6 +45,7 @@ impl Default for Lessons {
             greetings: HashTrieMapSync::new_with_hasher_and_ptr_kind(fixed()),
             conduct: HashTrieMapSync::new_with_hasher_and_ptr_kind(fixed()),
             suspended: HashTrieMapSync::new_with_hasher_and_ptr_kind(fixed()),
+            rotating: HashTrieMapSync::new_with_hasher_and_ptr_kind(fixed()),
         }
     }
 }
@@ -83,6 +85,11 @@ impl Lessons {
         !self.suspended.is_empty() && weight(&self.suspended, &rule, now) > 0
     }
 
+    /// Whether a /48 comes with a new /64 each time (ADV-12).
+    pub fn rotates(&self, network: Prefix, now: Millis) -> bool {
+        weight(&self.rotating, &network, now) > 0
+    }
+
     /// Every lesson that holds at `now`, looks first, the heaviest first.
     pub fn holding(&self, now: Millis) -> Vec<Lesson> {
         let names = self
@@ -91,7 +98,8 @@ impl Lessons {
             .chain(self.greetings.values())
             .chain(self.conduct.values())
             .chain(self.suspended.values());
-        let all = self.looks.values().chain(names).chain(self.networks.values());
+        let networks = self.networks.values().chain(self.rotating.values());
+        let all = self.looks.values().chain(names).chain(networks);
         let mut holding: Vec<Lesson> =
             all.map(|known| &known.lesson).filter(|lesson| holds(lesson, now)).cloned().collect();
         holding.sort_by(|a, b| b.quarters.cmp(&a.quarters).then_with(|| a.of.cmp(&b.of)));
@@ -107,6 +115,7 @@ impl Lessons {
             Subject::Conduct(domain, slight) => put(&mut self.conduct, (domain.clone(), *slight), lesson, at),
             Subject::Suspended(rule) => put(&mut self.suspended, *rule, lesson, at),
             Subject::Network(network) => put(&mut self.networks, *network, lesson, at),
+            Subject::Rotating(network) => put(&mut self.rotating, *network, lesson, at),
         }
     }
 
@@ -118,6 +127,7 @@ impl Lessons {
         sweep(&mut self.greetings, now);
         sweep(&mut self.conduct, now);
         sweep(&mut self.suspended, now);
+        sweep(&mut self.rotating, now);
     }
 }
 

@@ -1,6 +1,6 @@
 //! A clock that jumps: SEN-9 as far as the engine decides it, ADV-13, DESIGN §4 invariant 5.
 
-use engine::Alarm;
+use engine::{Alarm, Engine};
 use model::{Answered, Body, Input, Judgement, Millis, Order, Policy, Secs};
 
 use crate::world::{START, World, bot, mail, nth_bot, policy, server, verdict};
@@ -178,4 +178,45 @@ fn the_first_frame_of_all_is_no_jump() {
     let mut world = World::new();
     world.send(&mail(&server("192.0.2.1"), 1));
     assert!(world.alarms.is_empty());
+}
+
+/// The same world after a stop of the program.
+fn restarted(mut world: World) -> World {
+    world.engine = Engine::from_checkpoint(&world.engine.to_checkpoint()).unwrap().0;
+    world.alarms.clear();
+    world
+}
+
+#[test]
+fn adv_13_a_year_ahead_at_a_start_needs_a_second_frame_and_forgets_no_good_mail() {
+    let (mut world, friend) = (blocked(60), server("192.0.2.25"));
+    world.befriend(&friend, 8, 2);
+    for host in (100..160).map(nth_bot) {
+        world.spam(&host, 1);
+    }
+    let (before, running) = (ended(&world), world.engine.running());
+    assert!(running >= 60);
+    let ahead = world.now.plus(YEAR);
+    let mut world = restarted(world);
+    tick(&mut world, ahead);
+    assert_eq!((ended(&world) - before, world.engine.running()), (0, running));
+    assert_eq!(world.alarms, [Alarm::ClockAhead, Alarm::ManyEnds]);
+    let mut world = restarted(world);
+    tick(&mut world, ahead.plus(Secs(1)));
+    assert_eq!((ended(&world) - before, world.engine.running()), (running, 0), "two starts agree");
+    assert_eq!(world.spam(&friend, 100), 30, "the friend is known for a day");
+}
+
+#[test]
+fn adv_13_a_year_back_at_a_start_ends_nothing_and_time_stands() {
+    let world = blocked(60);
+    let truth = world.now;
+    let mut world = restarted(world);
+    tick(&mut world, Millis(truth.0 - YEAR.0 * 1000));
+    assert_eq!((world.engine.now(), world.engine.running(), ended(&world)), (truth, 60, 0));
+    assert_eq!(world.alarms, [Alarm::ClockBehind]);
+    // Set right again, all goes on as if nothing had been.
+    tick(&mut world, truth.plus(Secs::HOUR.times(3)));
+    tick(&mut world, truth.plus(Secs::HOUR.times(3)));
+    assert_eq!(ended(&world), 60);
 }

@@ -338,3 +338,53 @@ fn off_3_does_not_shield_from_a_block() {
         border.world.cases_of(&host).iter().map(|case| case.is_for(Offence::SpamVolume)).collect();
     assert_eq!(cases, [false, true]);
 }
+
+/// The networks of which it is said that they come with a new /64 each time.
+fn rotating(world: &World) -> Vec<String> {
+    let told = world.events.iter().filter_map(|event| match &event.body {
+        Body::Learnt(model::Lesson { of: model::Subject::Rotating(network), .. }) => {
+            Some(network.to_string())
+        }
+        _ => None,
+    });
+    told.collect()
+}
+
+#[test]
+fn adv_12_thirty_one_new_slash_64_of_a_slash_48_within_an_hour_wait_for_a_day() {
+    let mut border = border(Asks::Suspicious);
+    let host = |n: u64| server(&format!("2001:db8:7:{n:x}::25"));
+    for n in 0..30 {
+        border.world.send(&mail(&host(n), PEOPLE));
+        border.world.send(&mail(&host(n), PEOPLE + 1));
+    }
+    assert!(rotating(&border.world).is_empty());
+    border.world.engine = Engine::from_checkpoint(&border.world.engine.to_checkpoint()).unwrap().0;
+    border.world.send(&mail(&host(30), PEOPLE));
+    assert_eq!(rotating(&border.world), ["2001:db8:7::/48"]);
+    for n in 0..60 {
+        let name = Rdns::Confirmed(Name::new(format!("mail-w{n}.google.com").as_bytes()));
+        border.world.send(&mail(&server(&format!("2a00:1450:4864:{n:x}::25")).rdns(name), PEOPLE));
+    }
+    assert_eq!(rotating(&border.world).len(), 1, "shared senders do not count");
+    let mut off = World::new();
+    (0..60).for_each(|n| _ = off.send(&mail(&host(n), PEOPLE)));
+    assert!(rotating(&off).is_empty(), "without greylisting nobody waits");
+}
+
+#[test]
+fn adv_21_a_farm_of_fifty_addresses_waits_once_as_its_domain_and_no_address_becomes_a_key() {
+    let mut border = border(Asks::Everybody);
+    for n in 0..50 {
+        let name = format!("o{n}.outbound-mail.sendgrid.net");
+        let addr = std::net::Ipv4Addr::from_bits(0xa759_0001 + n * 256).to_string();
+        let host = server(&addr).rdns(Rdns::Confirmed(Name::new(name.as_bytes()))).helo(&name);
+        // The spammer hides behind the farm: a trap here, spam there.
+        border.send(&mail(&host, if n % 5 == 0 { TRAP } else { 1000 + u64::from(n) }));
+        border.world.wait(Secs(26 * 60));
+        border.world.spam(&host, 3);
+    }
+    assert_eq!(border.deferred, 1);
+    assert_eq!(border.passes_told().keys().map(Key::to_string).collect::<Vec<_>>(), ["sendgrid.net"]);
+    assert!(border.world.cases.is_empty());
+}

@@ -207,3 +207,23 @@ fn refused_attempts_push_no_session_out() {
     }
     assert_eq!(world.engine.sessions(), 2);
 }
+
+#[test]
+fn adv_11_all_keys_of_a_48_leave_one_trace_and_no_block_goes() {
+    let mut world = World::under(Policy { keys_max: 5000, ..policy() });
+    (0..500).for_each(|n| _ = world.spam(&nth_bot(n), 1));
+    let mut inputs = Vec::new();
+    for n in 0..=u16::MAX {
+        let (host, tag) = (server(&format!("2001:db8:7:{n:x}::25")), world.tag());
+        inputs.push(world.observed(tag, mail(&host, PEOPLE).attempt(Answered::Passed)));
+        if inputs.len() == 256 {
+            world.frame(std::mem::take(&mut inputs));
+            world.frames.clear();
+        }
+    }
+    assert_eq!(world.engine.running(), 500);
+    assert!(world.engine.keys() <= 5000, "{}", world.engine.keys());
+    let traces: Vec<_> = world.engine.rollup().filter(|(net, _)| net.bits() == 48).collect();
+    let gone = 65_536 + 500 - world.engine.keys() as u64;
+    assert_eq!((traces.len(), traces[0].1.keys), (1, gone));
+}

@@ -31,8 +31,9 @@ impl Scorer for ByPolicy {
         super::Shared::scores(&self.0)
     }
 
-    fn pool(&self, client: &Client, score: &ConnectionScore) -> Option<Key> {
-        let asked = greylist::asks(self.0.greylist.as_ref()?, score.quarters);
+    fn pool(&self, client: &Client, score: &ConnectionScore, view: &View, now: Millis) -> Option<Key> {
+        let rule = self.0.greylist.as_ref()?;
+        let asked = answers::connection::asks(rule, client, score.quarters, view, now);
         // Whether HELO and sender fit says nothing of a pool.
         asked.then(|| greylist::pool(client, &Traits::of(client, false, &self.0)))
     }

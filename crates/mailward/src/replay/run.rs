@@ -151,7 +151,8 @@ impl Replay {
         let rule = self.policy.greylist.as_ref();
         let needed = self.by_score || rule.is_some();
         let score = needed.then(|| answers::connection_score(client, &traits, view, self.now));
-        let asked = score.zip(rule).filter(|(score, rule)| greylist::asks(rule, score.quarters));
+        let asks = |quarters, rule| answers::connection::asks(rule, client, quarters, view, self.now);
+        let asked = score.zip(rule).filter(|(score, rule)| asks(score.quarters, *rule));
         let session = Session {
             helo: client.helo.as_ref().map(Name::as_bytes),
             sender: line.sender.as_deref().map(str::as_bytes),

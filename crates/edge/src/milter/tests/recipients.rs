@@ -265,7 +265,13 @@ impl Scorer for Asker {
         false
     }
 
-    fn pool(&self, _: &Client, _: &answers::ConnectionScore) -> Option<model::Key> {
+    fn pool(
+        &self,
+        _: &Client,
+        _: &answers::ConnectionScore,
+        _: &projections::View,
+        _: model::Millis,
+    ) -> Option<model::Key> {
         "192.0.2.0/24".parse().ok()
     }
 }

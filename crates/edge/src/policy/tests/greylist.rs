@@ -24,7 +24,13 @@ impl Scorer for Asker {
         false
     }
 
-    fn pool(&self, client: &Client, _: &::answers::ConnectionScore) -> Option<Key> {
+    fn pool(
+        &self,
+        client: &Client,
+        _: &::answers::ConnectionScore,
+        _: &projections::View,
+        _: model::Millis,
+    ) -> Option<Key> {
         let named = client.rdns.confirmed().is_some();
         Some(if named { "example.net".parse().unwrap() } else { Key::Net(Prefix::new(client.addr, 24)) })
     }
