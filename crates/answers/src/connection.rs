@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use detectors::dynamic::names_server;
 use detectors::org::{org, same_org};
 use detectors::ours::Rules;
-use detectors::score::{Family, Lessons, connection, learned};
+use detectors::score::{Family, Lessons, Mailbox, connection, learned};
 use detectors::{Look, Traits};
 use model::key::fold;
-use model::{Client, Greylist, Millis, Name, Prefix, Rdns};
+use model::{Client, Greylist, Millis, Name, PersonHash, Prefix, Rdns};
 use projections::View;
 
 use crate::session::ConnectionScore;
@@ -17,19 +17,54 @@ use crate::session::ConnectionScore;
 /// sees what it would refuse (`docs/decisions/connection-score.md`).
 const LET_THROUGH: u64 = 128;
 
-/// Scores a connection by one view at `now`, with every part.
-pub fn weigh(client: &Client, traits: &Traits, view: &View, now: Millis) -> detectors::ConnectionScore {
+/// From whom to whom, as far as it weighs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MailPath {
+    /// HELO name and sender are of one organisation.
+    pub sender_fits: bool,
+    /// The sender's domain is of an organisation of which neither the HELO name nor the reverse
+    /// DNS name is; a null sender is nobody's.
+    pub others: bool,
+    /// The recipient, where the question is about one.
+    pub to: Option<PersonHash>,
+}
+
+impl MailPath {
+    /// Of a client's envelope; `sender` is the address without brackets.
+    pub fn of(client: &Client, sender: &[u8], to: Option<PersonHash>) -> MailPath {
+        let sender_fits = sender_fits(client.helo.as_ref(), sender);
+        let known = [client.helo.as_ref(), client.rdns.name()];
+        let others = domain(sender).is_some_and(|domain| !known.into_iter().any(|name| fits(name, &domain)));
+        MailPath { sender_fits, others, to }
+    }
+}
+
+/// Scores a connection by one view at `now`, with every part; `path` says as much of
+/// sender and recipient as weighs.
+pub fn weigh(
+    client: &Client,
+    traits: &Traits,
+    path: MailPath,
+    view: &View,
+    now: Millis,
+) -> detectors::ConnectionScore {
     let traits = &traits.without(suspended(view, now));
-    connection(traits, &lessons(client, traits, view, now), view.has_credit(client.addr))
+    connection(traits, &lessons(client, traits, path, view, now), view.has_credit(client.addr))
 }
 
 /// The score as an answer needs it.
 ///
 /// Most connections are no stranger's worth a second look: good mail is looked up only for
 /// those whom the score would refuse.
-pub fn connection_score(client: &Client, traits: &Traits, view: &View, now: Millis) -> ConnectionScore {
+pub fn connection_score(
+    client: &Client,
+    traits: &Traits,
+    path: MailPath,
+    view: &View,
+    now: Millis,
+) -> ConnectionScore {
     let traits = &traits.without(suspended(view, now));
-    let lessons = lessons(client, traits, view, now);
+    let lessons = lessons(client, traits, path, view, now);
     let bare = ConnectionScore::from(&connection(traits, &lessons, false));
     if bare.refuses() && view.has_credit(client.addr) {
         return ConnectionScore::from(&connection(traits, &lessons, true));
@@ -60,8 +95,8 @@ pub fn suspended(view: &View, now: Millis) -> Rules {
     Rules::of(|rule| view.lessons.is_suspended(rule, now))
 }
 
-/// What the site has learned of a client's kind.
-pub fn lessons(client: &Client, traits: &Traits, view: &View, now: Millis) -> Lessons {
+/// What the site has learned of a client's kind, and of whom it writes to.
+pub fn lessons(client: &Client, traits: &Traits, path: MailPath, view: &View, now: Millis) -> Lessons {
     let addr = fold(client.addr);
     let network = Prefix::new(addr, if addr.is_ipv4() { 24 } else { 48 });
     let names = client.rdns.name().is_some_and(|name| are_of_lines(name.as_bytes(), view, now));
@@ -70,6 +105,16 @@ pub fn lessons(client: &Client, traits: &Traits, view: &View, now: Millis) -> Le
         names,
         network: view.lessons.network(network, now),
         greeting: is_spammers(client, view, now),
+        mailbox: mailbox(path, view, now),
+    }
+}
+
+fn mailbox(path: MailPath, view: &View, now: Millis) -> Mailbox {
+    match path.to {
+        Some(who) if !view.mailboxes.get_only_spam(who, now) => Mailbox::Ordinary,
+        Some(_) if path.others => Mailbox::OnlySpamInOthersNames,
+        Some(_) => Mailbox::OnlySpam,
+        None => Mailbox::Ordinary,
     }
 }
 
@@ -106,9 +151,16 @@ fn is_let_through(addr: IpAddr, seed: u64) -> bool {
 
 /// Whether a greeting and an envelope sender are of one organisation.
 pub fn sender_fits(helo: Option<&Name>, sender: &[u8]) -> bool {
-    let Some(at) = sender.iter().rposition(|b| *b == b'@') else { return false };
-    let domain = Name::new(&sender[at + 1..]);
-    helo.is_some_and(|helo| same_org(helo.as_bytes(), domain.as_bytes()))
+    domain(sender).is_some_and(|domain| fits(helo, &domain))
+}
+
+fn fits(name: Option<&Name>, domain: &Name) -> bool {
+    name.is_some_and(|name| same_org(name.as_bytes(), domain.as_bytes()))
+}
+
+fn domain(sender: &[u8]) -> Option<Name> {
+    let at = sender.iter().rposition(|b| *b == b'@')?;
+    Some(Name::new(&sender[at + 1..]))
 }
 
 #[cfg(test)]
@@ -125,6 +177,23 @@ mod tests {
         assert!(!fits("mail.example.org", ""));
         assert!(!fits("DESKTOP-7", "a@DESKTOP-7"));
         assert!(!sender_fits(None, b"a@example.org"));
+    }
+
+    #[test]
+    fn a_sender_is_anothers_where_no_name_of_the_client_is_of_its_organisation() {
+        let name = |name: &str| Name::new(name.as_bytes());
+        let client = Client {
+            addr: "192.0.2.25".parse().unwrap(),
+            port: 0,
+            helo: Some(name("mail.example.org")),
+            rdns: Rdns::Confirmed(name("host.example.net")),
+            authenticated: false,
+        };
+        let others = |sender: &str| MailPath::of(&client, sender.as_bytes(), None).others;
+        assert!(others("a@customer.example"));
+        for own in ["a@example.org", "a@lists.EXAMPLE.net", "", "postmaster"] {
+            assert!(!others(own), "{own}");
+        }
     }
 
     #[test]
@@ -166,7 +235,7 @@ mod tests {
             authenticated: false,
         };
         let traits = Traits::of(&client, false, &model::Policy::shipped());
-        let score = connection_score(&client, &traits, &view, Millis(1));
+        let score = connection_score(&client, &traits, MailPath::default(), &view, Millis(1));
         assert!(score.refuses() && score.line, "{score:?}");
     }
 }

@@ -25,7 +25,7 @@ pub mod texts;
 pub mod when;
 
 pub use answer::{Answer, Tell, answer, is_exempt, may_defer};
-pub use connection::{connection_score, sender_fits};
+pub use connection::{MailPath, connection_score, sender_fits};
 pub use end::{Act, EndRule, EndRules, Ended, Ending, Finish, Mark, at_end, bounces_case};
 pub use explain::explain;
 pub use help::{HelpPage, help_page};

@@ -19,6 +19,10 @@ use crate::seen::{Fit, Traits};
 pub const REFUSE: i32 = 16;
 /// From here on a connection is suspicious: two points.
 pub const SUSPICIOUS: i32 = 8;
+/// What it weighs to write to a mailbox that gets only spam: never enough alone.
+const MAILBOX: i32 = 14;
+/// The same for a server with a name of its own that carries mail in others' names: enough.
+const MAILBOX_OTHERS: i32 = REFUSE - OWN_NAME;
 /// What good mail of the last 30 days speaks for a sender.
 const HISTORY: i32 = -12;
 /// What a confirmed name of its own speaks for it.
@@ -37,6 +41,20 @@ pub struct Lessons {
     pub network: u8,
     /// Only spam came of hosts that greet with such names without confirmed ones.
     pub greeting: bool,
+    /// What is known of the recipient.
+    pub mailbox: Mailbox,
+}
+
+/// A recipient, as far as it weighs.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Mailbox {
+    /// Nothing is known of it, or somebody uses it.
+    #[default]
+    Ordinary,
+    /// It gets only spam.
+    OnlySpam,
+    /// It gets only spam, and the sender's name is another one's than the server's.
+    OnlySpamInOthersNames,
 }
 
 /// Where points come from.
@@ -52,6 +70,8 @@ pub enum Family {
     Look,
     /// What came of its network.
     Network,
+    /// To whom it writes.
+    Mailbox,
     /// Good mail.
     History,
 }
@@ -67,6 +87,13 @@ pub struct Part {
     pub text: &'static str,
 }
 
+impl Part {
+    /// The fact as outsiders read it: nothing about a mailbox of ours.
+    pub fn told(&self) -> &'static str {
+        if self.family == Family::Mailbox { "mail like this was only ever spam here" } else { self.text }
+    }
+}
+
 /// The score of one connection.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct ConnectionScore {
@@ -80,9 +107,9 @@ impl ConnectionScore {
         self.parts.iter().map(|part| part.quarters).sum()
     }
 
-    /// The words of the two heaviest facts against it, heavier first.
+    /// The words of the two heaviest facts against it, heavier first, as outsiders read them.
     pub fn heaviest(&self) -> [Option<&'static str>; 2] {
-        let mut against = self.parts.iter().filter(|part| part.quarters > 0).map(|part| part.text);
+        let mut against = self.parts.iter().filter(|part| part.quarters > 0).map(Part::told);
         [against.next(), against.next()]
     }
 
@@ -115,6 +142,7 @@ pub fn facts(traits: &Traits, lessons: &Lessons) -> Vec<Part> {
         line(&traits, lessons),
         look(lessons),
         network(lessons),
+        mailbox(&traits, lessons),
     ];
     parts.into_iter().filter(|part| part.quarters != 0).collect()
 }
@@ -144,15 +172,19 @@ fn helo(traits: &Traits, lessons: &Lessons) -> Part {
 }
 
 fn reverse_dns(traits: &Traits, lessons: &Lessons) -> Part {
-    let own_name = traits.rdns == RdnsClass::Fine && traits.line < LINE && !traits.made;
     let (quarters, text) = match traits.rdns {
         RdnsClass::Missing => (4, "the address has no reverse DNS name"),
         RdnsClass::Mismatch => (2, "its reverse DNS name does not point back"),
         // In a network of many names that all sent spam a name is no recommendation.
-        _ if own_name && lessons.network == 0 => (OWN_NAME, "it has a confirmed name of its own"),
+        _ if has_own_name(traits) && lessons.network == 0 => (OWN_NAME, "it has a confirmed name of its own"),
         _ => (0, ""),
     };
     Part { family: Family::ReverseDns, quarters, text }
+}
+
+/// Reverse DNS confirms a name that somebody chose.
+fn has_own_name(traits: &Traits) -> bool {
+    traits.rdns == RdnsClass::Fine && traits.line < LINE && !traits.made
 }
 
 fn line(traits: &Traits, lessons: &Lessons) -> Part {
@@ -174,12 +206,23 @@ fn network(lessons: &Lessons) -> Part {
     Part { family: Family::Network, quarters: i32::from(lessons.network), text }
 }
 
+fn mailbox(traits: &Traits, lessons: &Lessons) -> Part {
+    let text = "the mailbox that it writes to gets only spam";
+    let quarters = match lessons.mailbox {
+        Mailbox::Ordinary => 0,
+        Mailbox::OnlySpamInOthersNames if has_own_name(traits) => MAILBOX_OTHERS,
+        Mailbox::OnlySpam | Mailbox::OnlySpamInOthersNames => MAILBOX,
+    };
+    Part { family: Family::Mailbox, quarters, text }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use model::{Client, Name, Rdns};
 
-    const NONE: Lessons = Lessons { look: 0, names: false, network: 0, greeting: false };
+    const NONE: Lessons =
+        Lessons { look: 0, names: false, network: 0, greeting: false, mailbox: Mailbox::Ordinary };
 
     fn traits(rdns: Rdns, helo: &str, sender_fits: bool) -> Traits {
         let addr = "192.0.2.25".parse().unwrap();
@@ -209,6 +252,22 @@ mod tests {
         check(&named("mail.example.org", "DESKTOP-7"), NONE, false, 0);
         check(&named("mail.example.org", "localhost"), NONE, false, 4);
         check(&traits(Rdns::Missing, "localhost", false), NONE, false, REFUSE);
+    }
+
+    #[test]
+    fn a_mailbox_that_gets_only_spam_weighs_never_alone_and_is_never_named() {
+        let missing = traits(Rdns::Missing, "mail.example.org", true);
+        let only_spam = Lessons { mailbox: Mailbox::OnlySpam, ..NONE };
+        let in_others_names = Lessons { mailbox: Mailbox::OnlySpamInOthersNames, ..NONE };
+        let own_name = named("mail.example.org", "mail.example.org");
+        check(&missing, only_spam, false, 18);
+        check(&missing, in_others_names, false, 18);
+        check(&missing, in_others_names, true, 6);
+        check(&own_name, only_spam, false, 6);
+        check(&own_name, in_others_names, false, REFUSE);
+        check(&own_name, in_others_names, true, 4);
+        let told = connection(&own_name, &in_others_names, false).heaviest();
+        assert_eq!(told, [Some("mail like this was only ever spam here"), None]);
     }
 
     #[test]
@@ -244,7 +303,14 @@ mod tests {
     #[test]
     fn shared_senders_have_no_score() {
         let shared = Traits { shared: true, ..traits(Rdns::Missing, "DESKTOP-7", false) };
-        check(&shared, Lessons { look: 16, names: true, network: 16, greeting: true }, false, 0);
+        let all = Lessons {
+            look: 16,
+            names: true,
+            network: 16,
+            greeting: true,
+            mailbox: Mailbox::OnlySpamInOthersNames,
+        };
+        check(&shared, all, false, 0);
     }
 
     #[test]

@@ -43,7 +43,7 @@ impl Inspector for Sees {
 }
 
 impl Scorer for Sees {
-    fn score(&self, client: &Client, _: bool, _: &View, _: Millis) -> ConnectionScore {
+    fn score(&self, client: &Client, _: answers::MailPath, _: &View, _: Millis) -> ConnectionScore {
         let refused = client.helo.as_ref().is_some_and(|name| name.as_bytes() == b"refused.example");
         ConnectionScore { quarters: if refused { 16 } else { 0 }, heaviest: [None; 2], line: false }
     }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use answers::texts::too_often;
-use answers::{Answer, ConnectionScore, Tell};
+use answers::{Answer, ConnectionScore, MailPath, Tell};
 use model::{Answered, Client, Key, Millis, Site};
 use projections::View;
 use wire::text::quoted;
@@ -42,16 +42,16 @@ pub(crate) struct Weighed {
     pub(crate) pool: Option<Key>,
 }
 
-/// Weighs a connection; `fits` says whether HELO and sender are of one organisation.
+/// Weighs a connection; `path` is asked only where somebody scores.
 pub(crate) fn weighed(
     scorer: Option<&Arc<dyn Scorer>>,
     client: &Client,
-    fits: impl FnOnce() -> bool,
+    path: impl FnOnce() -> MailPath,
     view: &View,
     now: Millis,
 ) -> Weighed {
     let Some(scorer) = scorer else { return Weighed::default() };
-    let score = scorer.score(client, fits(), view, now);
+    let score = scorer.score(client, path(), view, now);
     Weighed { pool: scorer.pool(client, &score, view, now), score: scorer.refuses().then_some(score) }
 }
 

@@ -24,6 +24,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use answers::MailPath;
 use model::{Client, Key, Millis, Name, Prefix};
 use projections::View;
 
@@ -88,10 +89,8 @@ impl Config {
 
 /// Judges a connection by its facts; the program implements it with the classifiers.
 pub trait Scorer: Send + Sync {
-    /// What a client's connection and the site's lessons say together at `now`;
-    /// `sender_fits` says that HELO name and sender are of one organisation.
-    fn score(&self, client: &Client, sender_fits: bool, view: &View, now: Millis)
-    -> answers::ConnectionScore;
+    /// What a client's connection and the site's lessons say together at `now`.
+    fn score(&self, client: &Client, path: MailPath, view: &View, now: Millis) -> answers::ConnectionScore;
 
     /// Whether the score may refuse by itself.
     fn refuses(&self) -> bool {

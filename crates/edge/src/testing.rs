@@ -11,7 +11,8 @@ use model::case::{BlockKind, Opened};
 use model::event::{Cause, EventId, FORMAT, Node, StandingChange};
 use model::sentence::{Severity, Tariff};
 use model::{
-    Actor, Body, CaseId, Class, Envelope, Greylist, Hybrid, LinkKey, Millis, Mode, Observation, Secs, Site,
+    Actor, Body, CaseId, Class, Envelope, Greylist, Hybrid, LinkKey, Millis, Mode, Observation, PersonHash,
+    Secs, Site,
 };
 use projections::Projector;
 
@@ -137,6 +138,12 @@ impl Books {
     /// Publishes that strangers are asked to come back.
     pub(crate) fn greylist(&mut self, rule: Greylist) {
         self.projector.set_site(Arc::new(Site { greylist: Some(rule), ..site() }));
+        self.published.publish(self.projector.view());
+    }
+
+    /// Publishes that a mailbox gets only spam, by the keyed hash of its address.
+    pub(crate) fn only_spam(&mut self, who: PersonHash) {
+        self.projector.set_mailbox(who.0 as u32, NOW.plus(Secs::DAY));
         self.published.publish(self.projector.view());
     }
 

@@ -46,7 +46,7 @@ impl Intake for Program {
 }
 
 impl Scorer for Program {
-    fn score(&self, client: &Client, _: bool, _: &View, _: Millis) -> ConnectionScore {
+    fn score(&self, client: &Client, _: answers::MailPath, _: &View, _: Millis) -> ConnectionScore {
         let refused = client.helo.as_ref().is_some_and(|name| name.as_bytes() == b"refused.example");
         ConnectionScore {
             quarters: if refused { ConnectionScore::REFUSE } else { 0 },

@@ -3,7 +3,7 @@
 
 use detectors::Act;
 use model::content::Shape;
-use model::{Command, Fact, Input, Judgement, Millis, Observation, Order, Prefix, Secs};
+use model::{Command, Fact, Input, Judgement, Millis, Observation, Order, PersonHash, Prefix, Secs};
 
 use crate::Engine;
 use crate::mail::Mail;
@@ -56,6 +56,9 @@ impl Engine {
             Fact::Notice(_) => None,
             Fact::Sent(sent) => {
                 around.mail.outbound.sent(sent, at);
+                if let Some(PersonHash(who)) = sent.sender {
+                    around.mail.mailboxes.used(who as u32, at);
+                }
                 None
             }
         };

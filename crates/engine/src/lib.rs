@@ -28,6 +28,7 @@ mod intake;
 mod judge;
 mod kinds;
 mod mail;
+mod mailboxes;
 pub mod networks;
 mod ours;
 mod outbound;
@@ -109,6 +110,9 @@ pub struct Step {
     pub receipts: Vec<(u64, Result<Receipt, CommandError>)>,
     /// What an operator must hear.
     pub alarms: Vec<Alarm>,
+    /// News for those who answer that no event may hold: mailboxes that get only spam, as
+    /// fragments of keyed hashes, and until when; 0 for no longer.
+    pub mailboxes: Vec<(u32, Millis)>,
 }
 
 /// What a command did.
@@ -267,6 +271,11 @@ impl Engine {
         self.council.networks.shelve(atlas.hash(), atlas);
     }
 
+    /// Mailboxes that get only spam, and until when, as [`Step::mailboxes`] tells them.
+    pub fn mailboxes(&self) -> impl Iterator<Item = (u32, Millis)> {
+        self.mail.mailboxes.all()
+    }
+
     /// Messages that a user's report would be matched with.
     pub fn deliveries(&self) -> usize {
         self.mail.delivered.len()
@@ -297,7 +306,7 @@ impl Engine {
             self.obey(index, input);
         }
         self.run(spread);
-        self.council.finish()
+        Step { mailboxes: self.mail.mailboxes.take_news(), ..self.council.finish() }
     }
 
     /// Lets the shards do what is queued, and the council hear of it in the order of inputs.

@@ -15,6 +15,7 @@ use crate::burnt::Watch;
 use crate::delivered::{Delivered, Delivery, KEPT, StoredDelivered};
 use crate::domains::Domains;
 use crate::guesses::Guesses;
+use crate::mailboxes::Mailboxes;
 use crate::outbound::{Outbound, StoredOutbound};
 use crate::reporters::{Reporters, StoredReporters};
 use crate::seeded::Seeded;
@@ -37,6 +38,7 @@ pub(crate) struct Mail {
     pub(crate) traps: Watch,
     pub(crate) texts: Texts,
     pub(crate) domains: Domains,
+    pub(crate) mailboxes: Mailboxes,
 }
 
 /// As they stand in a checkpoint.
@@ -59,6 +61,9 @@ pub(crate) struct StoredMail {
     #[n(6)]
     #[cbor(default)]
     domains: Domains,
+    #[n(8)]
+    #[cbor(default)]
+    mailboxes: Mailboxes,
 }
 
 impl Mail {
@@ -72,6 +77,7 @@ impl Mail {
             traps: Watch::default(),
             texts: Texts::new(seeded.0),
             domains: Domains::default(),
+            mailboxes: Mailboxes::default(),
         }
     }
 
@@ -101,6 +107,7 @@ impl Mail {
             around.counters.ignored_reports += 1;
             return None;
         }
+        around.mail.mailboxes.used(report.reporter.0 as u32, around.at);
         let act = Act::Reported(around.mail.weigh(report, &delivery, around.at));
         let sight = Sight::of(delivery.at, delivery.traits(), act);
         let known = sessions.reported(report.queue);
@@ -214,6 +221,7 @@ impl Mail {
             traps: self.traps.clone(),
             texts: self.texts.store(),
             domains: self.domains.clone(),
+            mailboxes: self.mailboxes.clone(),
         }
     }
 
@@ -227,6 +235,7 @@ impl Mail {
             traps: stored.traps,
             texts: Texts::restore(seeded, stored.texts),
             domains: stored.domains,
+            mailboxes: stored.mailboxes,
         }
     }
 }

@@ -307,6 +307,12 @@ impl Session {
         first.into_iter().chain(self.others.iter().copied())
     }
 
+    /// Fragments of its recipients but the traps, which must look like any other address.
+    pub(crate) fn mailboxes(&self) -> impl Iterator<Item = u32> {
+        let is_trap = |who: &u32| self.traps.iter().any(|(trap, _)| trap.0 as u32 == *who);
+        self.people().filter(move |who| !is_trap(who))
+    }
+
     /// Where its headers are kept.
     pub(crate) fn exhibit(&self) -> Option<model::ExhibitId> {
         match self.content.as_ref()?.kept {

@@ -303,8 +303,10 @@ impl Sessions {
         let session = self.known.get_mut(&tag).filter(|session| !is_old(session, now))?;
         let near = around.mail.delivered.is_near(verdict);
         let judged = session.judge(verdict, near, hash, self.seeded);
-        if let Some(queue) = session.queue.filter(|_| judged.is_some()) {
-            around.mail.delivered.judge(queue, verdict.judgement, near);
+        if let Some((key, _)) = &judged {
+            let client = self.seeded.key(*key);
+            around.mail.mailboxes.judged(session.mailboxes(), client, verdict.judgement, around.at);
+            session.queue.inspect(|queue| around.mail.delivered.judge(*queue, verdict.judgement, near));
         }
         Some(judged)
     }

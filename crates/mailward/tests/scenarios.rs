@@ -15,6 +15,7 @@ macro_rules! stories {
 
 stories! {
     adv_18_warm_up
+    connection_mailboxes
     curated
     hash_flood
     off_01_spam_volume

@@ -8,10 +8,12 @@
 pub mod cases;
 pub mod index;
 pub mod lessons;
+pub mod mailboxes;
 pub mod plan;
 pub mod view;
 
 pub use cases::CaseView;
 pub use index::{Change, Index, Mark};
 pub use lessons::Lessons;
+pub use mailboxes::Mailboxes;
 pub use view::{Projector, Threat, View};

@@ -16,6 +16,7 @@ use model::{
 use crate::cases::{CaseView, Cases};
 use crate::index::{Index, Mark};
 use crate::lessons::Lessons;
+use crate::mailboxes::Mailboxes;
 
 /// For so long after its end a case keeps its page (REQUIREMENTS UNB-2).
 pub const KEPT_AFTER_END: Secs = Secs(30 * 86_400);
@@ -43,6 +44,8 @@ pub struct View {
     pub policy: [u8; 32],
     /// What the site has learned of strangers.
     pub lessons: Lessons,
+    /// Mailboxes that get only spam.
+    pub mailboxes: Mailboxes,
     /// By which strangers are chosen whom a lesson does not touch.
     pub seed: u64,
     /// The table of networks in force, if there is one.
@@ -74,6 +77,7 @@ impl View {
             site,
             policy: [0; 32],
             lessons: Lessons::default(),
+            mailboxes: Mailboxes::default(),
             seed: seed[0] ^ seed[1].rotate_left(32),
             systems: Arc::default(),
             atlas: None,
@@ -183,6 +187,11 @@ impl Projector {
         self.view.atlas = Some(atlas);
     }
 
+    /// Takes the engine's news of a mailbox that gets only spam.
+    pub fn set_mailbox(&mut self, who: u32, until: Millis) {
+        self.view.mailboxes.set(who, until);
+    }
+
     /// Changes the site's words (a reload).
     pub fn set_site(&mut self, site: Arc<Site>) {
         self.view.site = site;
@@ -213,6 +222,7 @@ impl Projector {
         self.view.live.sweep(now.minute());
         self.view.shadow.sweep(now.minute());
         self.view.lessons.sweep(now);
+        self.view.mailboxes.sweep(now);
         while let Some((_, key)) = self.passes.first().cloned().filter(|(end, _)| *end <= now) {
             self.passes.pop_first();
             self.view.cases.pass_over(&key, now);

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use answers::texts::too_many;
-use answers::{Answer, Tell, sender_fits};
+use answers::{Answer, MailPath, Tell, sender_fits};
 use model::{Answered, Attempt, Client, Fact, Rejected, Rejection};
 use wire::milter::{Reply, ReplyText};
 
@@ -37,8 +37,8 @@ pub(super) struct Heard {
 pub(super) fn answer(asked: &Asked<'_>, at: &Moment<'_>, out: &mut Vec<u8>) -> (Answer, Heard) {
     let Asked { client, began, sender, recipient, .. } = *asked;
     let shared = &at.host.shared;
-    let fits = || sender_fits(client.helo.as_ref(), sender);
-    let weighed = weighed(shared.config.scorer.as_ref(), client, fits, at.view, at.now);
+    let path = || MailPath::of(client, sender, shared.means.persons.person(recipient));
+    let weighed = weighed(shared.config.scorer.as_ref(), client, path, at.view, at.now);
     let session = answers::Session {
         helo: client.helo.as_ref().map(model::Name::as_bytes),
         sender: Some(sender),

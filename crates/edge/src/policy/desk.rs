@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use answers::{Session, sender_fits};
+use answers::{MailPath, Session, sender_fits};
 use model::{Answered, Attempt, Client, Fact, Message, Millis, Name, Observation, Prefix, Rdns, Sensor};
 use projections::View;
 use wire::policy::{Action, ClientAddress, Request, State};
@@ -138,8 +138,9 @@ fn stand_in(request: &Request<'_>, now: Millis) -> Vec<u8> {
 }
 
 fn weigh(client: &Client, request: &Request<'_>, at: &Moment<'_>) -> Weighed {
-    let fits = || sender_fits(client.helo.as_ref(), request.sender);
-    weighed(at.host.shared.config.scorer.as_ref(), client, fits, at.view, at.now)
+    let shared = &at.host.shared;
+    let path = || MailPath::of(client, request.sender, shared.means.persons.person(request.recipient));
+    weighed(shared.config.scorer.as_ref(), client, path, at.view, at.now)
 }
 
 fn seen(message: MessageId, at: Millis, fact: Fact) -> Observation {

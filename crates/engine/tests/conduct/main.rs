@@ -33,6 +33,8 @@ mod lessons;
 #[cfg(test)]
 mod lifts;
 #[cfg(test)]
+mod mailboxes;
+#[cfg(test)]
 mod memory;
 #[cfg(test)]
 mod messages;

@@ -167,6 +167,8 @@ pub(crate) struct World {
     pub(crate) events: Vec<Envelope>,
     pub(crate) side_rows: Vec<SideRow>,
     pub(crate) alarms: Vec<Alarm>,
+    /// What those who answer were told of mailboxes.
+    pub(crate) mailboxes: Vec<(u32, Millis)>,
     pub(crate) receipts: BTreeMap<u64, Result<Vec<CaseId>, CommandError>>,
     pub(crate) frames: Vec<Frame>,
     tags: u64,
@@ -206,6 +208,7 @@ impl World {
             events: Vec::new(),
             side_rows: Vec::new(),
             alarms: Vec::new(),
+            mailboxes: Vec::new(),
             receipts: BTreeMap::new(),
             frames: Vec::new(),
             // Below stand the tags that a story gives by hand.
@@ -236,6 +239,7 @@ impl World {
         }
         self.side_rows.extend(step.side_rows);
         self.alarms.extend(step.alarms);
+        self.mailboxes.extend(step.mailboxes);
         let receipts = step.receipts.into_iter().map(|(id, result)| (id, result.map(|r| r.cases)));
         self.receipts.extend(receipts);
     }

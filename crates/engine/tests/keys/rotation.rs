@@ -3,7 +3,7 @@
 //! No key ever sends a second message, so what is known of one key stops nobody. What the
 //! site learns of the network does: the connection score refuses its strangers.
 
-use answers::{Session, Tell, answer, connection_score};
+use answers::{MailPath, Session, Tell, answer, connection_score};
 use detectors::Traits;
 use model::{
     Answered, Attempt, Client, Fact, Input, Judgement, Name, Observation, PersonHash, Rdns, Secs, Sensor,
@@ -33,7 +33,7 @@ fn send(house: &mut House, tag: u64, client: &Client) -> bool {
     house.now = house.now.plus(Secs(1));
     let (now, view) = (house.now, house.view.clone());
     let traits = Traits::of(client, false, house.engine.policy());
-    let score = Some(connection_score(client, &traits, &view, now));
+    let score = Some(connection_score(client, &traits, MailPath::default(), &view, now));
     let session = Session { recipient: Some(b"user@example.org"), score, ..Session::new(client.addr, now) };
     let told = answer(&session, &view, now);
     let observed = |sensor, fact| Input::Observed(Observation { at: now, sensor, session: tag, fact });

@@ -10,7 +10,7 @@ mod texts;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use answers::{Act, ConnectionScore, EndRules, Ended, Finish};
+use answers::{Act, ConnectionScore, EndRules, Ended, Finish, MailPath};
 use detectors::helo::HeloClass;
 use detectors::seen::Traits;
 use edge::milter::{About, EndTell, Ending, Inspection, Inspector};
@@ -197,7 +197,15 @@ impl Desk {
 
     /// One score of all families (DESIGN §8): connection, filters, attachments, sender.
     fn score(&self, letter: &Letter, heard: &Heard, view: &View) -> ConnectionScore {
-        let connection = || answers::connection::weigh(&letter.client, &self.traits(letter), view, letter.at);
+        let connection = || {
+            answers::connection::weigh(
+                &letter.client,
+                &self.traits(letter),
+                MailPath::default(),
+                view,
+                letter.at,
+            )
+        };
         message_score(self.by_connection.then(connection), heard)
     }
 
@@ -312,7 +320,7 @@ pub(crate) fn message_score(
 ) -> ConnectionScore {
     let connection = connection.unwrap_or_default();
     let mut facts: Vec<(i32, &'static str)> = heard.points.facts().to_vec();
-    facts.extend(connection.parts.iter().map(|part| (part.quarters, part.text)));
+    facts.extend(connection.parts.iter().map(|part| (part.quarters, part.told())));
     facts.retain(|(points, _)| *points > 0);
     facts.sort_by_key(|(points, _)| -points);
     let heaviest = [0, 1].map(|place| facts.get(place).map(|(_, words)| *words));

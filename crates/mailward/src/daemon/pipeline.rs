@@ -69,9 +69,12 @@ enum Decided {
 }
 
 /// What the projector gets: durable events and receipts.
+#[derive(Default)]
 struct Durable {
     events: Vec<(u64, Envelope)>,
     receipts: Vec<(u64, Result<engine::Receipt, engine::CommandError>)>,
+    /// Mailboxes that get only spam: of no event, but no earlier than the events around it.
+    mailboxes: Vec<(u32, Millis)>,
 }
 
 /// What the threads share.
@@ -334,7 +337,8 @@ fn make_durable(
             next = if full { None } else { decided.try_recv().ok() };
         }
         let Some(durable) = persist(&mut ledger, journal, steps, common) else { return };
-        let news = !durable.events.is_empty() || !durable.receipts.is_empty();
+        let Durable { events, receipts, mailboxes } = &durable;
+        let news = !(events.is_empty() && receipts.is_empty() && mailboxes.is_empty());
         if news && out.send(durable).is_err() {
             return;
         }
@@ -358,7 +362,7 @@ fn persist(
     common: &Common,
 ) -> Option<Durable> {
     let sealed: Vec<&Sealed> = steps.iter().flat_map(|s| &s.events).collect();
-    let mut durable = Durable { events: Vec::new(), receipts: Vec::new() };
+    let mut durable = Durable::default();
     if !sealed.is_empty() {
         let own: Vec<_> = sealed.iter().map(|s| to_stored(s)).collect();
         let rows: Vec<_> = steps.iter().flat_map(|s| &s.side_rows).map(to_row).collect();
@@ -373,7 +377,10 @@ fn persist(
         let opened = sealed.iter().filter_map(|s| s.open().ok());
         durable.events = (first..).zip(opened).collect();
     }
-    durable.receipts = steps.into_iter().flat_map(|s| s.receipts).collect();
+    for step in steps {
+        durable.receipts.extend(step.receipts);
+        durable.mailboxes.extend(step.mailboxes);
+    }
     Some(durable)
 }
 
@@ -446,6 +453,7 @@ fn project(mut projector: Projector, durable: &Receiver<Durable>, common: &Commo
         while let Some(one) = next {
             news = true;
             apply(&mut projector, &one.events, &common.data_dir);
+            one.mailboxes.iter().for_each(|(who, until)| projector.set_mailbox(*who, *until));
             receipts.extend(one.receipts);
             next = if Instant::now() < end { durable.try_recv().ok() } else { None };
         }

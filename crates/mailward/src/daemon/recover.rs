@@ -76,6 +76,7 @@ pub(crate) fn recover(
     })?;
     agree(&engine, &ledger)?;
     project(&mut projector, &ledger, arrival)?;
+    engine.mailboxes().for_each(|(who, until)| projector.set_mailbox(who, until));
     if let Some(hash) = engine.atlas() {
         atlases::show(&mut projector, config.data_dir(), &hash);
     }

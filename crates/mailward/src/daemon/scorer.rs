@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use answers::ConnectionScore;
+use answers::{ConnectionScore, MailPath};
 use detectors::greylist;
 use detectors::seen::Traits;
 use edge::policy::Scorer;
@@ -22,9 +22,9 @@ pub(crate) fn of(policy: &Policy) -> Option<Arc<dyn Scorer>> {
 }
 
 impl Scorer for ByPolicy {
-    fn score(&self, client: &Client, sender_fits: bool, view: &View, now: Millis) -> ConnectionScore {
-        let traits = Traits::of(client, sender_fits, &self.0);
-        answers::connection_score(client, &traits, view, now)
+    fn score(&self, client: &Client, path: MailPath, view: &View, now: Millis) -> ConnectionScore {
+        let traits = Traits::of(client, path.sender_fits, &self.0);
+        answers::connection_score(client, &traits, path, view, now)
     }
 
     fn refuses(&self) -> bool {

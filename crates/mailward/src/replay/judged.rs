@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
-use answers::{Act, ConnectionScore, EndRules, Ended, Finish, Tell};
+use answers::{Act, ConnectionScore, EndRules, Ended, Finish, MailPath, Tell};
 use edge::Persons;
 use model::observation::{Fact, Message};
 use model::policy::RuleMode;
@@ -172,7 +172,8 @@ impl Trial {
     fn score(&self, line: &Line, heard: &Heard) -> ConnectionScore {
         let view = self.replay.view();
         let traits = traits(line, &self.policy);
-        let connection = || answers::connection::weigh(&line.client, &traits, view, line.at);
+        let connection =
+            || answers::connection::weigh(&line.client, &traits, MailPath::default(), view, line.at);
         message_score(self.by_connection.then(connection), heard)
     }
 

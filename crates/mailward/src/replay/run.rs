@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use answers::{Answer, Session};
+use answers::{Answer, MailPath, Session};
 use detectors::greylist;
 use detectors::seen::Traits;
 use edge::{Persons, WaitingRoom};
@@ -134,7 +134,7 @@ impl Replay {
 
     fn weigh(&self, line: &Line) -> detectors::ConnectionScore {
         let traits = traits(line, &self.policy);
-        answers::connection::weigh(&line.client, &traits, self.projector.current(), self.now)
+        answers::connection::weigh(&line.client, &traits, path(line), self.projector.current(), self.now)
     }
 
     /// The engine, for its counters.
@@ -150,7 +150,7 @@ impl Replay {
         let traits = traits(line, &self.policy);
         let rule = self.policy.greylist.as_ref();
         let needed = self.by_score || rule.is_some();
-        let score = needed.then(|| answers::connection_score(client, &traits, view, self.now));
+        let score = needed.then(|| answers::connection_score(client, &traits, path(line), view, self.now));
         let asks = |quarters, rule| answers::connection::asks(rule, client, quarters, view, self.now);
         let asked = score.zip(rule).filter(|(score, rule)| asks(score.quarters, *rule));
         let session = Session {
@@ -187,7 +187,9 @@ impl Replay {
     fn step(&mut self, wall: Millis, inputs: Vec<Input>, tell: &mut dyn FnMut(&Envelope)) {
         self.position += 1;
         let frame = Frame { wall, salt: [0; 16], inputs };
-        for sealed in self.engine.step(self.position, &frame, &Alone).events {
+        let step = self.engine.step(self.position, &frame, &Alone);
+        step.mailboxes.iter().for_each(|(who, until)| self.projector.set_mailbox(*who, *until));
+        for sealed in step.events {
             // Just sealed from an envelope: it opens.
             if let Ok(event) = sealed.open() {
                 self.projector.apply(sealed.id.seq, &event);
@@ -210,6 +212,11 @@ pub(super) fn traits(line: &Line, policy: &Policy) -> Traits {
 fn sender_fits(line: &Line) -> bool {
     let sender = line.sender.as_deref().unwrap_or_default();
     answers::sender_fits(line.client.helo.as_ref(), sender.as_bytes())
+}
+
+fn path(line: &Line) -> MailPath {
+    let sender = line.sender.as_deref().unwrap_or_default();
+    MailPath::of(&line.client, sender.as_bytes(), line.recipient.as_deref().map(person))
 }
 
 fn observed(at: Millis, session: u64, fact: Fact) -> Input {

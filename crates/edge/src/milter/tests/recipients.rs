@@ -254,7 +254,7 @@ impl Scorer for Asker {
     fn score(
         &self,
         _: &Client,
-        _: bool,
+        _: ::answers::MailPath,
         _: &projections::View,
         _: model::Millis,
     ) -> answers::ConnectionScore {

@@ -197,13 +197,26 @@ impl Scorer for Classifiers {
     fn score(
         &self,
         client: &Client,
-        sender_fits: bool,
+        path: ::answers::MailPath,
         view: &View,
         now: Millis,
     ) -> ::answers::ConnectionScore {
-        let traits = Traits::of(client, sender_fits, &Policy::shipped());
-        ::answers::connection_score(client, &traits, view, now)
+        let traits = Traits::of(client, path.sender_fits, &Policy::shipped());
+        ::answers::connection_score(client, &traits, path, view, now)
     }
+}
+
+#[test]
+fn who_writes_to_a_mailbox_that_gets_only_spam_is_told_nothing_of_it() {
+    let mut stage = Stage::with(|config| config.scorer = Some(Arc::new(Classifiers)));
+    stage.books.only_spam(persons().person(b"old@example.org").unwrap());
+    let to = |recipient| {
+        [("client_name", "unknown"), ("reverse_client_name", "unknown"), ("recipient", recipient)]
+    };
+    let mut peer = stage.unix();
+    assert_eq!(peer.ask(&to("user@example.org")), DUNNO);
+    let answer = peer.ask(&to("Old@example.org"));
+    assert!(answer.starts_with("550 ") && !answer.to_ascii_lowercase().contains("old@"), "{answer}");
 }
 
 #[test]

@@ -16,7 +16,7 @@ const COME_BACK: &str =
 struct Asker;
 
 impl Scorer for Asker {
-    fn score(&self, _: &Client, _: bool, _: &View, _: Millis) -> ::answers::ConnectionScore {
+    fn score(&self, _: &Client, _: ::answers::MailPath, _: &View, _: Millis) -> ::answers::ConnectionScore {
         ::answers::ConnectionScore { quarters: 99, heaviest: [None, None], line: false }
     }
 

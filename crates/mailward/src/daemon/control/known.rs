@@ -36,7 +36,7 @@ impl Known<'_> {
 
     fn score(&self, client: &Client) -> ConnectionScore {
         let traits = Traits::of(client, false, self.policy);
-        answers::connection::weigh(client, &traits, self.view, self.now)
+        answers::connection::weigh(client, &traits, answers::MailPath::default(), self.view, self.now)
     }
 
     /// For scripts.
