@@ -27,9 +27,9 @@ use model::{Client, Judgement, Lesson, Millis, Name, Prefix, Secs, Subject};
 
 use crate::seeded::Seeded;
 
-/// For so long a look's strangers count, and good mail protects its kind.
+/// For so long strangers count, and good mail protects their kind.
 const MONTH: Secs = Secs(30 * 86_400);
-/// For so long a neighbour's spam counts.
+/// For so long the lesson of a network holds: addresses of hosters change hands.
 const WEEK: Secs = Secs(7 * 86_400);
 /// Looks weigh when so many strangers sent good mail in a month: before, a site has nothing
 /// to compare with.
@@ -212,8 +212,8 @@ impl Experience {
     fn name(&mut self, met: &Met, good: bool, now: Millis) -> Option<Lesson> {
         let name = met.name.as_ref()?;
         let group = group(&mut self.names, name, NAMES_MAX)?;
-        group.count(met.who, good, MONTH, now);
-        let quarters = if group.is_bad(NAME_HOSTS, MONTH, now) { NAMES_WEIGH } else { 0 };
+        group.count(met.who, good, now);
+        let quarters = if group.is_bad(NAME_HOSTS, now) { NAMES_WEIGH } else { 0 };
         group.lesson(Subject::Names(name.clone()), quarters, MONTH, now)
     }
 
@@ -221,19 +221,19 @@ impl Experience {
     fn greeting(&mut self, met: &Met, good: bool, now: Millis) -> Option<Lesson> {
         let name = met.greeting.as_ref().filter(|_| good || !met.confirmed)?;
         let group = group(&mut self.greetings, name, NAMES_MAX)?;
-        group.count(met.who, good, MONTH, now);
-        let quarters = if group.is_bad(NAME_HOSTS, MONTH, now) { NAMES_WEIGH } else { 0 };
+        group.count(met.who, good, now);
+        let quarters = if group.is_bad(NAME_HOSTS, now) { NAMES_WEIGH } else { 0 };
         group.lesson(Subject::Greeting(name.clone()), quarters, MONTH, now)
     }
 
     fn network(&mut self, met: &Met, good: bool, now: Millis) -> Option<Lesson> {
         let group = group(&mut self.networks, &met.network, NETWORKS_MAX)?;
-        group.count(met.of, good, WEEK, now);
+        group.count(met.of, good, now);
         if !good {
-            group.hosts.meet(met.who, 1, now, WEEK, MEMBERS_MAX);
+            group.hosts.meet(met.who, 1, now, MONTH, MEMBERS_MAX);
         }
-        let hosts = group.hosts.count(WEEK, now);
-        let bad = NEIGHBOURS.iter().any(|(of, least)| hosts >= *least && group.is_bad(*of, WEEK, now));
+        let hosts = group.hosts.count(MONTH, now);
+        let bad = NEIGHBOURS.iter().any(|(of, least)| hosts >= *least && group.is_bad(*of, now));
         let quarters = if bad { NETWORK_WEIGHS } else { 0 };
         group.lesson(Subject::Network(met.network), quarters, WEEK, now)
     }
@@ -246,9 +246,9 @@ impl Experience {
             return;
         }
         self.swept = now;
-        self.names.retain(|_, group| group.is_used(MONTH, now));
-        self.greetings.retain(|_, group| group.is_used(MONTH, now));
-        self.networks.retain(|_, group| group.is_used(WEEK, now));
+        self.names.retain(|_, group| group.is_used(now));
+        self.greetings.retain(|_, group| group.is_used(now));
+        self.networks.retain(|_, group| group.is_used_network(now));
     }
 }
 
@@ -286,30 +286,35 @@ impl Kind {
 }
 
 impl Group {
-    fn count(&mut self, who: u32, good: bool, span: Secs, now: Millis) {
+    fn count(&mut self, who: u32, good: bool, now: Millis) {
         self.last = self.last.max(now);
         if good {
             self.good_at = self.good_at.max(now);
         } else {
-            self.bad.meet(who, 1, now, span, MEMBERS_MAX);
+            self.bad.meet(who, 1, now, MONTH, MEMBERS_MAX);
         }
     }
 
     /// Enough that sent only spam, and nobody who sent anything good for a month.
-    fn is_bad(&self, least: u64, span: Secs, now: Millis) -> bool {
+    fn is_bad(&self, least: u64, now: Millis) -> bool {
         let lately_good = self.good_at > Millis(0) && now.since(self.good_at) < MONTH;
-        !lately_good && self.bad.count(span, now) >= least
+        !lately_good && self.bad.count(MONTH, now) >= least
     }
 
     fn lesson(&mut self, of: Subject, quarters: u8, lasts: Secs, now: Millis) -> Option<Lesson> {
         let until = self.told.say(quarters, lasts, now)?;
         let good = u32::from(quarters == 0);
-        Some(Lesson { of, quarters, until, bad: count(self.bad.count(lasts, now)), good })
+        Some(Lesson { of, quarters, until, bad: count(self.bad.count(MONTH, now)), good })
     }
 
-    fn is_used(&self, span: Secs, now: Millis) -> bool {
-        let memory = if self.good_at > Millis(0) { MONTH } else { span };
-        now.since(self.last) < memory
+    fn is_used(&self, now: Millis) -> bool {
+        now.since(self.last) < MONTH
+    }
+
+    /// A network of which one host was heard gives way sooner: most are of no more.
+    fn is_used_network(&self, now: Millis) -> bool {
+        let lone = self.good_at == Millis(0) && self.hosts.count(MONTH, now) < 2;
+        now.since(self.last) < if lone { WEEK } else { MONTH }
     }
 }
 
