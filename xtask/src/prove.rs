@@ -94,6 +94,7 @@ const PROOFS: &[Proof] = &[
             (300_000, &["test", "--locked", "--release", "-p", "wire", "--test", "lmtp_mutations"]),
             (1_000_000, &["test", "--locked", "--release", "-p", "wire", "--test", "arf_mutations"]),
             (400_000, &["test", "--locked", "--release", "-p", "judges", "--test", "inspect_mutations"]),
+            (1_000_000, &["test", "--locked", "--release", "-p", "detectors", "--test", "names_mutations"]),
         ],
         limit: Duration::from_secs(60 * 60),
         fuzzes: true,

@@ -13,7 +13,8 @@ pub fn org(name: &[u8]) -> Option<&[u8]> {
     if name.len() > NAME_LEN_MAX || !is_under_known_tld(name) {
         return None;
     }
-    psl::domain(name).map(|domain| domain.as_bytes())
+    // Of `x..com` nobody registered anything: an empty label is no name.
+    psl::domain(name).map(|domain| domain.as_bytes()).filter(|domain| !domain.starts_with(b"."))
 }
 
 /// Whether two names belong to the same organisation.
@@ -48,6 +49,9 @@ mod tests {
         check("host.example.qec", None);
         check("", None);
         check("..", None);
+        check("x..com", None);
+        check(".co.uk", None);
+        check("x..example.co.uk", Some("example.co.uk"));
     }
 
     #[test]

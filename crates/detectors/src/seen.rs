@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use minicbor::{Decode, Encode};
 use model::content::Shape;
+use model::key::fold;
 use model::observation::{Habit, Sessions};
 use model::policy::TrapKind;
 use model::{
@@ -81,16 +82,18 @@ impl Traits {
     /// What a connection looks like. `sender_fits` says that HELO name and sender are of one
     /// organisation, the policy has the site's own names and its shared senders.
     pub fn of(client: &Client, sender_fits: bool, policy: &Policy) -> Traits {
+        // An IPv4 client of a socket that takes both is the same client.
+        let addr = fold(client.addr);
         let greeting = client.helo.as_ref().map(Name::as_bytes);
-        let helo = helo::classify(greeting, client.addr, &policy.our_names);
+        let helo = helo::classify(greeting, addr, &policy.our_names);
         let name = client.rdns.name().map(Name::as_bytes);
         Traits {
             helo,
-            rdns: rdns::classify(&client.rdns, client.addr),
-            shared: is_shared(client.addr, client.rdns.confirmed(), policy),
-            line: line(name, greeting, helo, client.addr),
+            rdns: rdns::classify(&client.rdns, addr),
+            shared: is_shared(addr, client.rdns.confirmed(), policy),
+            line: line(name, greeting, helo, addr),
             fit: Fit::of(greeting, name, sender_fits),
-            made: name.is_some_and(|name| octets_in(name, client.addr) >= MADE),
+            made: name.is_some_and(|name| octets_in(name, addr) >= MADE),
         }
     }
 
