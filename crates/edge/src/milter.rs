@@ -21,6 +21,7 @@
 
 mod begun;
 mod client;
+mod conduct;
 mod connection;
 mod counters;
 mod crowd;

@@ -19,3 +19,4 @@ pub mod received;
 pub mod refusal;
 mod reply;
 pub mod text;
+pub mod verb;

@@ -87,15 +87,19 @@ impl Desk {
             Command::Macros(list) => self.macros(&list),
             Command::Connect { peer, .. } => self.connect(peer, at, said),
             Command::Helo(name) => self.helo(name),
-            Command::Mail { path, parameters } => self.mail(path, !parameters.is_empty(), at),
+            Command::Mail { path, parameters } => self.mail(path, !parameters.is_empty(), at, said),
             Command::Rcpt { path, .. } => self.rcpt(path, at, said),
             Command::Field { name, value } => self.field(name, value, at),
             Command::Body(piece) => self.body(piece, at, said),
             Command::EndOfBody(piece) => return Ok(self.end(piece, at, said)),
-            Command::Abort => self.draft = None,
-            Command::Quit => return Err(End::Quit),
-            Command::QuitNew => (self.session, self.draft) = (None, None),
-            Command::Negotiate(_) | Command::Data | Command::Unknown(_) | Command::EndOfHeader => {}
+            Command::Unknown(line) => self.unknown(line),
+            Command::Abort => self.abort(),
+            Command::Quit => {
+                self.leave(at, said);
+                return Err(End::Quit);
+            }
+            Command::QuitNew => self.leave(at, said),
+            Command::Negotiate(_) | Command::Data | Command::EndOfHeader => {}
         }
         Ok(Next::More)
     }
@@ -117,7 +121,7 @@ impl Desk {
 
     /// A client without an address of the Internet is nobody whom we could judge.
     fn connect(&mut self, peer: Peer<'_>, at: &Moment<'_>, said: &mut Said) {
-        (self.session, self.draft) = (None, None);
+        self.leave(at, said);
         self.session = match peer {
             Peer::Ip(addr, port) => Some(Session::new(addr, port, &self.begun, at)),
             Peer::Unknown | Peer::Local(_) => None,
@@ -134,10 +138,36 @@ impl Desk {
         }
     }
 
-    fn mail(&mut self, path: &[u8], extended: bool, at: &Moment<'_>) {
+    fn unknown(&mut self, line: &[u8]) {
+        if let Some(session) = &mut self.session {
+            session.bearing.said(line);
+        }
+    }
+
+    fn abort(&mut self) {
+        if let (Some(draft), Some(session)) = (self.draft.take(), &mut self.session) {
+            session.bearing.gave_up(draft.refused);
+        }
+    }
+
+    /// The session is over.
+    fn leave(&mut self, at: &Moment<'_>, said: &mut Said) {
+        if let Some(session) = self.session.as_mut().filter(|_| self.heard) {
+            session.tell_conduct(at, said);
+        }
+        (self.session, self.draft) = (None, None);
+    }
+
+    fn mail(&mut self, path: &[u8], extended: bool, at: &Moment<'_>, said: &mut Said) {
         let Some(session) = &mut self.session else { return };
         let shared = &at.host.shared;
         let id = session.mail(&self.begun, shared);
+        if session.client.helo.is_none() {
+            session.bearing.began_ungreeted();
+        }
+        if self.heard {
+            session.tell_conduct(at, said);
+        }
         let mut draft = Draft::new(id, path, extended, session.is_own(), shared.room.share());
         draft.name(self.begun.get(b'M', "i").unwrap_or_default());
         self.draft = Some(draft);
@@ -163,6 +193,7 @@ impl Desk {
         }
         draft.would = draft.would.or(answer.would);
         session.went(is_taken(heard.answered));
+        draft.refused |= !is_taken(heard.answered);
         if is_taken(heard.answered) {
             draft.accept(path);
         }
@@ -170,10 +201,11 @@ impl Desk {
 
     /// A recipient that the MTA itself refuses; what we answer does not matter. Our own people
     /// mistype, and behind a relay somebody else did.
-    fn rejected(&self, path: &[u8], at: &Moment<'_>, said: &mut Said) {
+    fn rejected(&mut self, path: &[u8], at: &Moment<'_>, said: &mut Said) {
         count(&at.host.counters.rejected);
-        let (Some(session), Some(draft)) = (&self.session, &self.draft) else { return };
-        if self.heard && session.standing == Standing::Stranger && !session.is_own() {
+        let (Some(session), Some(draft)) = (&self.session, &mut self.draft) else { return };
+        draft.refused = true;
+        if self.heard && session.is_stranger() {
             let of = |name| self.begun.get(b'R', name).unwrap_or_default();
             let persons = &at.host.shared.means.persons;
             let fact = rejected(&asked(session, draft, path), of("rcpt_host"), of("rcpt_addr"), persons);
@@ -206,6 +238,7 @@ impl Desk {
         hold(&mut draft, piece, at);
         // The next message may be refused for what this one did.
         session.began = at.now;
+        session.bearing.delivered();
         if draft.recipients().is_empty() {
             return Next::More;
         }

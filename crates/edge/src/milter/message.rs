@@ -30,6 +30,8 @@ pub(super) struct Draft {
     pub(super) would: Option<CaseId>,
     /// Its fields and body are of no use: it comes from our own people.
     pub(super) unread: bool,
+    /// A recipient of it was refused, by us or by the MTA.
+    pub(super) refused: bool,
     queue_id: Vec<u8>,
     began: Option<Millis>,
     recipients: Vec<Vec<u8>>,
@@ -72,6 +74,7 @@ impl Draft {
             extended,
             would: None,
             unread,
+            refused: false,
             queue_id: Vec::new(),
             began: None,
             recipients: Vec::new(),

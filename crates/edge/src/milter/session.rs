@@ -5,6 +5,7 @@ use model::{Answered, Client, Connected, Fact, Millis, Name, Observation, Sensor
 
 use super::begun::Begun;
 use super::client::{Standing, connected};
+use super::conduct::Bearing;
 use super::connection::Said;
 use super::crowd::Visit;
 use super::desk::Moment;
@@ -24,6 +25,8 @@ pub(super) struct Session {
     pub(super) tls: Option<Tls>,
     /// Its part in the crowd, where that is counted.
     pub(super) visit: Option<Visit>,
+    /// How the client behaves.
+    pub(super) bearing: Bearing,
     /// A case that took effect later does not touch it, until a message has come to its end
     /// (TXT-R3): what is answered to one recipient must not show that another was a trap.
     pub(super) began: Millis,
@@ -40,6 +43,7 @@ impl Session {
             standing: Standing::of(addr, shared),
             tls: None,
             visit: None,
+            bearing: Bearing::default(),
             began: at.now,
             id: [shared.next_session(), at.now.0],
             messages: 0,
@@ -73,10 +77,14 @@ impl Session {
         let (visit, report) = crowd.enter(self.client.addr, shared.is_strained(), at.now)?;
         self.visit = Some(visit);
         let fact = Fact::Connected(Connected { client: self.client.clone(), sessions: report? });
+        Some(seen(self.tag(shared), at.now, fact))
+    }
+
+    /// What no other session is called, for facts that are about none of its messages.
+    pub(super) fn tag(&self, shared: &Shared) -> u64 {
         let [number, since] = self.id;
         let id = format!("milter {} {number} {since}", self.client.addr);
-        let session = shared.means.persons.instance(shared.config.mx.as_bytes(), id.as_bytes());
-        Some(seen(session, at.now, fact))
+        shared.means.persons.instance(shared.config.mx.as_bytes(), id.as_bytes())
     }
 
     /// What became of a recipient: it was taken, or we refused it.
@@ -91,6 +99,11 @@ impl Session {
     /// It comes from our own people: a login, or one of our networks.
     pub(super) fn is_own(&self) -> bool {
         self.client.authenticated || self.standing == Standing::Ours
+    }
+
+    /// Neither our own people nor a relay of ours.
+    pub(super) fn is_stranger(&self) -> bool {
+        self.standing == Standing::Stranger && !self.client.authenticated
     }
 
     /// Who a message comes from, and the relay that handed it on. Where the relay's fields do

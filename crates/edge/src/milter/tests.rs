@@ -1,5 +1,6 @@
 //! The server over real sockets, with a scripted MTA.
 
+mod conduct;
 mod content;
 mod floods;
 mod hostile;
