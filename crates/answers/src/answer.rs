@@ -38,6 +38,8 @@ pub struct Answer {
     pub would: Option<CaseId>,
     /// The connection score refuses it by itself, or would.
     pub scored: bool,
+    /// It spoke before our greeting, and is refused for that by itself, or would be.
+    pub early: bool,
     /// It is greylisting that asks to come back: who has waited long enough is let in.
     pub greylisted: bool,
 }
@@ -55,8 +57,15 @@ pub enum Tell {
 
 impl Answer {
     /// Nothing against it.
-    pub const PASS: Answer =
-        Answer { tell: Tell::Pass, case: None, exempt: false, would: None, scored: false, greylisted: false };
+    pub const PASS: Answer = Answer {
+        tell: Tell::Pass,
+        case: None,
+        exempt: false,
+        would: None,
+        scored: false,
+        early: false,
+        greylisted: false,
+    };
 
     /// The answer as the engine is told of it.
     pub fn answered(&self) -> Answered {
@@ -75,7 +84,7 @@ impl Answer {
 pub fn answer(session: &Session<'_>, view: &View, now: Millis) -> Answer {
     let score = territory::score(session, view).filter(ConnectionScore::refuses);
     let by_country = territory::step(session, view);
-    let clean = score.is_none() && session.pool.is_none() && by_country == Step::None;
+    let clean = score.is_none() && session.pool.is_none() && !session.early && by_country == Step::None;
     if clean && !hold::is_marked(view, fold(session.addr), now) {
         return Answer::PASS;
     }
@@ -97,21 +106,25 @@ fn weigh(
         return Answer::PASS;
     }
     let enforced = enforced(view, addr);
+    let early = session.early && !is_known(view, addr);
     let applies = |reason| applies(reason, session);
     let live = hardest(session, view, addr, now);
     let case = live.as_ref().filter(|_| enforced).map(|t| t.force.case);
     // 4, and before it 3: exempt recipients are open to every kind (DESIGN §8).
     if session.recipient.is_some_and(|r| is_exempt(&view.site, r)) {
-        let exempt = enforced && (case.is_some() || score.is_some());
+        let exempt = enforced && (case.is_some() || score.is_some() || early);
         return Answer { case, exempt, ..Answer::PASS };
     }
     let shadow = hold::against(view, addr, Mode::Shadow, session.began, now, &applies).map(|t| t.force.case);
     let would = if enforced { shadow } else { live.as_ref().map(|t| t.force.case).or(shadow) };
-    let greylisted = enforced && live.is_none() && score.is_none() && must_wait(session, view, now);
+    let stays = live.is_none() && score.is_none() && !early;
+    let greylisted = enforced && stays && must_wait(session, view, now);
     let tell = match (&live, &score) {
         _ if !enforced => Tell::Pass,
         // 3 and 8; 12 for those that greytrapping defers.
         (Some(threat), _) => blocked(view, addr, threat, now),
+        // OFF-18: a bot's session is over before it began.
+        (None, _) if early => Tell::Refuse(texts::early(&view.site, addr)),
         // 10.
         (None, Some(score)) => by_score(&view.site, addr, score),
         (None, None) if by_country == Step::Refuse => Tell::Refuse(texts::by_country(&view.site, addr)),
@@ -120,7 +133,13 @@ fn weigh(
         (None, None) if by_country == Step::Defer => Tell::Defer(texts::wait_by_country(&view.site, addr)),
         (None, None) => Tell::Pass,
     };
-    Answer { tell, case, exempt: false, would, scored: score.is_some(), greylisted }
+    Answer { tell, case, exempt: false, would, scored: score.is_some(), early, greylisted }
+}
+
+/// Whether good mail came of it, or its class is known and above: appliances break rules.
+fn is_known(view: &View, addr: IpAddr) -> bool {
+    let standing = view.cases.key(&Key::of_client(addr)).and_then(|known| known.standing);
+    standing.is_some_and(|known| known.credit || known.class > Class::Unknown)
 }
 
 /// What holds against the client: a refusal before a deferral (8 before 12), whichever lasts
@@ -209,6 +228,8 @@ pub fn is_exempt(site: &Site, recipient: &[u8]) -> bool {
         })
 }
 
+#[cfg(test)]
+mod early_tests;
 #[cfg(test)]
 mod grey_tests;
 #[cfg(test)]

@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use detectors::dynamic::names_server;
 use detectors::org::{org, same_org};
 use detectors::ours::Rules;
-use detectors::score::{Family, Lessons, Mailbox, connection, learned};
+use detectors::score::{Family, Lessons, Mailbox, connection, learned, weighing};
 use detectors::{Look, Traits};
 use model::key::fold;
-use model::{Client, Greylist, Millis, Name, PersonHash, Prefix, Rdns};
+use model::{Client, Greylist, Habits, Millis, Name, PersonHash, Policy, Prefix, Rdns};
 use projections::View;
 
 use crate::session::ConnectionScore;
@@ -17,7 +17,7 @@ use crate::session::ConnectionScore;
 /// sees what it would refuse (`docs/decisions/connection-score.md`).
 const LET_THROUGH: u64 = 128;
 
-/// From whom to whom, as far as it weighs.
+/// From whom to whom, and how the client behaved, as far as it weighs.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MailPath {
     /// HELO name and sender are of one organisation.
@@ -27,6 +27,9 @@ pub struct MailPath {
     pub others: bool,
     /// The recipient, where the question is about one.
     pub to: Option<PersonHash>,
+    /// Faults of the client's conduct in the last 24 hours, this session included (OFF-18,
+    /// OFF-19).
+    pub faults: Habits,
 }
 
 impl MailPath {
@@ -35,7 +38,19 @@ impl MailPath {
         let sender_fits = sender_fits(client.helo.as_ref(), sender);
         let known = [client.helo.as_ref(), client.rdns.name()];
         let others = domain(sender).is_some_and(|domain| !known.into_iter().any(|name| fits(name, &domain)));
-        MailPath { sender_fits, others, to }
+        MailPath { sender_fits, others, to, faults: Habits::NONE }
+    }
+
+    /// The same with faults that the client showed.
+    #[must_use]
+    pub fn with(self, faults: Habits) -> MailPath {
+        MailPath { faults, ..self }
+    }
+
+    /// The same with those faults alone whose rules give points.
+    #[must_use]
+    pub fn weighed(self, policy: &Policy) -> MailPath {
+        self.with(weighing(self.faults, policy))
     }
 }
 
@@ -106,6 +121,7 @@ pub fn lessons(client: &Client, traits: &Traits, path: MailPath, view: &View, no
         network: view.lessons.network(network, now),
         greeting: is_spammers(client, view, now),
         mailbox: mailbox(path, view, now),
+        faults: u8::try_from(path.faults.count()).unwrap_or(u8::MAX),
     }
 }
 

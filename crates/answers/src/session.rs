@@ -25,6 +25,8 @@ pub struct Session<'a> {
     /// The client is of our own networks, or a declared relay or MX peer; the caller holds
     /// these lists (C.4 step 2).
     pub ours: bool,
+    /// It spoke before our greeting in this session, and the rule refuses that (OFF-18).
+    pub early: bool,
     /// What HELO, reverse DNS and the like say together, where a score may refuse.
     pub score: Option<ConnectionScore>,
     /// As whom greylisting would know the client again, where it is on and asks such a client
@@ -74,6 +76,7 @@ impl<'a> Session<'a> {
             recipient: None,
             authenticated: false,
             ours: false,
+            early: false,
             score: None,
             pool: None,
         }

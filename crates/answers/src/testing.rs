@@ -139,8 +139,13 @@ pub(crate) fn view(blocks: &[Block]) -> View {
 
 /// The same, with what is remembered of one key.
 pub(crate) fn view_with_class(blocks: &[Block], key: &str, class: Class) -> View {
+    view_with_standing(blocks, key, class, true)
+}
+
+/// The same, with good mail of the key or without.
+pub(crate) fn view_with_standing(blocks: &[Block], key: &str, class: Class, credit: bool) -> View {
     let mut projector = projector(blocks);
-    let change = StandingChange { class, credit: true, pass_until: None, burst_until: None };
+    let change = StandingChange { class, credit, pass_until: None, burst_until: None };
     projector.apply(99, &event(None, Some(key), Mode::Live, Actor::Engine, Body::StandingChanged(change)));
     projector.view()
 }

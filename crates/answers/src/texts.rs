@@ -40,6 +40,15 @@ pub(crate) const TOO_OFTEN: &str =
     "451 4.7.1 [{ip}] sent too much here; try again in an hour. Details: {url}";
 /// For a host with too many connections; the MTA closes the session after it (TXT-14).
 pub(crate) const TOO_MANY: &str = "421 4.7.0 Too many connections from [{ip}], closing. Help: {url}";
+/// For a session that spoke before our greeting (OFF-18).
+pub(crate) const EARLY: Text<'static> = Text {
+    id: "early-talk",
+    short: &["550 5.5.1 [{ip}] refused: it speaks before our greeting. Help: {url}"],
+    long: &[
+        "550 5.5.1 [{ip}] is refused: in this session it spoke before our greeting, as bots do and no mail \
+             server does. Help: {url}",
+    ],
+};
 /// When no single fact may be named.
 pub(crate) const NO_FACT: &str = "it looks like a home computer";
 
@@ -230,6 +239,11 @@ pub(crate) fn dynamic(site: &Site, ip: IpAddr) -> Public<Reply> {
     let url = help_link(site, "dynamic");
     let text = Text { id: "dynamic", short: &short, long: &long };
     text.reply(&Values::new(site, ip, &url, None))
+}
+
+/// The refusal of a session that spoke before our greeting.
+pub(crate) fn early(site: &Site, ip: IpAddr) -> Public<Reply> {
+    EARLY.reply(&Values::new(site, ip, &help_link(site, "protocol"), None))
 }
 
 /// The deferral of a host that has too many connections; a help page explains.

@@ -16,7 +16,7 @@ use minicbor::{Decode, Encode};
 use model::finding::Measure;
 use model::observation::Habit;
 use model::window::Window;
-use model::{Class, Finding, Millis, Offence, Secs, Units};
+use model::{Class, Finding, Habits, Millis, Offence, Secs, Units};
 
 use crate::distinct::Recent;
 use crate::record::Record;
@@ -43,6 +43,11 @@ struct Counts {
 }
 
 impl Slot {
+    /// The faults of 24 hours.
+    pub fn faults(&self, now: Millis) -> Habits {
+        Habits::of(|habit| self.holds(habit, now))
+    }
+
     /// Whether the client was seen to do this in the last 24 hours.
     pub fn holds(&self, habit: Habit, now: Millis) -> bool {
         self.0.as_ref().is_some_and(|counts| counts.kinds.holds(habit as u32, Secs::DAY, now))

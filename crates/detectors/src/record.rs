@@ -3,7 +3,7 @@
 use minicbor::{Decode, Encode};
 use model::observation::Habit;
 use model::standing::STRIKE_MEMORY;
-use model::{Class, Evidence, Millis, Mode, Secs, Standing, evidence};
+use model::{Class, Evidence, Habits, Millis, Mode, Secs, Standing, evidence};
 
 use crate::account::Account;
 use crate::seen::Traits;
@@ -123,6 +123,11 @@ impl Record {
     /// Distinct recipients of the last 24 hours that do not exist, where OFF-5 runs.
     pub fn unknown_recipients(&self, now: Millis) -> u64 {
         self.rare.as_ref().map_or(0, |rare| rare.dictionary.unknown_day(now))
+    }
+
+    /// The faults against SMTP of the last 24 hours, where OFF-19 runs.
+    pub fn faults(&self, now: Millis) -> Habits {
+        self.rare.as_ref().map_or(Habits::NONE, |rare| rare.conduct.faults(now))
     }
 
     /// Whether a recipient of its was taken lately, as far as that was counted.

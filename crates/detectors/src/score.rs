@@ -1,6 +1,6 @@
 //! The connection score: what a stranger's connection says of it (C.4 step 10, DESIGN §8).
 //!
-//! Families: HELO, reverse DNS, the name of a line, and what the site has learned itself of
+//! Families: HELO, reverse DNS, the name of a line, faults against SMTP, and what the site has learned itself of
 //! such looks, such names and such networks (`docs/decisions/connection-score.md`). A
 //! confirmed name of its own and good mail speak for a sender. Four points refuse. Counted in
 //! quarters, so that half points stay whole numbers.
@@ -9,6 +9,9 @@
 //! server without reverse DNS, a server on a line with a made name: no single fact of theirs
 //! refuses, one good message ends it, and a lesson is only learned where good mail was seen
 //! too (`engine::experience`).
+
+use model::policy::RuleMode;
+use model::{Habit, Habits, Offence, Policy};
 
 use crate::dynamic::{LINE, LINE_MAX};
 use crate::helo::HeloClass;
@@ -29,6 +32,10 @@ const HISTORY: i32 = -12;
 const OWN_NAME: i32 = -8;
 /// A line's name beside a greeting that somebody chose weighs so much less.
 const CHOSEN: i32 = 4;
+/// What each kind of fault against SMTP weighs: a point (OFF-19).
+const FAULT: i32 = 4;
+/// What one family weighs at most: three points.
+const FAMILY_MAX: i32 = 12;
 
 /// What the site has learned, as far as it is about one connection.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -43,6 +50,8 @@ pub struct Lessons {
     pub greeting: bool,
     /// What is known of the recipient.
     pub mailbox: Mailbox,
+    /// Kinds of faults against SMTP that it showed in 24 hours, as far as they count.
+    pub faults: u8,
 }
 
 /// A recipient, as far as it weighs.
@@ -72,6 +81,10 @@ pub enum Family {
     Network,
     /// To whom it writes.
     Mailbox,
+    /// Faults against SMTP (OFF-18, OFF-19).
+    Protocol,
+    /// The provider and the country that it connects from.
+    Territory,
     /// Good mail.
     History,
 }
@@ -121,7 +134,9 @@ impl ConnectionScore {
 
 /// Scores a connection; `credit` says that the key has good mail of the last 30 days.
 pub fn connection(traits: &Traits, lessons: &Lessons, credit: bool) -> ConnectionScore {
-    let mut parts = facts(traits, lessons);
+    // Appliances break rules: who is known is exempt (OFF-18, OFF-19).
+    let faults = if credit { 0 } else { lessons.faults };
+    let mut parts = facts(traits, &Lessons { faults, ..*lessons });
     if credit {
         parts.push(Part { family: Family::History, quarters: HISTORY, text: "it has sent good mail" });
     }
@@ -143,8 +158,16 @@ pub fn facts(traits: &Traits, lessons: &Lessons) -> Vec<Part> {
         look(lessons),
         network(lessons),
         mailbox(&traits, lessons),
+        protocol(lessons),
     ];
     parts.into_iter().filter(|part| part.quarters != 0).collect()
+}
+
+/// Which of a client's faults count towards its score: those whose rule gives points.
+pub fn weighing(faults: Habits, policy: &Policy) -> Habits {
+    let gives = |offence| policy.mode(offence) >= RuleMode::Score;
+    let (early, protocol) = (gives(Offence::EarlyTalker), gives(Offence::Protocol));
+    Habits::of(|habit| faults.has(habit) && if habit == Habit::EarlyTalk { early } else { protocol })
 }
 
 /// The traits as they are where names of the organisation are those of lines.
@@ -216,13 +239,18 @@ fn mailbox(traits: &Traits, lessons: &Lessons) -> Part {
     Part { family: Family::Mailbox, quarters, text }
 }
 
+fn protocol(lessons: &Lessons) -> Part {
+    let quarters = (i32::from(lessons.faults) * FAULT).min(FAMILY_MAX);
+    Part { family: Family::Protocol, quarters, text: "it breaks the rules of SMTP" }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use model::{Client, Name, Rdns};
 
     const NONE: Lessons =
-        Lessons { look: 0, names: false, network: 0, greeting: false, mailbox: Mailbox::Ordinary };
+        Lessons { look: 0, names: false, network: 0, greeting: false, mailbox: Mailbox::Ordinary, faults: 0 };
 
     fn traits(rdns: Rdns, helo: &str, sender_fits: bool) -> Traits {
         let addr = "192.0.2.25".parse().unwrap();
@@ -301,6 +329,27 @@ mod tests {
     }
 
     #[test]
+    fn off_19_each_kind_of_fault_is_a_point_and_three_are_the_most() {
+        let bare = traits(Rdns::Missing, "mail.example.org", true);
+        let of = |faults| Lessons { faults, ..NONE };
+        check(&bare, NONE, false, 4);
+        [(1, 8), (3, 16), (8, 16)].iter().for_each(|(n, quarters)| check(&bare, of(*n), false, *quarters));
+        check(&bare, of(3), true, 4 + HISTORY);
+    }
+
+    #[test]
+    fn off_18_and_off_19_faults_weigh_where_their_rule_gives_points() {
+        let shown = Habits::of(|habit| matches!(habit, Habit::EarlyTalk | Habit::BareLf | Habit::NonSmtp));
+        let weighs = |early, protocol| {
+            let modes = vec![(Offence::EarlyTalker, early), (Offence::Protocol, protocol)];
+            weighing(shown, &Policy { modes, ..Policy::shipped() }).count()
+        };
+        assert_eq!(weighing(shown, &Policy::shipped()), shown);
+        assert_eq!(weighs(RuleMode::Score, RuleMode::Shadow), 1);
+        assert_eq!(weighs(RuleMode::Off, RuleMode::Defer), 2);
+    }
+
+    #[test]
     fn shared_senders_have_no_score() {
         let shared = Traits { shared: true, ..traits(Rdns::Missing, "DESKTOP-7", false) };
         let all = Lessons {
@@ -309,6 +358,7 @@ mod tests {
             network: 16,
             greeting: true,
             mailbox: Mailbox::OnlySpamInOthersNames,
+            faults: 8,
         };
         check(&shared, all, false, 0);
     }

@@ -15,7 +15,8 @@ use crate::policy::Scorer;
 
 /// Whether nothing speaks against it and nothing is worth a line.
 pub(crate) fn is_silent(answer: &Answer) -> bool {
-    matches!(answer.tell, Tell::Pass) && !answer.exempt && answer.would.is_none() && !answer.scored
+    let holds_nothing = answer.would.is_none() && !answer.scored && !answer.early;
+    matches!(answer.tell, Tell::Pass) && !answer.exempt && holds_nothing
 }
 
 /// What the client hears, once the rate of open recipients is looked at, and what the
@@ -66,7 +67,8 @@ pub(crate) fn log(answer: &Answer, answered: Answered, addr: IpAddr, queue_id: &
         Answered::Blocked(_) | Answered::Refused => "refused",
         Answered::Deferred => "deferred",
     };
-    tracing::info!(client = %addr, case, queue, scored = answer.scored, action, "recipient decided");
+    let early = answer.early.then_some(true);
+    tracing::info!(client = %addr, case, queue, early, scored = answer.scored, action, "recipient decided");
 }
 
 #[cfg(test)]
@@ -80,6 +82,13 @@ mod tests {
         let addr = "192.0.2.25".parse().unwrap();
         let line = logged(|| log(answer, answer.answered(), addr, b"4cTn5y2Z3\x1b"));
         assert!(line.trim_end().ends_with(expect), "{line}");
+    }
+
+    #[test]
+    fn off_18_early_talk_that_would_be_refused_is_worth_a_line() {
+        let answer = Answer { early: true, ..Answer::PASS };
+        assert!(!is_silent(&answer) && is_silent(&Answer::PASS));
+        check(&answer, r#"queue=4cTn5y2Z3\x1b early=true scored=false action="would refuse""#);
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod greylist;
 pub mod intake;
 pub mod listen;
 pub mod lmtp;
+mod manners;
 mod meter;
 pub mod milter;
 pub mod persons;
@@ -27,6 +28,7 @@ pub use clock::{Clock, Jump, NotManual, Start};
 pub use greylist::WaitingRoom;
 pub use intake::{Full, Intake};
 pub use listen::ListenError;
+pub use manners::{Lately, Manners};
 pub use persons::Persons;
 pub use views::{Published, Views};
 

@@ -51,6 +51,7 @@ use model::{CaseId, Letter, Name, Prefix};
 
 use crate::greylist::WaitingRoom;
 use crate::listen::ListenError;
+use crate::manners::Manners;
 use crate::service::{Place, Threads};
 
 pub use crate::policy::{Means, Scorer};
@@ -89,6 +90,8 @@ pub struct Config {
     pub scorer: Option<Arc<dyn Scorer>>,
     /// Who was asked to come back: the policy server's own room, where there is one.
     pub waiting: Arc<WaitingRoom>,
+    /// How clients behaved lately: the policy server's own memory, where there is one.
+    pub manners: Arc<Manners>,
     /// What is done about floods of connections; `None`: nobody counts them.
     pub flooding: Option<Flooding>,
     /// Judges whole messages, if somebody does.
@@ -123,6 +126,7 @@ impl Config {
             relays: Vec::new(),
             scorer: None,
             waiting: Arc::default(),
+            manners: Arc::default(),
             flooding: None,
             inspector: None,
             quarantine: false,

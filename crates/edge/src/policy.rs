@@ -32,6 +32,7 @@ use crate::clock::Clock;
 use crate::greylist::WaitingRoom;
 use crate::intake::Intake;
 use crate::listen::ListenError;
+use crate::manners::Manners;
 use crate::persons::Persons;
 use crate::service::{Place, Threads};
 use crate::views::Views;
@@ -66,6 +67,10 @@ pub struct Config {
     pub scorer: Option<Arc<dyn Scorer>>,
     /// Who was asked to come back.
     pub waiting: Arc<WaitingRoom>,
+    /// How clients behaved lately.
+    pub manners: Arc<Manners>,
+    /// Tell what a session shows of its client's conduct: nobody else does who sees more of it.
+    pub tells_conduct: bool,
 }
 
 impl Config {
@@ -83,6 +88,8 @@ impl Config {
             ours: Vec::new(),
             scorer: None,
             waiting: Arc::default(),
+            manners: Arc::default(),
+            tells_conduct: true,
         }
     }
 }

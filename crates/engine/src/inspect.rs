@@ -10,7 +10,7 @@ use detectors::facts::PassesOn;
 use detectors::providers::is_shared_network;
 use detectors::seen::Traits;
 use model::protected::{Hand, Protected};
-use model::{CaseId, Class, Client, Evidence, Millis, Mode, Offence, Policy, Prefix, Units};
+use model::{CaseId, Class, Client, Evidence, Habits, Millis, Mode, Offence, Policy, Prefix, Units};
 
 use crate::Engine;
 use crate::entry::Entry;
@@ -54,6 +54,8 @@ pub struct KeyReport {
     pub running: Vec<(CaseId, Mode, Offence, Millis)>,
     /// What came up to here was lifted; zero: nothing was.
     pub lifted_up_to: Millis,
+    /// Habits against SMTP of 24 hours.
+    pub faults: Habits,
     /// It passes other people's mail on.
     pub passes_on: Option<PassesOn>,
     /// Sessions kept as evidence, at most five, in the order of time.
@@ -188,6 +190,7 @@ impl Engine {
             waiting_shadow: record.account.units(Mode::Shadow, now),
             running: running.map(|r| (r.case, r.mode, r.offence, r.until)).collect(),
             lifted_up_to: entry.lifted_up_to,
+            faults: record.faults(now),
             passes_on: carries.or_else(|| record.passes_on(now)),
             sessions,
             held: self.council.held.of(key),

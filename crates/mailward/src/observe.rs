@@ -63,6 +63,10 @@ pub(crate) fn take(daemon: &Shared, body: &str) -> Told {
 
 /// Hands a verdict to the engine; with the headers of its message, if the milter holds them.
 fn hand_in(daemon: &Shared, seen: Observation) -> Result<(), Full> {
+    if let Fact::Conduct(conduct) = &seen.fact {
+        // Those who answer hear of it at once: its session may still be open.
+        daemon.manners.note(conduct.client.addr, conduct.habit, seen.at, daemon.clock.now());
+    }
     let Fact::Verdict(verdict) = &seen.fact else { return daemon.queue.offer(seen) };
     let waiting = verdict.queue.and_then(|queue| daemon.late.take(queue));
     match (waiting, daemon.keeper_now()) {

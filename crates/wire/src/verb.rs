@@ -71,7 +71,7 @@ const FOREIGN: [&[u8]; 20] = [
 /// Sorts a line, as the MTA hands it on.
 pub fn classify(line: &[u8]) -> Verb {
     let line = line.trim_ascii();
-    let word = line.split(|byte| byte.is_ascii_whitespace()).next().unwrap_or_default();
+    let word = line.split(u8::is_ascii_whitespace).next().unwrap_or_default();
     let is = |known: &&[u8]| word.eq_ignore_ascii_case(known);
     if SMTP.iter().any(is) || matches!(word.first(), None | Some(b'X' | b'x')) {
         Verb::Smtp

@@ -10,12 +10,13 @@
 //! at the end.
 
 use model::observation::{Conduct, Habit};
-use model::{Fact, Faults};
+use model::{Fact, Habits};
 use wire::verb::{Verb, classify};
 
 use super::connection::Said;
 use super::desk::Moment;
 use super::session::{Session, seen};
+use crate::manners::Lately;
 
 /// Messages given up in a row, though nothing was refused, that are a loop: who asks whether an
 /// address exists needs one or two.
@@ -24,17 +25,12 @@ const GIVEN_UP: u32 = 10;
 /// How a client behaved in one session.
 #[derive(Debug, Default)]
 pub(super) struct Bearing {
-    shown: Faults,
-    told: Faults,
+    shown: Habits,
+    told: Habits,
     given_up: u32,
 }
 
 impl Bearing {
-    /// What it showed so far.
-    pub(super) fn shown(&self) -> Faults {
-        self.shown
-    }
-
     /// It sent a line that the MTA does not know.
     pub(super) fn said(&mut self, line: &[u8]) {
         match classify(line) {
@@ -70,12 +66,19 @@ impl Bearing {
 }
 
 impl Session {
+    /// How the client behaved in this session, and lately.
+    pub(super) fn lately(&self, at: &Moment<'_>) -> Lately {
+        let Lately { faults, early } = at.host.shared.config.manners.of(self.client.addr, at.now);
+        Lately { faults: faults.and(self.bearing.shown), early }
+    }
+
     /// Reports what a stranger showed, once for each kind.
     pub(super) fn tell_conduct(&mut self, at: &Moment<'_>, said: &mut Said) {
         if !self.is_stranger() {
             return;
         }
         for habit in self.bearing.news() {
+            at.host.shared.config.manners.note(self.client.addr, habit, at.now, at.now);
             let fact = Fact::Conduct(Conduct { client: self.client.clone(), habit });
             said.seen.push(seen(self.tag(&at.host.shared), at.now, fact));
         }

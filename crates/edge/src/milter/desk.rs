@@ -184,7 +184,7 @@ impl Desk {
             session.went(true);
             return draft.accept(path);
         }
-        let asked = asked(session, draft, path);
+        let asked = asked(session, draft, path, at);
         let (answer, heard) = answer(&asked, at, &mut said.out);
         if self.heard {
             let persons = &at.host.shared.means.persons;
@@ -208,7 +208,7 @@ impl Desk {
         if self.heard && session.is_stranger() {
             let of = |name| self.begun.get(b'R', name).unwrap_or_default();
             let persons = &at.host.shared.means.persons;
-            let fact = rejected(&asked(session, draft, path), of("rcpt_host"), of("rcpt_addr"), persons);
+            let fact = rejected(&asked(session, draft, path, at), of("rcpt_host"), of("rcpt_addr"), persons);
             said.seen.push(seen(draft.session, at.now, fact));
         }
     }
@@ -272,13 +272,14 @@ fn hold(draft: &mut Draft, piece: &[u8], at: &Moment<'_>) -> bool {
     }
 }
 
-fn asked<'a>(session: &'a Session, draft: &'a Draft, path: &'a [u8]) -> Asked<'a> {
+fn asked<'a>(session: &'a Session, draft: &'a Draft, path: &'a [u8], at: &Moment<'_>) -> Asked<'a> {
     Asked {
         client: &session.client,
         began: session.began,
         sender: &draft.sender,
         recipient: path.strip_prefix(b"<").and_then(|p| p.strip_suffix(b">")).unwrap_or(path),
         queue_id: draft.queue_id(),
+        lately: session.lately(at),
         crowded: session.visit.as_ref().is_some_and(Visit::is_turned_away),
     }
 }

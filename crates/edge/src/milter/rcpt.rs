@@ -11,6 +11,7 @@ use super::counters::count;
 use super::desk::Moment;
 use super::ending::refusal;
 use crate::decided::{is_silent, log, settle, weighed};
+use crate::manners::Lately;
 use crate::persons::Persons;
 
 /// A client, the path that it named, and since when it is here.
@@ -20,6 +21,8 @@ pub(super) struct Asked<'a> {
     pub(super) sender: &'a [u8],
     pub(super) recipient: &'a [u8],
     pub(super) queue_id: &'a [u8],
+    /// How the client behaved in this session, and lately.
+    pub(super) lately: Lately,
     /// The client has too many connections.
     pub(super) crowded: bool,
 }
@@ -37,12 +40,14 @@ pub(super) struct Heard {
 pub(super) fn answer(asked: &Asked<'_>, at: &Moment<'_>, out: &mut Vec<u8>) -> (Answer, Heard) {
     let Asked { client, began, sender, recipient, .. } = *asked;
     let shared = &at.host.shared;
-    let path = || MailPath::of(client, sender, shared.means.persons.person(recipient));
+    let Lately { faults, early } = asked.lately;
+    let path = || MailPath::of(client, sender, shared.means.persons.person(recipient)).with(faults);
     let weighed = weighed(shared.config.scorer.as_ref(), client, path, at.view, at.now);
     let session = answers::Session {
         helo: client.helo.as_ref().map(model::Name::as_bytes),
         sender: Some(sender),
         recipient: Some(recipient),
+        early,
         score: weighed.score,
         pool: weighed.pool,
         ..answers::Session::new(client.addr, began)

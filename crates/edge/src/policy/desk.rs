@@ -3,7 +3,10 @@
 use std::net::IpAddr;
 
 use answers::{MailPath, Session, sender_fits};
-use model::{Answered, Attempt, Client, Fact, Message, Millis, Name, Observation, Prefix, Rdns, Sensor};
+use model::{
+    Answered, Attempt, Client, Conduct, Fact, Habit, Habits, Message, Millis, Name, Observation, Prefix,
+    Rdns, Sensor,
+};
 use projections::View;
 use wire::policy::{Action, ClientAddress, Request, State};
 use wire::text::quoted;
@@ -42,6 +45,8 @@ struct MessageId {
     began: Millis,
     /// The end of its data was asked about.
     taken: bool,
+    /// It was told how the client of its session behaves.
+    told: bool,
 }
 
 impl Desk {
@@ -68,13 +73,16 @@ impl Desk {
         let config = &at.host.shared.config;
         let message = self.join(request, at);
         let client = (self.heard || config.scorer.is_some()).then(|| client(addr, request));
-        let weighed = client.as_ref().map(|client| weigh(client, request, at)).unwrap_or_default();
+        let lately = config.manners.of(addr, at.now);
+        let faults = lately.faults.and(shown(request));
+        let weighed = client.as_ref().map(|client| weigh(client, faults, request, at)).unwrap_or_default();
         let session = Session {
             helo: some(request.helo_name),
             sender: Some(request.sender),
             recipient: some(request.recipient),
             authenticated: !request.sasl_username.is_empty(),
             ours: config.ours.iter().any(|net| net.covers(Prefix::host(addr))),
+            early: lately.early,
             score: weighed.score,
             pool: weighed.pool,
             ..Session::new(addr, message.began)
@@ -84,8 +92,29 @@ impl Desk {
         let (answer, ticket) = config.waiting.admit(answer, &session, at.view, persons, at.now);
         let answered = tell(&answer, addr, request, at, &mut said.out);
         if let Some(client) = client.filter(|_| self.heard) {
+            self.tell_conduct(&client, &session, request, at, said);
             let fact = Fact::Attempt(Attempt { ticket, ..attempt(client, request, answered, at.host) });
             said.seen.push(seen(message, at.now, fact));
+        }
+    }
+
+    /// Reports once a session what its client showed; our own people are not watched.
+    fn tell_conduct(
+        &mut self,
+        client: &Client,
+        session: &Session<'_>,
+        request: &Request<'_>,
+        at: &Moment<'_>,
+        said: &mut Said,
+    ) {
+        let config = &at.host.shared.config;
+        let watched = config.tells_conduct && !session.ours && !session.authenticated;
+        let Some(message) = self.message.as_mut().filter(|message| watched && !message.told) else { return };
+        message.told = true;
+        if shown(request).has(Habit::OutOfPlace) {
+            let habit = Habit::OutOfPlace;
+            config.manners.note(client.addr, habit, at.now, at.now);
+            said.seen.push(seen(*message, at.now, Fact::Conduct(Conduct { client: client.clone(), habit })));
         }
     }
 
@@ -114,9 +143,11 @@ impl Desk {
         let same = |last: &MessageId| {
             last.session == session || (peer.is_some() && last.peer == peer && !last.taken)
         };
-        let began = self.message.filter(same).map_or(at.now, |last| last.began);
+        let last = self.message.filter(same);
+        let began = last.map_or(at.now, |last| last.began);
         let taken = request.protocol_state == State::EndOfMessage;
-        *self.message.insert(MessageId { session, peer, began, taken })
+        let told = last.is_some_and(|last| last.told);
+        *self.message.insert(MessageId { session, peer, began, taken, told })
     }
 }
 
@@ -137,9 +168,17 @@ fn stand_in(request: &Request<'_>, now: Millis) -> Vec<u8> {
     [request.client_address_raw, &port.to_be_bytes(), &minutes.to_be_bytes(), request.sender].concat()
 }
 
-fn weigh(client: &Client, request: &Request<'_>, at: &Moment<'_>) -> Weighed {
+/// What a question shows of conduct: MAIL without a greeting before it. Only Postfix always
+/// says how it was greeted; other servers may leave the name out.
+fn shown(request: &Request<'_>) -> Habits {
+    let ungreeted = request.protocol_name == b"SMTP" && request.helo_name.is_empty();
+    Habits::of(|habit| ungreeted && habit == Habit::OutOfPlace)
+}
+
+fn weigh(client: &Client, faults: Habits, request: &Request<'_>, at: &Moment<'_>) -> Weighed {
     let shared = &at.host.shared;
-    let path = || MailPath::of(client, request.sender, shared.means.persons.person(request.recipient));
+    let to = || shared.means.persons.person(request.recipient);
+    let path = || MailPath::of(client, request.sender, to()).with(faults);
     weighed(shared.config.scorer.as_ref(), client, path, at.view, at.now)
 }
 

@@ -1,6 +1,7 @@
 //! The server over real sockets: on loopback, and in a folder of the test's own.
 
 mod answers;
+mod conduct;
 mod greylist;
 mod hostile;
 mod life;

@@ -14,7 +14,7 @@ use answers::{Act, ConnectionScore, EndRules, Ended, Finish, MailPath};
 use detectors::helo::HeloClass;
 use detectors::seen::Traits;
 use edge::milter::{About, EndTell, Ending, Inspection, Inspector};
-use edge::{Clock, Intake, Persons, Published, Views};
+use edge::{Clock, Intake, Manners, Persons, Published, Views};
 use model::content::{Danger, Shape, Spf};
 use model::observation::{Fact, Message, Sensor, Verdict};
 use model::policy::FirstHit;
@@ -69,6 +69,7 @@ pub(crate) struct Means {
     pub(crate) queue: Arc<Queue>,
     pub(crate) keeper: Arc<Keeper>,
     pub(crate) late: Arc<Late>,
+    pub(crate) manners: Arc<Manners>,
 }
 
 /// Where people report abuse: what they send there is no offence of theirs.
@@ -197,15 +198,10 @@ impl Desk {
 
     /// One score of all families (DESIGN §8): connection, filters, attachments, sender.
     fn score(&self, letter: &Letter, heard: &Heard, view: &View) -> ConnectionScore {
-        let connection = || {
-            answers::connection::weigh(
-                &letter.client,
-                &self.traits(letter),
-                MailPath::default(),
-                view,
-                letter.at,
-            )
-        };
+        let lately = self.means.manners.of(letter.client.addr, letter.at);
+        let path = MailPath::default().with(lately.faults).weighed(&self.policy);
+        let connection =
+            || answers::connection::weigh(&letter.client, &self.traits(letter), path, view, letter.at);
         message_score(self.by_connection.then(connection), heard)
     }
 

@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use edge::{Clock, Persons, Published, Start, Views, WaitingRoom};
+use edge::{Clock, Manners, Persons, Published, Start, Views, WaitingRoom};
 use ledger::{DataDir, Exhibits};
 use model::{Input, Name, Offence, PersonHash, Policy, Site, policy::RuleMode};
 
@@ -90,6 +90,8 @@ pub(crate) struct Shared {
     keys: SiteFile,
     /// Who was asked to come back.
     pub(crate) waiting: Arc<WaitingRoom>,
+    /// How clients behaved lately.
+    pub(crate) manners: Arc<Manners>,
     /// What only the engine knows.
     pub(crate) insight: Arc<Mutex<Insight>>,
     /// Looks into the engine.
@@ -219,7 +221,8 @@ fn share(
 ) -> Shared {
     bench::fill(&mut recovered.projector, clock.now());
     recovered.projector.sweep(clock.now());
-    let names = policy(&config, keys).our_names;
+    let policy = policy(&config, keys);
+    let (names, refuses) = (policy.our_names.clone(), policy.mode(Offence::EarlyTalker) == RuleMode::Block);
     let mx = config.mx().unwrap_or_else(|| Name::new(b"localhost"));
     Shared {
         published: Arc::new(Published::new(recovered.projector.view())),
@@ -234,6 +237,7 @@ fn share(
         late: Arc::default(),
         keys: keys.clone(),
         waiting: Arc::new(WaitingRoom::new(recovered.engine.waiting())),
+        manners: Arc::new(Manners::new(refuses)),
         insight: Arc::default(),
         questions: Questions::default(),
         mx,

@@ -24,7 +24,7 @@ pub(crate) fn of(policy: &Policy) -> Option<Arc<dyn Scorer>> {
 impl Scorer for ByPolicy {
     fn score(&self, client: &Client, path: MailPath, view: &View, now: Millis) -> ConnectionScore {
         let traits = Traits::of(client, path.sender_fits, &self.0);
-        answers::connection_score(client, &traits, path, view, now)
+        answers::connection_score(client, &traits, path.weighed(&self.0), view, now)
     }
 
     fn refuses(&self) -> bool {

@@ -53,6 +53,7 @@ impl Servers {
             queue: shared.queue.clone(),
             keeper: shared.keeper_now()?,
             late: shared.late.clone(),
+            manners: shared.manners.clone(),
         };
         let (letters, judges) = Letters::new(&shared.config, hearing.clone(), policy.clone(), means)?;
         let config = milter::Config {
@@ -64,6 +65,7 @@ impl Servers {
             relays: policy.relays.clone(),
             scorer: scorer::of(&policy),
             waiting: shared.waiting.clone(),
+            manners: shared.manners.clone(),
             flooding: flooding(&policy),
             inspector: Some(Arc::new(letters)),
             quarantine: shared.config.end_rules().encrypted == answers::Act::Quarantine,
@@ -120,6 +122,8 @@ fn serve_policy(shared: &Shared) -> Result<Option<policy::Running>, String> {
         ours,
         scorer: scorer::of(&policy),
         waiting: shared.waiting.clone(),
+        manners: shared.manners.clone(),
+        tells_conduct: shared.config.milter().tcp.is_none() && shared.config.milter().unix.is_none(),
         ..policy::Config::new(Name::clone(&shared.mx))
     };
     let means = policy::Means {

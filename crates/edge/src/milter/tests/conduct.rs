@@ -112,3 +112,56 @@ fn adv_16_what_comes_by_an_untrusted_listener_is_not_told() {
     mta.quit();
     assert_eq!(stage.facts_at_last(), []);
 }
+
+/// Weighs nothing but faults.
+struct Counts;
+
+impl Scorer for Counts {
+    fn score(
+        &self,
+        _: &model::Client,
+        path: ::answers::MailPath,
+        _: &projections::View,
+        _: model::Millis,
+    ) -> answers::ConnectionScore {
+        let quarters = 8 * path.faults.count().cast_signed();
+        answers::ConnectionScore {
+            quarters,
+            heaviest: [Some("it breaks the rules of SMTP"), None],
+            line: false,
+        }
+    }
+}
+
+#[test]
+fn off_19_faults_of_a_session_weigh_at_its_own_recipients_and_in_the_next() {
+    let stage = Stage::with(|config| config.scorer = Some(Arc::new(Counts)));
+    let mut mta = stage.greeted();
+    unknown(&mut mta, &["HELLO"]);
+    mta.mail("<a@example.net>");
+    assert_eq!(mta.rcpt("<b@example.org>"), "continue");
+    unknown(&mut mta, &["Host: x"]);
+    let answer = mta.rcpt("<b@example.org>");
+    assert!(answer.contains("refused here: it breaks the rules of SMTP"), "{answer}");
+    mta.quit();
+    stage.facts_at_last();
+    let mut next = stage.greeted();
+    next.mail("<a@example.net>");
+    assert!(next.rcpt("<b@example.org>").starts_with("550"));
+    next.quit();
+    stage.clock.advance(Secs::DAY).unwrap();
+    assert_eq!(stage.greeted().message(), ["continue"]);
+}
+
+#[test]
+fn off_18_who_spoke_before_the_greeting_is_refused_in_that_session() {
+    let manners = Arc::new(crate::Manners::new(true));
+    let stage = Stage::with(|config| config.manners = manners.clone());
+    let mut mta = stage.greeted();
+    mta.mail("<a@example.net>");
+    manners.note("192.0.2.25".parse().unwrap(), Habit::EarlyTalk, NOW, NOW);
+    let answer = mta.rcpt("<b@example.org>");
+    let told = "in this session it spoke before our greeting, as bots do and no";
+    assert!(answer.starts_with("550-5.5.1 [192.0.2.25] is refused: ") && answer.contains(told), "{answer}");
+    assert_eq!(mta.rcpt("<postmaster@example.org>"), "continue");
+}

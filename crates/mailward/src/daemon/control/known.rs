@@ -4,13 +4,13 @@
 //! mail, units that wait, what guards held back, the last sessions, the connection score
 //! with each part, and what would block the key. For the operator alone.
 
-use answers::When;
+use answers::{MailPath, When};
 use detectors::ConnectionScore;
 use detectors::seen::Traits;
 use engine::{Guard, Held, KeyReport};
 use model::observation::Rdns;
 use model::policy::{FirstHit, RuleMode};
-use model::{Class, Client, Evidence, Millis, Mode, Name, Offence, Policy, Units, reasons};
+use model::{Class, Client, Evidence, Habit, Habits, Millis, Mode, Name, Offence, Policy, Units, reasons};
 use projections::View;
 use serde_json::{Value, json};
 
@@ -36,7 +36,9 @@ impl Known<'_> {
 
     fn score(&self, client: &Client) -> ConnectionScore {
         let traits = Traits::of(client, false, self.policy);
-        answers::connection::weigh(client, &traits, answers::MailPath::default(), self.view, self.now)
+        let faults = self.report.map_or(Habits::NONE, |report| report.faults);
+        let path = MailPath::default().with(faults).weighed(self.policy);
+        answers::connection::weigh(client, &traits, path, self.view, self.now)
     }
 
     /// For scripts.
@@ -69,6 +71,7 @@ impl Known<'_> {
         lines.push(field("room", &room(report)));
         lines.extend(waiting(report));
         lines.extend(repeats(report));
+        lines.extend(faults(report));
         if report.lifted_up_to > Millis(0) {
             let at = When::minute(report.lifted_up_to);
             lines.push(field("lifted", &format!("what came before {at} counts no more")));
@@ -204,6 +207,16 @@ fn repeats(report: &KeyReport) -> Option<String> {
     })
 }
 
+fn faults(report: &KeyReport) -> Option<String> {
+    let shown = shown(report.faults).join(", ");
+    (!shown.is_empty()).then(|| field("conduct", &format!("faults of 24 hours: {shown}")))
+}
+
+/// The words of faults.
+fn shown(faults: Habits) -> Vec<&'static str> {
+    Habit::WORDS.iter().filter(|(_, habit)| faults.has(*habit)).map(|(word, _)| *word).collect()
+}
+
 fn guarded(held: &Held) -> String {
     let often = if held.times == 1 { "once".to_owned() } else { format!("{} times", held.times) };
     let (at, rule) = (When::minute(held.at), title(held.offence));
@@ -267,6 +280,7 @@ fn memory(report: &KeyReport) -> Value {
         "units_shadow": units(&report.waiting_shadow),
         "running": report.running.iter().map(running).collect::<Vec<_>>(),
         "lifted_up_to": (report.lifted_up_to > Millis(0)).then(|| utc(report.lifted_up_to)),
+        "faults": shown(report.faults),
         "passes_on": report.passes_on.is_some(),
         "held": report.held.iter().map(held).collect::<Vec<_>>(),
     })

@@ -1,18 +1,18 @@
-//! Which faults of conduct a client showed, as a set of habits.
+//! Which habits a client showed that are faults against SMTP, as a set.
 
 use crate::observation::Habit;
 
 /// A set of faults; how often each was shown is not in it.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Faults(u16);
+pub struct Habits(u16);
 
-impl Faults {
+impl Habits {
     /// None.
-    pub const NONE: Faults = Faults(0);
+    pub const NONE: Habits = Habits(0);
 
     /// The faults that a test names.
-    pub fn of(shown: impl Fn(Habit) -> bool) -> Faults {
-        let mut faults = Faults::NONE;
+    pub fn of(shown: impl Fn(Habit) -> bool) -> Habits {
+        let mut faults = Habits::NONE;
         Habit::WORDS.iter().filter(|(_, habit)| shown(*habit)).for_each(|(_, habit)| {
             faults.add(*habit);
         });
@@ -35,8 +35,8 @@ impl Faults {
 
     /// All that are in one of two sets.
     #[must_use]
-    pub fn and(self, more: Faults) -> Faults {
-        Faults(self.0 | more.0)
+    pub fn and(self, more: Habits) -> Habits {
+        Habits(self.0 | more.0)
     }
 
     /// How many kinds there are.
@@ -51,10 +51,10 @@ mod tests {
 
     #[test]
     fn each_fault_is_one_kind_however_often_and_quit_is_none() {
-        let mut faults = Faults::NONE;
+        let mut faults = Habits::NONE;
         assert!(faults.add(Habit::NonSmtp) && !faults.add(Habit::NonSmtp) && faults.add(Habit::BareLf));
         assert!(!faults.add(Habit::Quit) && !faults.has(Habit::Quit));
-        assert_eq!((faults.count(), Faults::of(|_| true).count()), (2, Habit::COUNT as u32 - 1));
-        assert_eq!(Faults::of(|habit| habit == Habit::BareLf).and(faults), faults);
+        assert_eq!((faults.count(), Habits::of(|_| true).count()), (2, Habit::COUNT as u32 - 1));
+        assert_eq!(Habits::of(|habit| habit == Habit::BareLf).and(faults), faults);
     }
 }
