@@ -303,6 +303,36 @@ fn a_live_daemon_decides_as_a_replay_of_the_same_sessions() {
     assert!(told.contains(&format!("\"blocks\":{cases},")), "{cases}: {told}");
 }
 
+#[test]
+fn raw_messages_are_replayed_with_labels_as_verdicts() {
+    let site = Site::new("labels");
+    let folder = site.dir.0.join("mail");
+    std::fs::create_dir(&folder).unwrap();
+    let mut labels = String::new();
+    for (number, label) in [(1, "spam"), (2, "ham"), (3, "ham")] {
+        let message = format!(
+            "Received: from pc ([203.0.113.7]) by mx.example.org with SMTP id Q{number}\n\
+             \tfor <user@example.org>; Mon, 2 Nov 2026 10:0{number}:00 +0000\nSubject: {number}\n\nHello\n"
+        );
+        std::fs::write(folder.join(number.to_string()), message).unwrap();
+        let line =
+            format!("{{\"ts\":1,\"id\":\"{number}\",\"client_ip\":\"203.0.113.7\",\"label\":\"{label}\"}}\n");
+        labels.push_str(&line);
+    }
+    let file = site.dir.0.join("labels.jsonl");
+    std::fs::write(&file, labels).unwrap();
+    let (folder, file) = (folder.to_str().unwrap(), file.to_str().unwrap());
+    let (good, told) = site.run(&["replay", folder, "--labels", file, "--json"]);
+    assert!(good, "{told}");
+    // The first is spam of a computer without a name, which is blocked when the others come.
+    for part in
+        ["\"labelled_spam\":1", "\"labelled_spam_refused_at_rcpt\":0", "\"labelled_ham_refused_at_rcpt\":2"]
+    {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    assert!(!site.run(&["replay", file, "--labels", file]).0, "a stream has labels of its own");
+}
+
 /// How many blocks; 100 000 in `prove`.
 fn blocks() -> usize {
     std::env::var("MAILWARD_PROVE_BLOCKS").ok().and_then(|n| n.parse().ok()).unwrap_or(400)

@@ -15,7 +15,7 @@ use answers::{Act, ConnectionScore, EndRules, Ended, Finish, MailPath, Tell};
 use edge::Persons;
 use model::observation::{Fact, Message};
 use model::policy::RuleMode;
-use model::{Letter, Offence, Policy};
+use model::{Judgement, Letter, Name, Offence, Policy};
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
@@ -25,11 +25,11 @@ use super::line::Line;
 use super::raw::hop::Border;
 use super::raw::{RawMessage, RawStream};
 use super::run::{Replay, traits};
-use super::{Lines, ReplayArgs, progress, write_listings};
+use super::{Lines, ReplayArgs, Stream, progress, write_listings};
 use crate::cli::{Done, Failed};
 use crate::config::Config;
 use crate::daemon::letters::{first_hit, message_score, verdict};
-use crate::hearing::{Heard, Hearing};
+use crate::hearing::{Heard, Hearing, Said};
 
 /// Messages that are before the judges at once.
 const AHEAD: usize = 32;
@@ -48,12 +48,14 @@ pub(super) fn main(args: &ReplayArgs, config: Option<&Path>, policy: Policy) -> 
     };
     let replay = Replay::new(policy.clone(), model::Secs(0));
     let stream = RawStream::open(&args.files, border)?;
+    let labels = args.labels.as_deref().map(labels).transpose()?.unwrap_or_default();
     let mut trial = Trial {
         replay,
         policy,
         by_connection: config.weights().connection,
         rules: config.end_rules(),
         cases: Cases::default(),
+        labels,
         figures: Figures::default(),
     };
     trial.figures.left_out = stream.left_out;
@@ -66,6 +68,8 @@ struct Trial {
     by_connection: bool,
     rules: EndRules,
     cases: Cases,
+    /// What the filter says of messages by their names.
+    labels: BTreeMap<String, Judgement>,
     figures: Figures,
 }
 
@@ -77,6 +81,9 @@ struct Figures {
     refused_at_rcpt: u64,
     refused_at_end: u64,
     without_verdict: u64,
+    /// With labels: of spam and of wanted mail, how many there were, and refused at RCPT.
+    spam: [u64; 2],
+    ham: [u64; 2],
     /// By rule or reason.
     reasons: BTreeMap<String, u64>,
 }
@@ -120,11 +127,17 @@ impl Trial {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn message(&mut self, line: &Line, letter: &Letter, heard: Heard) -> (&'static str, String) {
+    fn message(&mut self, line: &Line, letter: &Letter, mut heard: Heard) -> (&'static str, String) {
         self.figures.messages += 1;
+        let label = self.labels.get(&line.id).copied();
+        if let Some(judgement) = label {
+            heard.verdict = Some(Said { judgement, score: None, source: Name::new(b"label") });
+        }
         let cases = &mut self.cases;
         let answer = self.replay.rcpt(line, &mut |event| cases.hear(event));
-        if !matches!(answer.tell, Tell::Pass) {
+        let refused = !matches!(answer.tell, Tell::Pass);
+        self.figures.count(label, refused);
+        if refused {
             let offence = answer.case.and_then(|case| self.cases.offence(case));
             let reason = offence.map_or_else(|| "score".to_owned(), model::Offence::id);
             self.figures.refused_at_rcpt += 1;
@@ -215,7 +228,27 @@ fn facts(letter: &Letter, heard: Heard) -> Vec<Fact> {
     std::iter::once(Fact::Message(message)).chain(said).collect()
 }
 
+/// The labels of a stream, by the names of its sessions.
+fn labels(path: &Path) -> Result<BTreeMap<String, Judgement>, String> {
+    let mut stream = Stream::open(&[path.to_owned()])?;
+    let mut labels = BTreeMap::new();
+    while let Some(line) = stream.next()? {
+        labels.extend(line.label.map(|label| (line.id, label)));
+    }
+    Ok(labels)
+}
+
 impl Figures {
+    fn count(&mut self, label: Option<Judgement>, refused: bool) {
+        let of = match label {
+            Some(Judgement::Spam) => &mut self.spam,
+            Some(Judgement::Ham) => &mut self.ham,
+            _ => return,
+        };
+        of[0] += 1;
+        of[1] += u64::from(refused);
+    }
+
     fn to_json(&self, cases: &Cases, hearing: &Hearing, seconds: f64) -> Value {
         let judges: BTreeMap<String, Value> = hearing
             .panel()
@@ -232,6 +265,10 @@ impl Figures {
             "refused_at_rcpt": self.refused_at_rcpt,
             "refused_at_end": self.refused_at_end,
             "without_verdict": self.without_verdict,
+            "labelled_spam": self.spam[0],
+            "labelled_spam_refused_at_rcpt": self.spam[1],
+            "labelled_ham": self.ham[0],
+            "labelled_ham_refused_at_rcpt": self.ham[1],
             "blocks": cases.live().count(),
             "reasons": self.reasons,
             "judges": judges,

@@ -52,6 +52,10 @@ pub(crate) struct ReplayArgs {
     /// Addresses of our own relays, one a line: never a key.
     #[arg(long, value_name = "FILE")]
     relays: Option<PathBuf>,
+    /// With raw messages: a stream whose labels are the filter's verdicts on them, found by `id`,
+    /// which is a message's name as `--decisions` prints it.
+    #[arg(long, value_name = "STREAM")]
+    labels: Option<PathBuf>,
 }
 
 /// Runs the command.
@@ -61,6 +65,10 @@ pub(crate) fn main(args: &ReplayArgs, config: Option<&Path>) -> Done {
     let mut policy = policy(config)?;
     if let Some(file) = &args.relays {
         policy.relays.extend(relays(file)?);
+    }
+    let raw = args.files.iter().any(|path| raw::is_raw(path));
+    if args.labels.is_some() && !raw {
+        return Err(Failed::Usage("--labels: expected raw messages, for streams have their own".to_owned()));
     }
     match args.files.iter().filter(|path| raw::is_raw(path)).count() {
         0 => Ok(run(args, policy, delay)?),
