@@ -6,7 +6,7 @@
 
 use minicbor::{Decode, Encode};
 use model::window::Window;
-use model::{Millis, Mode, Offence, Secs, Units};
+use model::{Few, Millis, Mode, Offence, Secs, Units};
 
 /// For so long a unit waits for a sentence (D.1).
 const SPAN: Secs = Secs(7 * 86_400);
@@ -31,13 +31,13 @@ pub struct Account {
     shadow: Book,
     /// Written since the engine last looked, which is before its frame ends.
     #[cbor(skip)]
-    fresh: Vec<Fresh>,
+    fresh: Few<Fresh>,
 }
 
 /// The units of one mode.
 #[derive(Clone, Debug, Decode, Default, Encode, PartialEq)]
 #[cbor(transparent)]
-struct Book(#[n(0)] Vec<(Offence, Window)>);
+struct Book(#[n(0)] Few<(Offence, Window)>);
 
 impl Account {
     /// Writes units down.
@@ -64,7 +64,7 @@ impl Account {
 
     /// What was written since the last call.
     pub fn take_fresh(&mut self) -> Vec<Fresh> {
-        std::mem::take(&mut self.fresh)
+        self.fresh.take()
     }
 
     /// Lets units wait for a sentence of this mode.
@@ -110,8 +110,6 @@ impl Book {
         let Some((_, window)) = self.0.iter_mut().find(|(o, _)| *o == fresh.offence) else {
             let mut window = Window::default();
             window.add(SPAN, fresh.at, quarters);
-            // Most keys commit one offence: no room for four.
-            self.0.reserve_exact(1);
             return self.0.push((fresh.offence, window));
         };
         window.add(SPAN, fresh.at, quarters);

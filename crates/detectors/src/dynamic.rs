@@ -18,60 +18,6 @@ pub const LINE_MAX: u8 = 12;
 /// So many octets make a name one that a machine made, whatever else stands in it.
 pub const MADE: usize = 3;
 
-/// Tokens of access lines: one is enough.
-const STRONG: [&[u8]; 34] = [
-    b"dyn",
-    b"dynamic",
-    b"dynamicip",
-    b"dynip",
-    b"dhcp",
-    b"dial",
-    b"dialup",
-    b"dialin",
-    b"dsl",
-    b"adsl",
-    b"xdsl",
-    b"vdsl",
-    b"cable",
-    b"cablemodem",
-    b"pool",
-    b"pools",
-    b"ppp",
-    b"pppoe",
-    b"broadband",
-    b"mobile",
-    b"lte",
-    b"nat",
-    b"cgn",
-    b"cgnat",
-    b"fttx",
-    b"wlan",
-    b"cpe",
-    b"catv",
-    b"bredband",
-    b"fios",
-    b"gprs",
-    b"umts",
-    b"wimax",
-    b"dip",
-];
-
-/// Tokens of servers: one outweighs every pattern.
-const STATIC: [&[u8]; 12] = [
-    b"static",
-    b"fixed",
-    b"biz",
-    b"business",
-    b"mail",
-    b"mx",
-    b"smtp",
-    b"relay",
-    b"out",
-    b"mta",
-    b"mailout",
-    b"srv",
-];
-
 /// What was found in a name; `explain` prints it.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Parts {
@@ -86,11 +32,12 @@ pub struct Parts {
 impl Parts {
     /// Looks a name over.
     pub fn of(name: &[u8], client: IpAddr) -> Parts {
-        Parts {
-            octets: octets_in(name, client).min(4),
-            access: tokens(name).any(is_access_token) || names_dsl(name),
-            server: tokens(name).any(is_server_word),
+        let (mut access, mut server) = (false, false);
+        for word in tokens(name) {
+            access |= is_access_token(word);
+            server |= is_server_word(word);
         }
+        Parts { octets: octets_in(name, client).min(4), access: access || names_dsl(name), server }
     }
 
     /// Its weight in quarters of a point, 0 to [`LINE_MAX`].
@@ -150,14 +97,23 @@ pub fn points(name: &[u8], client: IpAddr) -> u8 {
     Parts::of(name, client).points()
 }
 
-/// Whether a name looks made by a machine for an access line.
-pub fn is_generic(name: &[u8], client: IpAddr) -> bool {
-    points(name, client) >= LINE
-}
-
-/// Whether a word stands in the names of servers.
+/// Whether a word stands in the names of servers: one outweighs every pattern.
 pub fn is_server_word(word: &[u8]) -> bool {
-    STATIC.contains(&word)
+    matches!(
+        word,
+        b"static"
+            | b"fixed"
+            | b"biz"
+            | b"business"
+            | b"mail"
+            | b"mx"
+            | b"smtp"
+            | b"relay"
+            | b"out"
+            | b"mta"
+            | b"mailout"
+            | b"srv"
+    )
 }
 
 /// Whether a word of a name is one of servers.
@@ -168,14 +124,50 @@ pub fn names_server(name: &[u8]) -> bool {
 /// Whether a word before the registered domain ends in ‘dsl’, such as `internetdsl`: there
 /// the technique of a line is named, in the domain it may be a company's name.
 fn names_dsl(name: &[u8]) -> bool {
-    let labels = name.split(|b| *b == b'.').count();
-    let host = name.split(|b| *b == b'.').take(labels.saturating_sub(2));
-    host.flat_map(words).any(|word| word.ends_with(b"dsl"))
+    let mut dots = name.iter().enumerate().rev().filter(|(_, b)| **b == b'.');
+    let host = dots.nth(1).map_or(&name[..0], |(end, _)| &name[..end]);
+    words(host).any(|word| word.ends_with(b"dsl"))
 }
 
-/// Whether a word stands in the names of access lines only.
+/// Whether a word stands in the names of access lines only: one is enough.
 pub fn is_access_token(word: &[u8]) -> bool {
-    STRONG.contains(&word)
+    matches!(
+        word,
+        b"dyn"
+            | b"dynamic"
+            | b"dynamicip"
+            | b"dynip"
+            | b"dhcp"
+            | b"dial"
+            | b"dialup"
+            | b"dialin"
+            | b"dsl"
+            | b"adsl"
+            | b"xdsl"
+            | b"vdsl"
+            | b"cable"
+            | b"cablemodem"
+            | b"pool"
+            | b"pools"
+            | b"ppp"
+            | b"pppoe"
+            | b"broadband"
+            | b"mobile"
+            | b"lte"
+            | b"nat"
+            | b"cgn"
+            | b"cgnat"
+            | b"fttx"
+            | b"wlan"
+            | b"cpe"
+            | b"catv"
+            | b"bredband"
+            | b"fios"
+            | b"gprs"
+            | b"umts"
+            | b"wimax"
+            | b"dip"
+    )
 }
 
 /// Words of a name without its top label.
@@ -207,15 +199,30 @@ pub fn octets_in(name: &[u8], client: IpAddr) -> usize {
 fn octets_v4(name: &[u8], octets: [u8; 4]) -> usize {
     let (forwards, backwards) = (u32::from_be_bytes(octets), u32::from_le_bytes(octets));
     let [a, b, c, d] = octets;
-    let written = contains(name, &hex::<8>(forwards))
-        || contains(name, &hex::<8>(backwards))
-        || runs_together(name, octets)
-        || runs_together(name, [d, c, b, a]);
+    // Most names hold no run of characters that is long enough.
+    let hexadecimal = has_run(name, HEX_LEN, u8::is_ascii_hexdigit)
+        && (contains(name, &hex::<HEX_LEN>(forwards)) || contains(name, &hex::<HEX_LEN>(backwards)));
+    let together = || runs_together(name, octets) || runs_together(name, [d, c, b, a]);
+    let written = hexadecimal || (has_run(name, TOGETHER_LEN, u8::is_ascii_digit) && together());
     if written { 4 } else { decimal_octets(name, octets) }
 }
 
+/// An address in hexadecimal.
+const HEX_LEN: usize = 8;
+/// Digits that stand in a name by chance are fewer.
+const TOGETHER_LEN: usize = 7;
+
+/// Whether so many such characters stand side by side.
+fn has_run(name: &[u8], least: usize, is: impl Fn(&u8) -> bool) -> bool {
+    let mut run = 0;
+    name.iter().any(|b| {
+        run = if is(b) { run + 1 } else { 0 };
+        run >= least
+    })
+}
+
 /// Whether all octets stand in the name without anything between them: `20158113240` for
-/// 201.58.113.240. Seven digits at least, for fewer stand in a name by chance.
+/// 201.58.113.240. [`TOGETHER_LEN`] digits at least.
 fn runs_together(name: &[u8], octets: [u8; 4]) -> bool {
     let mut digits = [0; 12];
     let mut len = 0;
@@ -227,7 +234,7 @@ fn runs_together(name: &[u8], octets: [u8; 4]) -> bool {
             }
         }
     }
-    len >= 7 && contains(name, &digits[..len])
+    len >= TOGETHER_LEN && contains(name, &digits[..len])
 }
 
 /// The lowest `N` hexadecimal digits of a number, in lower case.
@@ -255,7 +262,9 @@ fn numbers(name: &[u8]) -> impl Iterator<Item = u8> {
         let size = if padded { 3 } else { run.len() };
         run.chunks(size)
     })
-    .filter_map(|digits| std::str::from_utf8(digits).ok()?.parse().ok())
+    .filter_map(|digits| {
+        digits.iter().try_fold(0u8, |number, digit| number.checked_mul(10)?.checked_add(digit - b'0'))
+    })
 }
 
 fn contains(name: &[u8], part: &[u8]) -> bool {
@@ -268,7 +277,7 @@ mod tests {
 
     #[track_caller]
     fn check(name: &str, client: &str, expect: bool) {
-        assert_eq!(is_generic(name.as_bytes(), client.parse().unwrap()), expect, "{name}");
+        assert_eq!(points(name.as_bytes(), client.parse().unwrap()) >= LINE, expect, "{name}");
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! (RFC 5321 §4.1.3). False positives come from: NAT hairpins and our own hosts, which
 //! stand on the protected list; misconfigured small servers, which only score.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use minicbor::{Decode, Encode};
@@ -96,8 +97,14 @@ impl HeloClass {
 const BARE_WORDS: [&[u8]; 8] =
     [b"localhost", b"friend", b"user", b"local", b"mail", b"pc", b"computer", b"host"];
 
-/// Sorts a HELO argument into its class.
-pub fn classify(helo: Option<&[u8]>, client: IpAddr, our_names: &[Name]) -> HeloClass {
+/// Sorts a HELO argument into its class; `points` says what a name weighs as that of a line
+/// ([`dynamic::points`]).
+pub fn classify(
+    helo: Option<&[u8]>,
+    client: IpAddr,
+    our_names: &[Name],
+    points: impl FnOnce(&[u8]) -> u8,
+) -> HeloClass {
     let Some(name) = helo.map(|n| n.strip_suffix(b".").unwrap_or(n)).filter(|n| !n.is_empty()) else {
         return HeloClass::Missing;
     };
@@ -110,7 +117,7 @@ pub fn classify(helo: Option<&[u8]>, client: IpAddr, our_names: &[Name]) -> Helo
     if address(name).is_some() {
         return HeloClass::RawAddress;
     }
-    name_class(name, client)
+    name_class(name, points)
 }
 
 fn literal_class(literal: &[u8], client: IpAddr) -> HeloClass {
@@ -124,12 +131,18 @@ fn literal_class(literal: &[u8], client: IpAddr) -> HeloClass {
     }
 }
 
-fn address(text: &[u8]) -> Option<IpAddr> {
-    // 45 octets hold the longest IPv6 address.
-    std::str::from_utf8(text).ok().filter(|t| t.len() <= 45)?.parse().ok()
+/// A name in lower case, as most of them come.
+fn lowered(name: &[u8]) -> Cow<'_, [u8]> {
+    if name.iter().any(u8::is_ascii_uppercase) { name.to_ascii_lowercase().into() } else { name.into() }
 }
 
-fn name_class(name: &[u8], client: IpAddr) -> HeloClass {
+fn address(text: &[u8]) -> Option<IpAddr> {
+    // 45 octets hold the longest IPv6 address.
+    let can_be = text.len() <= 45 && text.iter().all(|b| b.is_ascii_hexdigit() || matches!(b, b'.' | b':'));
+    std::str::from_utf8(text).ok().filter(|_| can_be)?.parse().ok()
+}
+
+fn name_class(name: &[u8], points: impl FnOnce(&[u8]) -> u8) -> HeloClass {
     let label_ok = |l: &[u8]| {
         (1..=63).contains(&l.len()) && l.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
     };
@@ -140,9 +153,9 @@ fn name_class(name: &[u8], client: IpAddr) -> HeloClass {
         if known { HeloClass::BareWord } else { HeloClass::NotFqdn }
     } else if ends_with(name, b".localdomain") {
         HeloClass::Localdomain
-    } else if !is_under_known_tld(&name.to_ascii_lowercase()) {
+    } else if !is_under_known_tld(&lowered(name)) {
         HeloClass::NoSuchTld
-    } else if dynamic::points(name, client) > dynamic::LINE {
+    } else if points(name) > dynamic::LINE {
         HeloClass::Line
     } else {
         HeloClass::Fine
@@ -199,7 +212,9 @@ mod tests {
     #[track_caller]
     fn check(helo: &str, expect: HeloClass) {
         let ours = [Name::new(b"mx.example.org")];
-        assert_eq!(classify(Some(helo.as_bytes()), "192.0.2.1".parse().unwrap(), &ours), expect, "{helo}");
+        let client = "192.0.2.1".parse().unwrap();
+        let points = |name: &[u8]| dynamic::points(name, client);
+        assert_eq!(classify(Some(helo.as_bytes()), client, &ours, points), expect, "{helo}");
     }
 
     #[test]
@@ -225,7 +240,7 @@ mod tests {
     #[test]
     fn a_literal_of_an_ipv6_client_is_its_own() {
         let client = "2001:db8::7".parse().unwrap();
-        assert_eq!(classify(Some(b"[IPv6:2001:db8::7]"), client, &[]), HeloClass::Fine);
+        assert_eq!(classify(Some(b"[IPv6:2001:db8::7]"), client, &[], |_| 0), HeloClass::Fine);
     }
 
     #[test]

@@ -3,12 +3,10 @@
 //! A temporary error is no opinion, and a missing name alone never refuses (DESIGN §8): a
 //! third of one real stream of wanted mail came from servers without one.
 
-use std::net::IpAddr;
-
 use minicbor::{Decode, Encode};
 use model::Rdns;
 
-use crate::dynamic::is_generic;
+use crate::dynamic::LINE;
 
 /// What the name of a client says. The numbers stand in facts of events.
 #[derive(Clone, Copy, Debug, Decode, Default, Encode, Eq, PartialEq)]
@@ -39,13 +37,14 @@ impl RdnsClass {
     }
 }
 
-/// Sorts what reverse DNS said into its class.
-pub fn classify(rdns: &Rdns, client: IpAddr) -> RdnsClass {
+/// Sorts what reverse DNS said into its class; `points` is what the name weighs as that of a
+/// line ([`crate::dynamic::points`]).
+pub fn classify(rdns: &Rdns, points: u8) -> RdnsClass {
     match rdns {
         Rdns::Unknown => RdnsClass::Unknown,
         Rdns::Missing => RdnsClass::Missing,
         Rdns::Mismatch(_) => RdnsClass::Mismatch,
-        Rdns::Confirmed(name) if is_generic(name.as_bytes(), client) => RdnsClass::Generic,
+        Rdns::Confirmed(_) if points >= LINE => RdnsClass::Generic,
         Rdns::Confirmed(_) => RdnsClass::Fine,
     }
 }
@@ -57,11 +56,11 @@ mod tests {
 
     #[test]
     fn a_generic_name_is_told_from_a_fine_one() {
-        let client = "192.0.2.25".parse().unwrap();
-        let of = |name: &[u8]| classify(&Rdns::Confirmed(Name::new(name)), client);
+        let points = |name: &[u8]| crate::dynamic::points(name, "192.0.2.25".parse().unwrap());
+        let of = |name: &[u8]| classify(&Rdns::Confirmed(Name::new(name)), points(name));
         assert_eq!(of(b"mail.example.org"), RdnsClass::Fine);
         assert_eq!(of(b"192-0-2-25.dsl.example.org"), RdnsClass::Generic);
-        assert_eq!(classify(&Rdns::Missing, client), RdnsClass::Missing);
-        assert!(classify(&Rdns::Unknown, client).is_confirmed());
+        assert_eq!(classify(&Rdns::Missing, 0), RdnsClass::Missing);
+        assert!(classify(&Rdns::Unknown, 0).is_confirmed());
     }
 }

@@ -3,7 +3,7 @@
 use minicbor::{Decode, Encode};
 use model::observation::Habit;
 use model::standing::STRIKE_MEMORY;
-use model::{Class, Evidence, Habits, Millis, Mode, Secs, Standing, evidence};
+use model::{Class, Evidence, Few, Habits, Millis, Mode, Secs, Standing, evidence};
 
 use crate::account::Account;
 use crate::seen::Traits;
@@ -44,10 +44,10 @@ pub struct Record {
     pub helo: helo::Slot,
     /// Sessions that a block would show: at most five, chosen by hash.
     #[n(5)]
-    samples: Vec<(u64, Evidence)>,
+    samples: Few<(u64, Evidence)>,
     /// Beginnings of shadow sentences: they never mix with live ones.
     #[n(6)]
-    shadow_strikes: Vec<Millis>,
+    shadow_strikes: Few<Millis>,
     /// What most keys never need.
     #[n(7)]
     rare: Option<Box<Rare>>,
@@ -210,8 +210,6 @@ impl Record {
         if self.samples.get(place).is_some_and(|(h, _)| *h == hash) {
             learn(&mut self.samples[place].1, sample);
         } else {
-            // A sample is large, and most keys end with one.
-            self.samples.reserve_exact(1);
             self.samples.insert(place, (hash, sample));
             self.samples.truncate(evidence::SAMPLES_MAX);
         }
@@ -220,7 +218,7 @@ impl Record {
     /// Takes the samples out, in the order of time: they belong to a case now.
     pub fn take_samples(&mut self) -> Vec<Evidence> {
         let samples = self.samples();
-        self.samples = Vec::new();
+        self.samples.clear();
         samples
     }
 

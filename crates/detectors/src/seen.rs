@@ -1,7 +1,5 @@
 //! What a detector is shown, and the shape of a detector.
 
-use std::net::IpAddr;
-
 use minicbor::{Decode, Encode};
 use model::content::Shape;
 use model::key::fold;
@@ -12,7 +10,7 @@ use model::{
 };
 
 use crate::bot::Greeting;
-use crate::dynamic::{self, MADE, octets_in};
+use crate::dynamic::{self, MADE, Parts};
 use crate::helo::{self, HeloClass};
 use crate::org::org;
 use crate::providers::is_shared;
@@ -85,15 +83,20 @@ impl Traits {
         // An IPv4 client of a socket that takes both is the same client.
         let addr = fold(client.addr);
         let greeting = client.helo.as_ref().map(Name::as_bytes);
-        let helo = helo::classify(greeting, addr, &policy.our_names);
         let name = client.rdns.name().map(Name::as_bytes);
+        // A name is looked over once: servers greet with the one that they have.
+        let parts = name.map_or_else(Parts::default, |name| Parts::of(name, addr));
+        let points = |of: &[u8]| {
+            if name == Some(of) { parts.points() } else { dynamic::points(of, addr) }
+        };
+        let helo = helo::classify(greeting, addr, &policy.our_names, points);
         Traits {
             helo,
-            rdns: rdns::classify(&client.rdns, addr),
+            rdns: rdns::classify(&client.rdns, parts.points()),
             shared: is_shared(addr, client.rdns.confirmed(), policy),
-            line: line(name, greeting, helo, addr),
+            line: name.or(greeting.filter(|_| helo == HeloClass::Line)).map_or(0, points),
             fit: Fit::of(greeting, name, sender_fits),
-            made: name.is_some_and(|name| octets_in(name, addr) >= MADE),
+            made: parts.octets >= MADE,
         }
     }
 
@@ -102,11 +105,6 @@ impl Traits {
     pub fn suspicious(&self) -> bool {
         self.helo.is_faulty() || !self.rdns.is_confirmed() || self.rdns == RdnsClass::Generic
     }
-}
-
-fn line(name: Option<&[u8]>, greeting: Option<&[u8]>, helo: HeloClass, client: IpAddr) -> u8 {
-    let greeting = greeting.filter(|_| helo == HeloClass::Line);
-    name.or(greeting).map_or(0, |name| dynamic::points(name, client))
 }
 
 impl Fit {

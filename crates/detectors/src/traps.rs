@@ -18,7 +18,7 @@
 use minicbor::{Decode, Encode};
 use model::finding::Measure;
 use model::policy::TrapKind;
-use model::{Class, Finding, Millis, Offence, PersonHash, Units};
+use model::{Class, Few, Finding, Millis, Offence, PersonHash, Units};
 
 use crate::backscatter;
 use crate::record::Record;
@@ -42,7 +42,7 @@ const RECYCLED_UNITS: u64 = 2;
 /// Traps that one key hit.
 #[derive(Clone, Debug, Decode, Default, Encode, PartialEq)]
 #[cbor(transparent)]
-pub struct Slot(#[n(0)] Vec<Hit>);
+pub struct Slot(#[n(0)] Few<Hit>);
 
 #[derive(Clone, Debug, Decode, Encode, PartialEq)]
 struct Hit {

@@ -239,7 +239,7 @@ impl Council {
         let rests = |r: &Running| r.offence == Offence::Trap && r.actor == Actor::Engine && is_new(r);
         while let Some(place) = entry.running.iter().position(rests) {
             let mut running = entry.running.remove(place);
-            self.cases.remove(&running.case);
+            self.over(running.case);
             entry.record.pardon(running.mode, running.from);
             self.write_growth(key, &mut running);
             let body = Body::CaseLifted(Lifted { at: now, error: true });

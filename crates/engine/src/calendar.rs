@@ -97,7 +97,7 @@ impl Calendar {
 }
 
 /// The least case id, for range queries.
-const LEAST: CaseId = CaseId(model::EventId { node: model::Node(0), life: 0, seq: 0 });
+pub(crate) const LEAST: CaseId = CaseId(model::EventId { node: model::Node(0), life: 0, seq: 0 });
 
 impl Council {
     /// Writes what is due and ends what has ended, before anything new is heard.
@@ -145,7 +145,7 @@ impl Council {
     fn end(&mut self, key: Prefix, entry: &mut Entry, which: impl Fn(&Running) -> bool) {
         while let Some(place) = entry.running.iter().position(&which) {
             let mut running = entry.running.remove(place);
-            self.cases.remove(&running.case);
+            self.over(running.case);
             self.outcome(&running, Outcome::Stood);
             self.write_growth(key, &mut running);
             let body = Body::CaseEnded(running.until);

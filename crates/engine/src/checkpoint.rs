@@ -12,11 +12,12 @@ use minicbor::bytes::ByteVec;
 use minicbor::encode::Error as EncodeError;
 use minicbor::{Decode, Decoder, Encoder};
 use model::event::cbor;
-use model::{Millis, Policy, Prefix, Standing};
+use model::{Few, Millis, Policy, Prefix, Standing};
 
 use crate::book::Kept;
 use crate::council::Council;
 use crate::entry::{Entry, LastTold};
+use crate::experience::Experience;
 use crate::grey::{Grey, StoredGrey};
 use crate::mail::Mail;
 use crate::rollup::{Rollup, StoredRollup};
@@ -81,7 +82,7 @@ struct StoredEntry {
     #[cbor(n(2), with = "minicbor::bytes")]
     standing: Vec<u8>,
     #[n(3)]
-    running: Vec<Running>,
+    running: Few<Running>,
     #[n(4)]
     lifted_up_to: Millis,
     #[n(5)]
@@ -159,7 +160,7 @@ impl Engine {
         let experience = stored.experience.filter(|_| whole).map(|learned| decode(&learned)).transpose()?;
         let shards = read_shards(stored.shards, seeded, whole)?;
         let mut council = stored.council;
-        council.networks.restore(shards.iter().flat_map(Shard::credited));
+        council.networks.restore(shards.iter().flat_map(Shard::credited), council.cases.iter());
         let engine = Engine {
             policy: Arc::new(stored.policy),
             seeded,
@@ -167,7 +168,7 @@ impl Engine {
             sessions: Sessions::import(seeded, shown_at, sessions),
             mail: Mail::restore(seeded, mail.unwrap_or_default()),
             passing: stored.passing.unwrap_or_default(),
-            experience: experience.unwrap_or_default(),
+            experience: Experience::restore(seeded, experience.unwrap_or_default()),
             grey: Grey::restore(stored.grey.unwrap_or_default()),
             council,
             rollup: Rollup::restore(stored.rollup),

@@ -236,7 +236,7 @@ impl Council {
 
     /// Ends one running case early, with what follows for the key.
     pub(crate) fn close(&mut self, command: &Command, case: CaseId, lifted: Lifted, books: &mut Books<'_>) {
-        let Some(key) = self.cases.remove(&case) else { return };
+        let Some(key) = self.over(case) else { return };
         let Some(entry) = books.entry(key) else { return };
         let Some(place) = entry.running.iter().position(|r| r.case == case) else { return };
         let mut running = entry.running.remove(place);

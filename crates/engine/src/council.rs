@@ -383,13 +383,19 @@ impl Council {
     pub(crate) fn run(&mut self, key: Prefix, entry: &mut Entry, running: Running) {
         self.calendar.ends_at(running.until, key, running.case);
         self.cases.insert(running.case, key);
+        self.networks.opened(key, running.case);
         entry.record.strike(running.mode, running.from);
         if running.actor == Actor::Engine && running.mode == self.mode {
             self.networks.blocked(key, running.offence, running.case, self.now());
         }
-        // Most keys have one: no room for four.
-        entry.running.reserve_exact(1);
         entry.running.push(running);
+    }
+
+    /// A case runs no more; says whose it was.
+    pub(crate) fn over(&mut self, case: CaseId) -> Option<Prefix> {
+        let key = self.cases.remove(&case)?;
+        self.networks.closed(key, case);
+        Some(key)
     }
 
     fn side_rows(&mut self, case: CaseId, samples: &[Evidence]) -> Vec<[u8; 32]> {

@@ -3,7 +3,7 @@
 use detectors::Record;
 use minicbor::{Decode, Encode};
 use model::event::StandingChange;
-use model::{BlockKind, Class, Millis, Mode, Offence, PersonHash, Secs, Units};
+use model::{BlockKind, Class, Few, Millis, Mode, Offence, PersonHash, Secs, Units};
 
 use crate::running::Running;
 
@@ -16,7 +16,7 @@ pub(crate) struct Entry {
     /// What detectors remember.
     pub(crate) record: Record,
     /// Sentences in force: at most one by a rule in each mode, and those of operators.
-    pub(crate) running: Vec<Running>,
+    pub(crate) running: Few<Running>,
     /// Causes up to here were lifted and count no more.
     pub(crate) lifted_up_to: Millis,
     /// What was last told of its standing, and when.

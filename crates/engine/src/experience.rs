@@ -13,6 +13,8 @@
 //! measured for ever (`answers`); lessons of names and networks run out and must be learned
 //! anew. Bounded, kept in checkpoints, and the same in every replay.
 
+mod groups;
+
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hash};
 
@@ -26,6 +28,7 @@ use model::window::Window;
 use model::{Client, Judgement, Lesson, Millis, Name, Prefix, Secs, Subject};
 
 use crate::seeded::Seeded;
+use groups::Groups;
 
 /// For so long strangers count, and good mail protects their kind.
 const MONTH: Secs = Secs(30 * 86_400);
@@ -85,11 +88,15 @@ impl Met {
         let who = fragment(seeded, client_prefix(client.addr));
         let name = client.rdns.name().map(Name::as_bytes);
         let greeting = client.helo.as_ref().map(Name::as_bytes);
-        let of = name.and_then(org).or_else(|| greeting.and_then(org));
+        let name_org = name.and_then(org);
+        let greeting_org = if greeting == name { name_org } else { greeting.and_then(org) };
+        let of = name_org.or(greeting_org);
+        // The organisation whose names may turn out to be those of lines.
+        let learnable = name_org.filter(|org| name.is_some_and(|name| *org != name && !names_server(name)));
         Met {
             look: Look::of(traits),
-            name: learnable(name).map(Name::new),
-            greeting: greeting.and_then(org).map(Name::new),
+            name: learnable.map(Name::new),
+            greeting: greeting_org.map(Name::new),
             confirmed: client.rdns.confirmed().is_some(),
             network: prefix(network),
             region: fragment(seeded, prefix(region)),
@@ -99,20 +106,31 @@ impl Met {
     }
 }
 
-/// The organisation whose names may turn out to be those of lines.
-fn learnable(name: Option<&[u8]>) -> Option<&[u8]> {
-    let name = name.filter(|name| !names_server(name))?;
-    org(name).filter(|org| *org != name)
-}
-
 fn fragment(seeded: Seeded, of: impl Hash) -> u32 {
     seeded.hash_one(of) as u32
 }
 
 /// All that was learned.
-#[derive(Debug, Decode, Default, Encode)]
+#[derive(Debug, Encode)]
 pub(crate) struct Experience {
     /// Strangers whose first mail was good.
+    #[n(0)]
+    good: Window,
+    #[n(1)]
+    looks: BTreeMap<u8, Kind>,
+    #[n(2)]
+    names: Groups<Name>,
+    #[n(3)]
+    networks: Groups<Prefix>,
+    #[n(4)]
+    swept: Millis,
+    #[n(5)]
+    greetings: Groups<Name>,
+}
+
+/// As it is read from a checkpoint.
+#[derive(Decode, Default)]
+pub(crate) struct StoredExperience {
     #[n(0)]
     good: Window,
     #[n(1)]
@@ -183,6 +201,22 @@ impl Told {
 }
 
 impl Experience {
+    pub(crate) fn new(seeded: Seeded) -> Experience {
+        Experience::restore(seeded, StoredExperience::default())
+    }
+
+    pub(crate) fn restore(seeded: Seeded, stored: StoredExperience) -> Experience {
+        let StoredExperience { good, looks, names, networks, swept, greetings } = stored;
+        Experience {
+            good,
+            looks,
+            names: Groups::restore(seeded, names),
+            networks: Groups::restore(seeded, networks),
+            swept,
+            greetings: Groups::restore(seeded, greetings),
+        }
+    }
+
     /// A message of a stranger was judged; what the site learns of it, if that is new.
     pub(crate) fn note(&mut self, met: &Met, judgement: Judgement, first: bool, now: Millis) -> Vec<Lesson> {
         self.sweep(now);
@@ -210,24 +244,21 @@ impl Experience {
     }
 
     fn name(&mut self, met: &Met, good: bool, now: Millis) -> Option<Lesson> {
-        let name = met.name.as_ref()?;
-        let group = group(&mut self.names, name, NAMES_MAX)?;
-        group.count(met.who, good, now);
-        let quarters = if group.is_bad(NAME_HOSTS, now) { NAMES_WEIGH } else { 0 };
-        group.lesson(Subject::Names(name.clone()), quarters, MONTH, now)
+        let (name, group) = self.names.at(met.name.as_ref()?.as_bytes(), NAMES_MAX, Name::new)?;
+        let quarters = group.host(met.who, good, now);
+        group.lesson(|| Subject::Names(name.clone()), quarters, MONTH, now)
     }
 
     /// Of a greeting that nobody confirms; good mail of anybody who greets so protects it.
     fn greeting(&mut self, met: &Met, good: bool, now: Millis) -> Option<Lesson> {
-        let name = met.greeting.as_ref().filter(|_| good || !met.confirmed)?;
-        let group = group(&mut self.greetings, name, NAMES_MAX)?;
-        group.count(met.who, good, now);
-        let quarters = if group.is_bad(NAME_HOSTS, now) { NAMES_WEIGH } else { 0 };
-        group.lesson(Subject::Greeting(name.clone()), quarters, MONTH, now)
+        let greeting = met.greeting.as_ref().filter(|_| good || !met.confirmed)?;
+        let (name, group) = self.greetings.at(greeting.as_bytes(), NAMES_MAX, Name::new)?;
+        let quarters = group.host(met.who, good, now);
+        group.lesson(|| Subject::Greeting(name.clone()), quarters, MONTH, now)
     }
 
     fn network(&mut self, met: &Met, good: bool, now: Millis) -> Option<Lesson> {
-        let group = group(&mut self.networks, &met.network, NETWORKS_MAX)?;
+        let (_, group) = self.networks.at(&met.network, NETWORKS_MAX, |network| *network)?;
         group.count(met.of, good, now);
         if !good {
             group.hosts.meet(met.who, 1, now, MONTH, MEMBERS_MAX);
@@ -235,7 +266,7 @@ impl Experience {
         let hosts = group.hosts.count(MONTH, now);
         let bad = NEIGHBOURS.iter().any(|(of, least)| hosts >= *least && group.is_bad(*of, now));
         let quarters = if bad { NETWORK_WEIGHS } else { 0 };
-        group.lesson(Subject::Network(met.network), quarters, WEEK, now)
+        group.lesson(|| Subject::Network(met.network), quarters, WEEK, now)
     }
 
     /// Forgets whom nothing was heard of for a month, when the tables are nearly full.
@@ -246,23 +277,10 @@ impl Experience {
             return;
         }
         self.swept = now;
-        self.names.retain(|_, group| group.is_used(now));
-        self.greetings.retain(|_, group| group.is_used(now));
-        self.networks.retain(|_, group| group.is_used_network(now));
+        self.names.retain(|group| group.is_used(now));
+        self.greetings.retain(|group| group.is_used(now));
+        self.networks.retain(|group| group.is_used_network(now));
     }
-}
-
-/// The group of one kind, made while there is room. Good mail makes one, too: it keeps the
-/// lesson from being learned.
-fn group<'a, K: Ord + Clone>(
-    groups: &'a mut BTreeMap<K, Group>,
-    key: &K,
-    max: usize,
-) -> Option<&'a mut Group> {
-    if groups.len() >= max && !groups.contains_key(key) {
-        return None;
-    }
-    Some(groups.entry(key.clone()).or_default())
 }
 
 impl Kind {
@@ -301,10 +319,22 @@ impl Group {
         !lately_good && self.bad.count(MONTH, now) >= least
     }
 
-    fn lesson(&mut self, of: Subject, quarters: u8, lasts: Secs, now: Millis) -> Option<Lesson> {
+    /// Counts a host of one name; what the name weighs then.
+    fn host(&mut self, who: u32, good: bool, now: Millis) -> u8 {
+        self.count(who, good, now);
+        if self.is_bad(NAME_HOSTS, now) { NAMES_WEIGH } else { 0 }
+    }
+
+    fn lesson(
+        &mut self,
+        of: impl FnOnce() -> Subject,
+        quarters: u8,
+        lasts: Secs,
+        now: Millis,
+    ) -> Option<Lesson> {
         let until = self.told.say(quarters, lasts, now)?;
         let good = u32::from(quarters == 0);
-        Some(Lesson { of, quarters, until, bad: count(self.bad.count(MONTH, now)), good })
+        Some(Lesson { of: of(), quarters, until, bad: count(self.bad.count(MONTH, now)), good })
     }
 
     fn is_used(&self, now: Millis) -> bool {

@@ -174,7 +174,7 @@ impl Engine {
             rollup: Rollup::default(),
             upstream: Upstream::default(),
             passing: Passing::default(),
-            experience: Experience::default(),
+            experience: Experience::new(seeded),
             mail: Mail::new(seeded),
             grey: Grey::default(),
             counters: Counters::default(),

@@ -24,6 +24,7 @@ mod systems;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::calendar::LEAST;
 use minicbor::{Decode, Encode};
 use model::key::client_prefix;
 use model::{Atlas, CaseId, Millis, Offence, Prefix, Secs};
@@ -110,6 +111,10 @@ pub(crate) struct Networks {
     /// Keys with credit for good mail; made from the books.
     #[cbor(skip)]
     credited: BTreeSet<Prefix>,
+    /// Running cases of networks, so that a key's case costs no look-up of each network
+    /// around it; made from the cases.
+    #[cbor(skip)]
+    cases: BTreeSet<(Prefix, CaseId)>,
     /// Whose networks are to be counted again, and the case behind it.
     #[cbor(skip)]
     touched: Vec<(Prefix, Option<CaseId>)>,
@@ -127,6 +132,18 @@ struct Member {
     /// On which days blocks began, and for what.
     #[n(1)]
     marks: Vec<(u32, Offence)>,
+}
+
+impl Member {
+    /// Another block of it began.
+    fn blocked(&mut self, offence: Offence, now: Millis) {
+        let day = now.day();
+        let lately = |then: &u32| day.saturating_sub(*then) < 7;
+        self.marks.retain(|(then, what)| lately(then) && (*then, *what) != (day, offence));
+        self.marks.truncate(MARKS_MAX - 1);
+        self.marks.insert(0, (day, offence));
+        self.began = now;
+    }
 }
 
 /// What is counted in one network.
@@ -153,17 +170,14 @@ impl Networks {
         if !counts(key, offence) {
             return;
         }
-        let (day, atlas) = (now.day(), self.atlas());
-        if !self.members.contains_key(&key) {
+        if let Some(member) = self.members.get_mut(&key) {
+            self.by_age.remove(&(member.began, key));
+            member.blocked(offence, now);
+        } else {
+            let atlas = self.atlas();
             self.systems.joined(key, atlas.as_deref());
+            self.members.insert(key, Member { began: now, marks: vec![(now.day(), offence)] });
         }
-        let member = self.members.entry(key).or_insert(Member { began: now, marks: Vec::new() });
-        self.by_age.remove(&(member.began, key));
-        member.began = now;
-        let lately = |then: &u32| day.saturating_sub(*then) < 7;
-        member.marks.retain(|(then, what)| lately(then) && (*then, *what) != (day, offence));
-        member.marks.truncate(MARKS_MAX - 1);
-        member.marks.insert(0, (day, offence));
         self.by_age.insert((now, key));
         self.touched.push((key, Some(case)));
         if self.members.len() > MEMBERS_MAX
@@ -210,6 +224,30 @@ impl Networks {
         } else {
             self.credited.remove(&key);
         }
+    }
+
+    /// How many keys inside a network were blocked lately; at most `most` are counted.
+    fn members_in(&self, network: Prefix, most: usize) -> usize {
+        self.members.range(within(network)).take(most).count()
+    }
+
+    /// A case began; it may be that of a network.
+    pub(crate) fn opened(&mut self, key: Prefix, case: CaseId) {
+        if key != client_prefix(key.addr()) {
+            self.cases.insert((key, case));
+        }
+    }
+
+    /// A case is over.
+    pub(crate) fn closed(&mut self, key: Prefix, case: CaseId) {
+        if !self.cases.is_empty() {
+            self.cases.remove(&(key, case));
+        }
+    }
+
+    fn has_case(&self, network: Prefix) -> bool {
+        let next = self.cases.range((network, LEAST)..).next();
+        next.is_some_and(|(with_case, _)| *with_case == network)
     }
 
     /// Counts the keys of one network around `key` that were blocked after `lifted`.
@@ -266,7 +304,12 @@ impl Networks {
     }
 
     /// Makes what is not stored: the order by age, and what the books say of good mail.
-    pub(crate) fn restore(&mut self, credited: impl Iterator<Item = Prefix>) {
+    pub(crate) fn restore<'a>(
+        &mut self,
+        credited: impl Iterator<Item = Prefix>,
+        cases: impl Iterator<Item = (&'a CaseId, &'a Prefix)>,
+    ) {
+        cases.for_each(|(case, key)| self.opened(*key, *case));
         self.by_age = self.members.iter().map(|(key, member)| (member.began, *key)).collect();
         self.credited = credited.collect();
     }

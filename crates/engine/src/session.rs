@@ -9,7 +9,7 @@ use model::content::{Kept, Shape};
 use model::key::client_prefix;
 use model::policy::TrapKind;
 use model::{
-    Answered, Attempt, Client, Content, Evidence, Judgement, Message, Millis, Observation, PersonHash,
+    Answered, Attempt, Client, Content, Evidence, Few, Judgement, Message, Millis, Observation, PersonHash,
     Policy, Prefix, Sensor, Verdict,
 };
 
@@ -41,7 +41,7 @@ pub(crate) struct Session {
     recipient: Option<PersonHash>,
     /// Fragments of the others.
     #[n(4)]
-    others: Vec<u32>,
+    others: Few<u32>,
     /// How many recipients those stand for.
     #[n(5)]
     recipients: u16,
@@ -61,7 +61,7 @@ pub(crate) struct Session {
     sensor: Sensor,
     /// Traps that were named as recipients.
     #[n(11)]
-    traps: Vec<(PersonHash, TrapKind)>,
+    traps: Few<(PersonHash, TrapKind)>,
     /// A shadow case would have refused every recipient.
     #[n(12)]
     shadowed: bool,
@@ -70,7 +70,7 @@ pub(crate) struct Session {
     pub(crate) seen_by: u8,
     /// Other tags of the same message, by other sensors.
     #[n(14)]
-    pub(crate) aliases: Vec<u64>,
+    pub(crate) aliases: Few<u64>,
     /// What it showed at its end.
     #[n(15)]
     content: Option<Box<Content>>,
@@ -98,17 +98,17 @@ impl Session {
             traits: Traits::of(&attempt.client, attempt.sender_fits, policy),
             sender: attempt.sender,
             recipient: None,
-            others: Vec::new(),
+            others: Few::default(),
             recipients: 0,
             at,
             since,
             judgement: None,
             queue: None,
             sensor: seen.sensor,
-            traps: Vec::new(),
+            traps: Few::default(),
             shadowed: true,
             seen_by: connections::bit(seen.sensor),
-            aliases: Vec::new(),
+            aliases: Few::default(),
             content: None,
             near: false,
             newest: false,
@@ -227,7 +227,7 @@ impl Session {
             content: content.clone(),
             recipients: self.recipients,
             recipient: self.recipient,
-            traps: self.traps.clone(),
+            traps: self.traps.to_vec(),
             unasked: false,
         };
         let sample = Some(self.sample(hash, Keep::IfCounted, self.evidence(self.at)));
@@ -332,9 +332,9 @@ impl Session {
     pub(crate) fn join(&mut self, other: Session, tag: u64) {
         self.recipients = self.recipients.max(other.recipients);
         self.sensor = self.sensor.min(other.sensor);
-        for trap in other.traps {
-            if self.traps.len() < TRAPS_MAX && !self.traps.contains(&trap) {
-                self.traps.push(trap);
+        for trap in &other.traps {
+            if self.traps.len() < TRAPS_MAX && !self.traps.contains(trap) {
+                self.traps.push(*trap);
             }
         }
         // Only the sensor that answered knows what it would have answered.
@@ -344,7 +344,7 @@ impl Session {
         self.seen_by |= other.seen_by;
         self.content = self.content.take().or(other.content);
         self.aliases.push(tag);
-        self.aliases.extend(other.aliases);
+        other.aliases.iter().for_each(|alias| self.aliases.push(*alias));
         self.aliases.truncate(ALIASES_MAX);
     }
 

@@ -295,9 +295,12 @@ impl<'b, C> Decode<'b, C> for Body {
     }
 }
 
+/// Most events and samples fit without growing.
+const CBOR_LEN: usize = 512;
+
 /// CBOR of a value; a `Vec` takes every byte, so this can not fail.
 pub fn cbor<T: Encode<()>>(value: &T) -> Vec<u8> {
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(CBOR_LEN);
     minicbor::encode(value, &mut bytes)
         .unwrap_or_else(|never: minicbor::encode::Error<std::convert::Infallible>| unreachable!("{never}"));
     bytes

@@ -218,8 +218,30 @@ impl<C> Encode<C> for Key {
         e: &mut minicbor::Encoder<W>,
         _: &mut C,
     ) -> Result<(), minicbor::encode::Error<W::Error>> {
-        e.str(&self.to_string())?.ok()
+        match self {
+            // Most keys, in every event: by hand that takes a fifth of the time.
+            Key::Net(Prefix::V4(bits, 32)) => {
+                let (text, len) = dotted(bits.to_be_bytes());
+                e.str(std::str::from_utf8(&text[..len]).unwrap_or_default())?.ok()
+            }
+            _ => e.str(&self.to_string())?.ok(),
+        }
     }
+}
+
+/// An IPv4 address as its text, and the length of that.
+fn dotted(octets: [u8; 4]) -> ([u8; 15], usize) {
+    let (mut text, mut len) = ([b'.'; 15], 0);
+    for octet in octets {
+        len += usize::from(len > 0);
+        for divisor in [100, 10, 1] {
+            if octet >= divisor || divisor == 1 {
+                text[len] = b'0' + octet / divisor % 10;
+                len += 1;
+            }
+        }
+    }
+    (text, len)
 }
 
 impl<'b, C> Decode<'b, C> for Key {
@@ -353,6 +375,15 @@ mod tests {
         assert!(p("192.0.2.9").overlaps(p("192.0.2.0/24")));
         assert!(p("0.0.0.0/0").covers(p("255.255.255.255")));
         assert!(!p("::/0").covers(p("192.0.2.1")));
+    }
+
+    #[test]
+    fn the_stored_text_of_an_address_is_what_is_printed() {
+        for octets in [[0; 4], [255; 4], [9, 10, 99, 100], [192, 0, 2, 1], [1, 20, 255, 0]] {
+            let key = Key::of_client(octets.into());
+            let bytes = minicbor::to_vec(&key).unwrap();
+            assert_eq!(minicbor::decode::<&str>(&bytes).unwrap(), key.to_string());
+        }
     }
 
     #[test]

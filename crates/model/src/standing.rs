@@ -6,6 +6,7 @@
 use minicbor::{Decode, Encode};
 
 use crate::event::Mode;
+use crate::few::Few;
 use crate::finding::Offence;
 use crate::ladder::Ladders;
 use crate::time::{Millis, Secs};
@@ -43,13 +44,13 @@ pub struct Standing {
     days: Days,
     /// Hashes of today's recipients with what each gave.
     #[n(3)]
-    today: Vec<(u32, u8)>,
+    today: Few<(u32, u8)>,
     /// Hashes of local recipients of good mail.
     #[n(4)]
-    recipients: Vec<u32>,
+    recipients: Few<u32>,
     /// Beginnings of earlier sentences, oldest first.
     #[n(5)]
-    strikes: Vec<Millis>,
+    strikes: Few<Millis>,
     /// Until when triggers are four times as sharp.
     #[n(6)]
     pub probation_until: Millis,
@@ -128,6 +129,9 @@ impl Standing {
     /// had some.
     pub fn good_in(&self, days: u32, now: Millis) -> (u32, u32) {
         let oldest = now.day().saturating_sub(days.clamp(1, CREDIT_DAYS) - 1);
+        if self.day < oldest {
+            return (0, 0);
+        }
         let counts = (0..CREDIT_DAYS)
             .map(|back| self.day.saturating_sub(back))
             .filter(|day| *day >= oldest)

@@ -45,6 +45,9 @@ impl Window {
     /// The sum over the last `span` before `now`.
     pub fn sum(&self, span: Secs, now: Millis) -> u64 {
         let oldest = bucket_of(span, now).saturating_sub(BUCKETS as u32 - 1);
+        if self.newest < oldest {
+            return 0;
+        }
         (0..BUCKETS as u32)
             .filter_map(|back| self.newest.checked_sub(back))
             .filter(|bucket| *bucket >= oldest)

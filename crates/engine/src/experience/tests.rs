@@ -23,7 +23,7 @@ fn neighbour(n: u32, name: &str) -> Met {
 }
 
 fn site_with(good_strangers: u32) -> Experience {
-    let mut site = Experience::default();
+    let mut site = Experience::new(Seeded([1, 2]));
     for n in 0..good_strangers {
         assert_eq!(site.note(&stranger(900 + n, None), Judgement::Ham, true, at(0)), []);
     }
@@ -69,7 +69,7 @@ fn one_corner_of_the_net_teaches_nothing_of_a_look() {
 
 #[test]
 fn three_hosts_of_one_name_that_only_spam_are_lines() {
-    let mut site = Experience::default();
+    let mut site = Experience::new(Seeded([1, 2]));
     let mut says = |n, minute| {
         let met = Met { network: stranger(n, None).network, ..neighbour(n, "isp.example") };
         site.note(&met, Judgement::Spam, true, at(minute)).len()
@@ -79,7 +79,7 @@ fn three_hosts_of_one_name_that_only_spam_are_lines() {
 
 #[test]
 fn a_greeting_that_only_spammers_without_names_use_is_learned_until_somebody_good_uses_it() {
-    let mut site = Experience::default();
+    let mut site = Experience::new(Seeded([1, 2]));
     let mut says = |n, judgement, confirmed| {
         let greeting = Some(Name::new(b"bank.example"));
         let met = Met { greeting, confirmed, ..stranger(n, None) };
@@ -97,7 +97,7 @@ fn a_greeting_that_only_spammers_without_names_use_is_learned_until_somebody_goo
 
 #[test]
 fn three_organisations_of_a_network_that_only_spam_teach_of_it_until_one_is_good() {
-    let mut site = Experience::default();
+    let mut site = Experience::new(Seeded([1, 2]));
     let mut says = |n, name: &str, judgement, minute| {
         let met = Met { name: None, ..neighbour(n, name) };
         site.note(&met, judgement, true, at(minute)).first().map(|lesson| lesson.quarters)
@@ -113,7 +113,7 @@ fn three_organisations_of_a_network_that_only_spam_teach_of_it_until_one_is_good
 #[test]
 fn more_hosts_make_up_for_fewer_organisations() {
     let learned_at = |names: &[&str]| {
-        let mut site = Experience::default();
+        let mut site = Experience::new(Seeded([1, 2]));
         (1..20u32).find(|n| {
             let name = names[*n as usize % names.len()];
             let met = Met { name: None, ..neighbour(*n, name) };
@@ -126,7 +126,7 @@ fn more_hosts_make_up_for_fewer_organisations() {
 
 #[test]
 fn a_lesson_is_said_again_before_it_runs_out() {
-    let mut site = Experience::default();
+    let mut site = Experience::new(Seeded([1, 2]));
     let day = 1440;
     let mut says = |n, minute| {
         let met = Met { name: None, ..neighbour(n, &format!("{}.example", "x".repeat(n as usize))) };
@@ -138,11 +138,28 @@ fn a_lesson_is_said_again_before_it_runs_out() {
 
 #[test]
 fn tables_are_bounded_and_good_mail_finds_its_group() {
-    let mut site = Experience::default();
+    let mut site = Experience::new(Seeded([1, 2]));
     for n in 0..(NETWORKS_MAX as u32 + 100) {
         site.note(&stranger(n, None), Judgement::Spam, true, at(0));
     }
     assert_eq!(site.networks.len(), NETWORKS_MAX);
     site.note(&stranger(NETWORKS_MAX as u32 + 200, None), Judgement::Spam, true, at(8 * 1440));
     assert_eq!(site.networks.len(), 1, "a week later the old ones give way");
+}
+
+#[test]
+fn the_same_experience_gives_the_same_bytes_whatever_it_met_first() {
+    let met = |order: &mut dyn Iterator<Item = u32>| {
+        let mut site = Experience::new(Seeded([1, 2]));
+        for n in order {
+            let greeting = Some(Name::new(format!("{n}.example").as_bytes()));
+            let met = Met { greeting, confirmed: false, ..neighbour(n, &format!("{}.example", n % 40)) };
+            site.note(&Met { network: stranger(n, None).network, ..met }, Judgement::Spam, true, at(0));
+        }
+        minicbor::to_vec(&site).unwrap()
+    };
+    let bytes = met(&mut (0..40));
+    assert_eq!(met(&mut (0..40).rev()), bytes);
+    let stored = minicbor::decode(&bytes).unwrap();
+    assert_eq!(minicbor::to_vec(Experience::restore(Seeded([3, 4]), stored)).unwrap(), bytes);
 }

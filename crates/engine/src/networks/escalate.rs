@@ -26,14 +26,42 @@ impl Council {
     pub(crate) fn follow_networks(&mut self, books: &mut Books<'_>) {
         self.networks.pass_time(self.now());
         for (key, case) in std::mem::take(&mut self.networks.touched) {
-            // The widest first: what it covers needs no case of its own.
-            levels(key).iter().rev().for_each(|level| self.weigh_network(key, *level, case, books));
+            // The widest first: what it covers needs no case of its own, and holds no less.
+            let mut most = usize::MAX;
+            for level in levels(key).iter().rev() {
+                most = self.weigh_network(key, *level, most, case, books);
+            }
             self.weigh_system(key, case, books.policy);
         }
     }
 
-    fn weigh_network(&mut self, key: Prefix, level: Level, case: Option<CaseId>, books: &mut Books<'_>) {
+    /// Says how many keys a network inside this one can have.
+    fn weigh_network(
+        &mut self,
+        key: Prefix,
+        level: Level,
+        most: usize,
+        case: Option<CaseId>,
+        books: &mut Books<'_>,
+    ) -> usize {
         let network = Prefix::new(key.addr(), level.bits);
+        let most = if most < level.least { most } else { self.networks.members_in(network, level.least) };
+        if most < level.least {
+            self.fell(network, books);
+            return most;
+        }
+        self.follow_network(key, network, level, case, books);
+        usize::MAX
+    }
+
+    fn follow_network(
+        &mut self,
+        key: Prefix,
+        network: Prefix,
+        level: Level,
+        case: Option<CaseId>,
+        books: &mut Books<'_>,
+    ) {
         let lifted = books.entry(network).map_or(Millis(0), |entry| entry.lifted_up_to);
         let census = self.networks.census(key, level, lifted, self.now());
         if census.keys < level.least {
@@ -189,9 +217,11 @@ impl Council {
     /// Too few keys of a network are left: its case ends, its proposal is withdrawn.
     fn fell(&mut self, network: Prefix, books: &mut Books<'_>) {
         self.networks.proposals.withdraw(network);
-        let Some(entry) = books.entry(network) else { return };
-        let Some(running) = take_network(entry) else { return };
-        self.cases.remove(&running.case);
+        if !self.networks.has_case(network) {
+            return;
+        }
+        let Some(running) = books.entry(network).and_then(take_network) else { return };
+        self.over(running.case);
         let lifted = Lifted { at: self.now(), error: false };
         let cause = Cause::Event(running.case.0);
         self.write_for(network, &running, cause, Actor::Engine, Body::CaseLifted(lifted));
