@@ -62,11 +62,13 @@ pub(crate) fn class_by(entry: &Entry, key: Prefix, traits: &Traits, around: &Sur
     }
 }
 
-/// Counts a refused attempt; says whether a sentence has grown by it.
+/// Counts a refused attempt; says whether a sentence has grown by it whose growth was all
+/// written: what is not waits for its minute already.
 pub(crate) fn refused(entry: &mut Entry, mode: Mode, pair: u64, now: Millis) -> bool {
     let mut grown = false;
     for running in entry.in_force(mode, now) {
-        grown |= running.attempt(pair, now);
+        let waits = running.dirty;
+        grown |= running.attempt(pair, now) && !waits;
     }
     grown
 }
@@ -140,7 +142,7 @@ fn run_rules(
 }
 
 /// Gives fresh units to the sentences in force, or lets them wait for one: each counts once
-/// (SEN-4). Says whether a sentence has grown.
+/// (SEN-4). Says whether a sentence has grown whose growth was all written.
 fn settle(entry: &mut Entry, shadowed: bool, around: &Surroundings<'_>) -> bool {
     let mut grown = false;
     for fresh in entry.record.account.take_fresh() {
@@ -149,8 +151,8 @@ fn settle(entry: &mut Entry, shadowed: bool, around: &Surroundings<'_>) -> bool 
                 continue;
             }
             if let Some(taker) = entry.in_force(mode, around.now).find(|r| r.takes(fresh.offence)) {
+                grown |= !taker.dirty;
                 taker.accrue(fresh.offence, fresh.units, around.now);
-                grown = true;
             } else {
                 entry.record.account.post(mode, &fresh);
             }

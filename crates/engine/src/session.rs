@@ -94,7 +94,7 @@ impl Session {
         policy: &Policy,
     ) -> Session {
         Session {
-            client: attempt.client.clone(),
+            client: with_one_name(&attempt.client),
             traits: Traits::of(&attempt.client, attempt.sender_fits, policy),
             sender: attempt.sender,
             recipient: None,
@@ -362,6 +362,12 @@ impl Session {
             exhibit: self.exhibit(),
         }
     }
+}
+
+/// A client whose names are held once, if it greets with the one that it has.
+fn with_one_name(client: &Client) -> Client {
+    let name = client.rdns.name().filter(|name| client.helo.as_ref() == Some(*name));
+    Client { helo: name.or(client.helo.as_ref()).cloned(), ..client.clone() }
 }
 
 /// Whether a recipient is a trap; the list is sorted when a policy is adopted.

@@ -132,6 +132,12 @@ impl Standing {
         if self.day < oldest {
             return (0, 0);
         }
+        // Asked several times of each observation: all days count while the newest is today.
+        if self.day >= CREDIT_DAYS && self.day - oldest >= CREDIT_DAYS - 1 {
+            let days = &self.days.0;
+            let sum = days.iter().map(|good| u32::from(*good)).sum();
+            return (sum, days.iter().map(|good| u32::from(*good > 0)).sum());
+        }
         let counts = (0..CREDIT_DAYS)
             .map(|back| self.day.saturating_sub(back))
             .filter(|day| *day >= oldest)
