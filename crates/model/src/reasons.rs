@@ -41,6 +41,8 @@ pub struct Reason {
     pub counted: &'static str,
     /// What the owner should check.
     pub remedy: &'static str,
+    /// How one gets here and away again, in one sentence (S112).
+    pub listed: &'static str,
     /// How it ends early.
     pub self_unblock: SelfUnblock,
 }
@@ -61,6 +63,7 @@ pub const REASONS: &[Reason] = &[
         because: "the operator of this site decided so",
         counted: "entries by the operator",
         remedy: "Please write to us; a person decides.",
+        listed: "A person of this site puts an address here, and it leaves at the end that was set or when a person takes it out.",
         self_unblock: SelfUnblock::Operator,
     },
     Reason {
@@ -76,6 +79,7 @@ pub const REASONS: &[Reason] = &[
                  broken into, or an infected computer behind the same address. Look in the mail log for \
                  messages that you did not expect, change the password of the account they used, and empty \
                  the mail queue of them.",
+        listed: "A server gets here by messages that our filter judged to be spam, and leaves by itself after a time in proportion to them, or by the link in the reply.",
         self_unblock: SelfUnblock::BySeverity,
     },
     Reason {
@@ -90,6 +94,7 @@ pub const REASONS: &[Reason] = &[
         counted: "messages to addresses that never asked for any, weighted",
         remedy: "Mail only to people who asked for it. If you run mailing lists, look for imported or bought \
                  addresses and for old lists whose members never confirmed.",
+        listed: "A server gets here by mail to addresses that never asked for any, and leaves by itself after a time in proportion to it, or by the link in the reply.",
         self_unblock: SelfUnblock::BySeverity,
     },
     Reason {
@@ -103,6 +108,7 @@ pub const REASONS: &[Reason] = &[
         counted: "sessions that used our name",
         remedy: "Set the host name that your mail server sends in HELO or EHLO to its own full name in DNS. \
                  If you did not set up a mail server at this address, look for infected computers.",
+        listed: "A server gets here when it greets us with our own name, and leaves by itself after a day, or when it greets with its own.",
         self_unblock: SelfUnblock::LiveCheck,
     },
     Reason {
@@ -117,6 +123,7 @@ pub const REASONS: &[Reason] = &[
         remedy: "Give the server a reverse DNS name that points back to its address, and greet with that \
                  name in HELO or EHLO. From a home or office connection, send through your provider's \
                  outgoing mail server.",
+        listed: "Nobody stays here: each message is judged by how its server connects, and passes when the reverse DNS name and the greeting are repaired, or after good mail from it.",
         self_unblock: SelfUnblock::LiveCheck,
     },
     Reason {
@@ -133,6 +140,7 @@ pub const REASONS: &[Reason] = &[
                  or mail to people who did not ask for it or can not get off a list. Look in the mail log for \
                  messages that you did not expect. If you run mailing lists, let every subscriber confirm, \
                  and let everybody unsubscribe with one click.",
+        listed: "A server gets here when several users report its mail as junk, and leaves by itself after a time in proportion to the reports, or by the link in the reply.",
         self_unblock: SelfUnblock::BySeverity,
     },
     Reason {
@@ -149,6 +157,7 @@ pub const REASONS: &[Reason] = &[
                  whose password was stolen. Find out from the times below which computer or account it was, \
                  take it off the network, clean or reinstall it, and change the passwords that were used on \
                  it. Let the mail server scan what it sends.",
+        listed: "A server gets here by infected messages, and leaves by itself after a time in proportion to them, or by the link in the reply.",
         self_unblock: SelfUnblock::BySeverity,
     },
     Reason {
@@ -164,6 +173,7 @@ pub const REASONS: &[Reason] = &[
         remedy: "If nobody meant to send programs, a computer behind this address is probably infected, or a \
                  mail account's password was stolen: look in the mail log for the messages below. If somebody \
                  did mean to, let him put the files where they can be fetched, and send the link.",
+        listed: "A server gets here by several messages with attachments that carry programs, and leaves by itself after a time in proportion to them, or by the link in the reply.",
         self_unblock: SelfUnblock::BySeverity,
     },
     Reason {
@@ -180,6 +190,7 @@ pub const REASONS: &[Reason] = &[
                  DKIM signatures whole, and tell us, so that we can enter it as a forwarder. If it does not, \
                  look for a stolen account, a script in a web site or an infected computer that invents \
                  senders.",
+        listed: "A server gets here by mail in the names of many domains that do not let it, and leaves by itself after a time in proportion to it, or by the link in the reply.",
         self_unblock: SelfUnblock::BySeverity,
     },
     Reason {
@@ -197,6 +208,7 @@ pub const REASONS: &[Reason] = &[
                  connected, instead of taking it and sending a bounce afterwards: spam has forged senders, \
                  and the bounces go to them. Turn off virus notices to senders and call-outs, and let \
                  automatic answers go only to mail that was addressed to the user and is no spam.",
+        listed: "A server gets here by bounces to people who wrote nothing, counts for bounces alone, and leaves by itself seven days after the last of them.",
         self_unblock: SelfUnblock::BySeverity,
     },
     Reason {
@@ -213,6 +225,7 @@ pub const REASONS: &[Reason] = &[
                  were refused with 5.1.1. If it forwards or answers mail, let it refuse unknown recipients \
                  itself. If nobody meant to send, look for a stolen password of one mail account or for an \
                  infected computer. Then write to us; a person lifts the block.",
+        listed: "A server gets here by naming many recipients that do not exist, and leaves by itself after a time in proportion to them, or when a person takes it out.",
         self_unblock: SelfUnblock::Operator,
     },
     Reason {
@@ -228,6 +241,7 @@ pub const REASONS: &[Reason] = &[
         remedy: "Look for a program that connects and does not send: a probe, a queue that is in a loop, an \
                  infected computer. Let the mail server open no more than ten connections to one destination \
                  at the same time. The block ends by itself; if it comes back, please write to us.",
+        listed: "A client gets here by many connections that bring no mail, and leaves by itself after 15 minutes, and later each time it comes back within a day, up to a day.",
         self_unblock: SelfUnblock::Operator,
     },
     Reason {
@@ -243,6 +257,7 @@ pub const REASONS: &[Reason] = &[
         remedy: "A mail server waits for the greeting before it speaks (RFC 5321, section 3.1). If you did not \
                  set up a mail server at this address, look for infected computers. If you did, update its \
                  software, and look for a firewall or proxy that answers in place of the far side.",
+        listed: "A client gets here when it speaks before our greeting in several sessions of a day, and leaves by itself six hours after the last of them.",
         self_unblock: SelfUnblock::BySeverity,
     },
     Reason {
@@ -258,6 +273,7 @@ pub const REASONS: &[Reason] = &[
         remedy: "If you did not set up a mail server at this address, look for infected computers. If you did, \
                  update its software: it should wait for each reply, end lines with CR LF, and close with QUIT \
                  (RFC 5321). Firewalls that inspect SMTP break it, too; turn that off.",
+        listed: "A client gets here when it breaks the rules of SMTP in several ways within a day, and leaves by itself six hours after the last of them.",
         self_unblock: SelfUnblock::BySeverity,
     },
     Reason {
@@ -274,6 +290,7 @@ pub const REASONS: &[Reason] = &[
                  of many servers, take it off the network and clean or reinstall it. Let the firewall allow \
                  port 25 outward to the mail server alone. If this is a mail server, let it greet with its own \
                  full name in DNS, and let that name and the address confirm each other.",
+        listed: "A computer gets here by marks of a program that sends spam without its owner, and leaves by itself three days after the last of them.",
         self_unblock: SelfUnblock::BySeverity,
     },
     Reason {
@@ -292,6 +309,7 @@ pub const REASONS: &[Reason] = &[
                  messages that you did not expect, change the password of the account they used, and empty \
                  the mail queue of them. If the mail was wanted, tell us: servers whose good mail we know \
                  are not blocked for this.",
+        listed: "A server gets here by a text that many networks send as spam, or by spam again within a day and no good mail, and leaves by itself after a time in proportion to it, not before the shortest one has passed since the last.",
         self_unblock: SelfUnblock::BySeverity,
     },
     Reason {
@@ -308,6 +326,7 @@ pub const REASONS: &[Reason] = &[
                  password (port 587 or 465): that works from any address, this one too. If you run a mail \
                  server at this address, ask your provider for a reverse DNS name of your own that points \
                  back to it, and greet with that name in HELO or EHLO.",
+        listed: "An address gets here by a name that its provider made for a subscriber's line, and leaves when it has a name of its own, or after good mail from it.",
         self_unblock: SelfUnblock::LiveCheck,
     },
     Reason {
@@ -324,6 +343,7 @@ pub const REASONS: &[Reason] = &[
                  passed without a further such message. Look for an infected computer or a stolen account \
                  that sends to guessed or collected addresses, and take addresses out of lists that do not \
                  exist.",
+        listed: "A server gets here when it writes to an address that nobody uses before it is known here, and leaves by itself a day after the last such message.",
         self_unblock: SelfUnblock::Operator,
     },
     Reason {
@@ -338,6 +358,7 @@ pub const REASONS: &[Reason] = &[
         counted: "first attempts",
         remedy: "A mail server tries again by itself, and is known from then on. If mail does not arrive, let \
                  the server keep what is deferred (4xx) in its queue.",
+        listed: "A server that is not known here is asked to come back in some minutes, and is known from then on.",
         self_unblock: SelfUnblock::LiveCheck,
     },
     Reason {
@@ -352,6 +373,7 @@ pub const REASONS: &[Reason] = &[
         counted: "connections from its country",
         remedy: "You have done nothing wrong that we know of. Write to the contact below: a person can let \
                  your server in, and a recipient here can ask to get mail from every country.",
+        listed: "A server is here by the country of its address, as long as the operator has that policy, and is excepted after good mail from it.",
         self_unblock: SelfUnblock::Operator,
     },
     Reason {
@@ -367,6 +389,7 @@ pub const REASONS: &[Reason] = &[
         remedy: "The block ends by itself when fewer servers of the network are blocked: whoever runs the \
                  network should look after them. If your server has done nothing, write to the contact \
                  below, and a person takes this one server out of the block of its network.",
+        listed: "A network gets here when several of its servers are blocked, follows them, and leaves when fewer of them are.",
         self_unblock: SelfUnblock::Operator,
     },
     Reason {
@@ -380,6 +403,7 @@ pub const REASONS: &[Reason] = &[
         counted: "blocked servers of the provider",
         remedy: "This alone never refuses mail. Repair what else is named, and ask your provider to look \
                  after the servers that send spam.",
+        listed: "A provider gets here when many of its servers are blocked for its size, and leaves when fewer of them are.",
         self_unblock: SelfUnblock::LiveCheck,
     },
     Reason {
@@ -393,6 +417,7 @@ pub const REASONS: &[Reason] = &[
         because: "the operator of this site decided so, and keeps a record of the reasons",
         counted: "entries by the operator",
         remedy: "Please write to us, best from the network's own abuse or role address; a person decides.",
+        listed: "A person of this site puts an address or a network here with a record of the evidence, and it leaves when the record's review is over without a new decision, or when a person takes it out.",
         self_unblock: SelfUnblock::Operator,
     },
     Reason {
@@ -407,6 +432,7 @@ pub const REASONS: &[Reason] = &[
         remedy: "Let the domain's MX records name servers that can be reached, take mail with a null sender \
                  (bounces), and have somebody read postmaster and abuse of the domain. This alone never \
                  refuses mail; it is forgotten 30 days after the last time, or when a notice gets through.",
+        listed: "A domain gets here when it takes no bounces or has no postmaster or abuse mailbox, several times on several days, and leaves by itself 30 days after the last time, or when a notice gets through.",
         self_unblock: SelfUnblock::LiveCheck,
     },
 ];
@@ -432,6 +458,7 @@ pub fn by_id(id: &str) -> Option<&'static Reason> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::Secs;
     use std::collections::BTreeSet;
 
     #[test]
@@ -440,5 +467,25 @@ mod tests {
         let words: BTreeSet<_> = REASONS.iter().map(|r| r.id).collect();
         assert_eq!((numbers.len(), words.len()), (REASONS.len(), REASONS.len()));
         assert!(REASONS.iter().all(|r| (2..=19).contains(&r.dns.octets()[3])));
+    }
+
+    #[test]
+    fn s112_one_sentence_says_how_one_gets_on_a_list_and_off_it() {
+        for reason in REASONS {
+            let text = reason.listed;
+            assert!(text.ends_with('.') && text.matches('.').count() == 1, "{}: {text}", reason.id);
+            let span = match crate::Lasts::of(reason.offence) {
+                crate::Lasts::ByUnits | crate::Lasts::ByUnitsSliding => "in proportion",
+                crate::Lasts::Fixed(Secs::DAY) | crate::Lasts::Sliding(Secs::DAY) => "day",
+                crate::Lasts::Sliding(Secs(21_600)) => "six hours",
+                crate::Lasts::Sliding(Secs(259_200)) => "three days",
+                crate::Lasts::Sliding(Secs(604_800)) => "seven days",
+                crate::Lasts::Ladder { .. } => "15 minutes",
+                crate::Lasts::ByRule => "",
+                other => panic!("{}: no words for {other:?}", reason.id),
+            };
+            // Greylisting is no list, and has the offence of greytrapping.
+            assert!(text.contains(span) || reason.id == "greylist", "{}: {span}", reason.id);
+        }
     }
 }

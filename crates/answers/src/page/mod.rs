@@ -134,6 +134,8 @@ pub struct CasePage {
     pub facts: Vec<Fact>,
     /// Some of the sessions; none once the case is over.
     pub samples: Vec<Sample>,
+    /// How one gets on such a list and off it (S112).
+    pub listed: &'static str,
     /// What to check and to repair.
     pub remedy: &'static str,
     /// The help page about it, by topic.
@@ -198,6 +200,7 @@ pub fn case_page(
         extensions: sentence.later,
         facts: facts::shown(&opened.facts, &weights),
         samples: if state.is_over() { Vec::new() } else { sample::shown(evidence, exhibits, &case.key) },
+        listed: reason.listed,
         remedy: reason.remedy,
         help: words::help_topic(reason),
         contact: site.contact.clone(),
