@@ -24,6 +24,7 @@ use crate::kinds::{NullRoutes, kind_of};
 use crate::networks::{Networks, Price};
 use crate::ours::Ours;
 use crate::records::Records;
+use crate::reference;
 use crate::reporters::Outcome;
 use crate::rollup::Rollup;
 use crate::rotating::Rotating;
@@ -452,6 +453,9 @@ fn tariff(
     policy: &Policy,
     now: Millis,
 ) -> Tariff {
+    if let Some(tariff) = reference::tariff(offence, entry, policy) {
+        return tariff;
+    }
     let lasts = Lasts::of(offence);
     let Lasts::Ladder { memory, .. } = lasts else {
         return floored(&lasts.tariff(&policy.tariff_of(offence), 0), kind, policy);

@@ -62,13 +62,13 @@ pub(crate) fn class_by(entry: &Entry, key: Prefix, traits: &Traits, around: &Sur
     }
 }
 
-/// Counts a refused attempt; says whether a sentence has grown by it whose growth was all
-/// written: what is not waits for its minute already.
-pub(crate) fn refused(entry: &mut Entry, mode: Mode, pair: u64, now: Millis) -> bool {
+/// Counts a refused attempt, at a trap or not; says whether a sentence has grown by it whose
+/// growth was all written: what is not waits for its minute already.
+pub(crate) fn refused(entry: &mut Entry, mode: Mode, (pair, trap): (u64, bool), now: Millis) -> bool {
     let mut grown = false;
     for running in entry.in_force(mode, now) {
         let waits = running.dirty;
-        grown |= running.attempt(pair, now) && !waits;
+        grown |= running.attempt(pair, trap, now) && !waits;
     }
     grown
 }

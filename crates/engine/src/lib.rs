@@ -33,6 +33,7 @@ pub mod networks;
 mod ours;
 mod outbound;
 mod records;
+mod reference;
 mod reporters;
 pub mod rollup;
 mod rotating;

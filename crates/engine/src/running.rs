@@ -40,7 +40,7 @@ pub(crate) struct Running {
     repeats: u32,
     /// The formula at its beginning (SEN-11).
     #[n(8)]
-    tariff: Tariff,
+    pub(crate) tariff: Tariff,
     /// Whether distinct refused attempts count.
     #[n(9)]
     counts_attempts: bool,
@@ -127,14 +127,17 @@ impl Running {
         self.later.sort();
         self.until = self.tariff.extend(self.until, now, units, self.repeats);
         self.dirty = true;
-        self.slide(now);
+        if offence == self.offence || !self.is_reference() {
+            self.again(offence);
+            self.slide(now);
+        }
     }
 
     /// It was seen again: a sliding sentence runs anew from here (C.2, ‘sliding’). Says
     /// whether its end moved.
     pub(crate) fn slide(&mut self, now: Millis) -> bool {
         let end = now.plus(self.tariff.floor);
-        let slides = Lasts::of(self.offence).slides() && !self.by_hand;
+        let slides = Lasts::of_block(self.offence, &self.tariff).slides() && !self.by_hand;
         let moves = slides && end > self.until;
         if moves {
             (self.until, self.dirty) = (end, true);
@@ -142,11 +145,19 @@ impl Running {
         moves
     }
 
-    /// A refused attempt: a quarter of a unit if sender and recipient are a new pair. Says
-    /// whether they were.
-    pub(crate) fn attempt(&mut self, pair: u64, now: Millis) -> bool {
-        if !self.counts_attempts || self.by_hand || !self.pairs.is_new(pair, RETRY, now) {
+    /// A refused attempt: a quarter of a unit if sender and recipient are a new pair; at a trap
+    /// it is one more hit of a block that slides with them. Says whether they were.
+    pub(crate) fn attempt(&mut self, pair: u64, trap: bool, now: Millis) -> bool {
+        let hit = trap && self.counts_hits();
+        let counts = (self.counts_attempts || hit) && !self.by_hand;
+        if !counts || !self.pairs.is_new(pair, RETRY, now) {
             return false;
+        }
+        if hit {
+            self.slide(now);
+        }
+        if !self.counts_attempts {
+            return true;
         }
         self.attempts = self.attempts.saturating_add(1);
         self.dirty = true;
@@ -209,9 +220,9 @@ mod tests {
     #[test]
     fn eight_distinct_attempts_add_twelve_minutes_and_retries_nothing() {
         let mut one = running(0);
-        assert!((0..8).all(|pair| one.attempt(pair, START)));
+        assert!((0..8).all(|pair| one.attempt(pair, false, START)));
         assert_eq!(one.until, START.plus(Secs(7200 + 720)));
-        assert!((0..400).all(|n| !one.attempt(n % 8, START.plus(Secs(n)))));
+        assert!((0..400).all(|n| !one.attempt(n % 8, false, START.plus(Secs(n)))));
         assert_eq!(one.until, START.plus(Secs(7200 + 720)));
         assert_eq!(one.write(START).attempts, 8);
     }
@@ -220,7 +231,7 @@ mod tests {
     fn attempts_add_at_most_a_day_in_a_day() {
         let mut one = running(4);
         let hash = |n: u64| n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 13;
-        assert!((0..4000).filter(|n| one.attempt(hash(*n), START)).count() > 1000);
+        assert!((0..4000).filter(|n| one.attempt(hash(*n), false, START)).count() > 1000);
         assert_eq!(one.until, START.plus(Secs(7200 + 86_400)));
     }
 
@@ -266,7 +277,7 @@ mod tests {
     fn an_end_given_by_hand_stays() {
         let mut one = running(0);
         one.resentence(START.plus(Secs(60)));
-        assert!(!one.attempt(1, START));
+        assert!(!one.attempt(1, false, START));
         assert!(!one.takes(Offence::SpamVolume));
         assert_eq!(one.until, START.plus(Secs(60)));
     }

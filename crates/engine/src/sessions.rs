@@ -10,13 +10,15 @@ use std::collections::VecDeque;
 use detectors::bot::Greeting;
 use hashbrown::HashMap;
 use model::key::client_prefix;
-use model::{Answered, Attempt, Fact, Message, Millis, Observation, Policy, Prefix, Secs, Sensor, Verdict};
+use model::{
+    Answered, Attempt, Fact, Message, Millis, Observation, Offence, Policy, Prefix, Secs, Sensor, Verdict,
+};
 
 use crate::Counters;
 use crate::connections;
 use crate::mail::Mail;
 use crate::seeded::Seeded;
-use crate::session::Session;
+use crate::session::{Session, trap_kind};
 use crate::shard::{Sample, Sight, Work};
 
 /// Sessions remembered at once: a day of about three messages a second, near 150 MB with
@@ -104,7 +106,11 @@ impl Sessions {
         let pair =
             || self.seeded.pair(attempt.sender.map_or(0, |s| s.0), attempt.recipient.map_or(0, |r| r.0));
         let pair = match attempt.answered {
-            Answered::Blocked(_) => return Some((key, Work::Refused { at, pair: pair() })),
+            Answered::Blocked(_) => {
+                let slides = around.policy.reference(Offence::Trap).is_some();
+                let kind = attempt.recipient.filter(|_| slides).and_then(|to| trap_kind(to, around.policy));
+                return Some((key, Work::Refused { at, pair: pair(), trap: kind.is_some() }));
+            }
             Answered::Refused | Answered::Deferred => return None,
             Answered::WouldBlock(_) => Some(pair()),
             Answered::Passed | Answered::Exempt => None,

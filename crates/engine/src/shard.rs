@@ -26,8 +26,9 @@ const KEYS_MIN: usize = 16;
 pub(crate) enum Work {
     /// Something was seen.
     Seen(Sight),
-    /// An attempt was refused because of a live case; the pair is sender and recipient.
-    Refused { at: Millis, pair: u64 },
+    /// An attempt was refused because of a live case; the pair is sender and recipient. Traps
+    /// are looked up only where that could matter.
+    Refused { at: Millis, pair: u64, trap: bool },
     /// A hit on a trap that is burnt counts no more.
     Void { trap: PersonHash, at: Millis, units: Units },
     /// Good mail of an old log: fragments of its recipients.
@@ -219,10 +220,10 @@ impl Shard {
         let Task { index, key, hash, work } = task;
         match work {
             Work::Seen(sight) => self.seen(index, hash, key, sight, around),
-            Work::Refused { at, pair } => {
+            Work::Refused { at, pair, trap } => {
                 let Some(entry) = self.book.get(hash, key) else { return };
                 entry.record.last_seen = entry.record.last_seen.max(at);
-                if refused(entry, Mode::Live, pair, around.now) {
+                if refused(entry, Mode::Live, (pair, trap), around.now) {
                     self.told.push(Told { index, key, what: What::Grown });
                 }
             }
@@ -250,7 +251,7 @@ impl Shard {
         let entry = self.book.at(place);
         entry.record.last_seen = entry.record.last_seen.max(at);
         let mut told = Vec::new();
-        if pair.is_some_and(|pair| refused(entry, Mode::Shadow, pair, around.now)) {
+        if pair.is_some_and(|pair| refused(entry, Mode::Shadow, (pair, false), around.now)) {
             told.push(What::Grown);
         }
         let class = class_of(entry, &seen, around);

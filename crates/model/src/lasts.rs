@@ -62,6 +62,26 @@ impl Lasts {
         }
     }
 
+    /// As the kind of list ends that it follows (A.4, the option `reference`): so long after the
+    /// last of it, whatever the amount. `None` where C.2 says the same already.
+    pub const fn of_reference(offence: Offence) -> Option<Secs> {
+        match offence {
+            Offence::Trap => Some(Secs(7 * 86_400)),
+            Offence::Reports => Some(Secs::DAY),
+            _ => None,
+        }
+    }
+
+    /// The row of a block, by its formula: one that gives a length whatever the amount was made
+    /// by the option `reference`, and slides.
+    pub fn of_block(offence: Offence, tariff: &Tariff) -> Lasts {
+        let bare = tariff.per_unit == Secs(0) && tariff.doublings == 0;
+        if bare && Lasts::of_reference(offence).is_some() {
+            return Lasts::Sliding(tariff.floor);
+        }
+        Lasts::of(offence)
+    }
+
     /// The formula of one block: the policy's, or one that gives this length. `rung` is how
     /// many blocks of a ladder came before it.
     pub fn tariff(self, policy: &Tariff, rung: usize) -> Tariff {

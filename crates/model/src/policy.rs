@@ -12,6 +12,7 @@ use crate::event::cbor;
 use crate::finding::Offence;
 use crate::greylist::Greylist;
 use crate::key::Prefix;
+use crate::lasts::Lasts;
 use crate::name::{Name, PersonHash};
 use crate::sentence::Tariff;
 use crate::signatures::{self, Signature};
@@ -291,6 +292,9 @@ pub struct Policy {
     #[n(16)]
     #[cbor(default)]
     pub protocol: ProtocolRule,
+    /// Rules whose blocks end as the kinds of list do that they follow (A.4); `None` is none.
+    #[n(40)]
+    pub reference: Option<Vec<Offence>>,
 }
 
 /// Rules that could block before or beside the reference policy's one.
@@ -346,7 +350,15 @@ impl Policy {
             networks: NetworkRule::default(),
             geo: GeoRule::default(),
             protocol: ProtocolRule::default(),
+            reference: None,
         }
+    }
+
+    /// For how long after the last of it a block for an offence holds, where the option
+    /// `reference` is on for its kind.
+    pub fn reference(&self, offence: Offence) -> Option<Secs> {
+        let asked = self.reference.as_ref().is_some_and(|listed| listed.contains(&offence));
+        Lasts::of_reference(offence).filter(|_| asked)
     }
 
     /// Fixed 24 hours on the first verdict, with every guard, class, repeat and score off:

@@ -101,7 +101,7 @@ fn rule(opened: &Opened) -> String {
         most => format!(", doubled for each earlier block in the last 90 days ({most} count at most)"),
     };
     let (unit, floor, cap) = (tariff.per_unit, tariff.floor, tariff.cap);
-    let lasts = Lasts::of(by_number(opened.reason).offence);
+    let lasts = Lasts::of_block(by_number(opened.reason).offence, tariff);
     if let Some(told) = by_itself(lasts, floor) {
         return told;
     }

@@ -57,6 +57,8 @@ mod sentences;
 #[cfg(test)]
 mod standing;
 #[cfg(test)]
+mod vectors;
+#[cfg(test)]
 mod warm_up;
 #[cfg(test)]
 mod world;

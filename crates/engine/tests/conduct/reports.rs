@@ -11,7 +11,7 @@ use crate::world::{Host, Mail, PEOPLE, QUEUES, World, end_of_message, mail, nth_
 const ADDR: &str = "192.0.2.25";
 
 /// A site whose people, 0 to 99, have had mailboxes for a month.
-fn settled() -> World {
+pub(crate) fn settled() -> World {
     let mut world = World::new();
     world.ham_to_all();
     world.wait(Secs::DAY.times(30));
@@ -36,7 +36,13 @@ impl World {
     }
 
     /// One message to a person, seen to its end; says its queue name.
-    fn deliver(&mut self, from: &Host, who: u64, judged: Option<Judgement>, content: Content) -> u64 {
+    pub(crate) fn deliver(
+        &mut self,
+        from: &Host,
+        who: u64,
+        judged: Option<Judgement>,
+        content: Content,
+    ) -> u64 {
         let mail = Mail { judged, ..mail(from, PEOPLE + who) };
         assert!(self.show(&mail, content), "{} is blocked", from.key());
         self.last_tag() + QUEUES
@@ -48,7 +54,7 @@ impl World {
     }
 
     /// A person says something of a message.
-    fn report(&mut self, who: u64, queue: u64, domain: u64, vote: Vote) {
+    pub(crate) fn report(&mut self, who: u64, queue: u64, domain: u64, vote: Vote) {
         let (reporter, sender_domain) = (PersonHash(PEOPLE + who), Some(DomainHash(domain)));
         let fact =
             Fact::Reported(Reported { queue, reporter, sender_domain, vote, client: None, taken_at: None });
@@ -69,7 +75,7 @@ impl World {
     }
 
     /// People each get a message of a host and call it junk; says how many could.
-    fn junk(&mut self, from: &Host, people: std::ops::Range<u64>, shape: Shape) -> u64 {
+    pub(crate) fn junk(&mut self, from: &Host, people: std::ops::Range<u64>, shape: Shape) -> u64 {
         let mut told = 0;
         for who in people {
             if self.is_blocked(from) {

@@ -9,7 +9,7 @@ use super::judges::Encrypted;
 use super::net::{Mailbox, Recipient};
 use super::settings::Settings;
 use super::url::Url;
-use super::words::FirstMode;
+use super::words::{Expiry, FirstMode};
 use super::{Config, Weights};
 
 /// Open at every domain whatever is configured (RFC 5321 §4.5.1).
@@ -56,6 +56,7 @@ impl Config {
             geo: settings.rules.geo.rule(),
             shared_networks: self.networks.clone(),
             greylist: self.greylist(),
+            reference: reference(settings),
         }
     }
 
@@ -239,6 +240,15 @@ fn volume(settings: &Settings) -> VolumeRule {
         messages_min: rule.messages.0,
         dump_units: rule.dump.0,
     }
+}
+
+/// The rules whose blocks end as the lists do that they follow.
+fn reference(settings: &Settings) -> Option<Vec<Offence>> {
+    let rules = &settings.rules;
+    let asked = [(Offence::Trap, rules.trap_expiry), (Offence::Reports, rules.reports_expiry)];
+    let listed: Vec<_> =
+        asked.into_iter().filter(|(_, expiry)| *expiry == Expiry::Reference).map(|(rule, _)| rule).collect();
+    (!listed.is_empty()).then_some(listed)
 }
 
 fn guards(settings: &Settings) -> Guards {

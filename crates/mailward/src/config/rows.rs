@@ -309,6 +309,8 @@ pub(crate) const ROWS: &[Row] = &[
 
     row("rules.trap.mode", slot!(rules.trap), "'block'",
         "Shadow decides and records, but refuses nothing."),
+    row("rules.trap.expiry", slot!(rules.trap_expiry), "'units'",
+        "How long a block lasts: by the units, or as UCEPROTECT's first level does, seven days after the last hit."),
 
     row("rules.helo.mode", slot!(rules.helo), "'block'",
         "Shadow decides and records, but refuses nothing."),
@@ -321,6 +323,8 @@ pub(crate) const ROWS: &[Row] = &[
 
     row("rules.reports.mode", slot!(rules.reports), "'block'",
         "Shadow decides and records, but refuses nothing."),
+    row("rules.reports.expiry", slot!(rules.reports_expiry), "'units'",
+        "How long a block lasts: by the units, or as SpamCop does, a day after the last report, twelve hours if two people reported."),
 
     row("rules.virus.mode", slot!(rules.virus), "'block'",
         "Shadow decides and records, but refuses nothing."),

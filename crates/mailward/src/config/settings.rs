@@ -15,7 +15,7 @@ use super::net::{Listener, Mailbox, Recipient};
 use super::territory::{Geo, NetL2, Noted, Tables};
 use super::units::{Bytes, Percent};
 use super::url::Url;
-use super::words::{FirstMode, Greylisted, Level, Plain, Scored, Strict, Tier};
+use super::words::{Expiry, FirstMode, Greylisted, Level, Plain, Scored, Strict, Tier};
 
 /// All settings.
 #[derive(Clone, Debug, Default)]
@@ -143,10 +143,12 @@ pub(super) struct Sentence {
 pub(super) struct Rules {
     pub(super) volume: Volume,
     pub(super) trap: Strict,
+    pub(super) trap_expiry: Expiry,
     pub(super) helo: Strict,
     pub(super) connection: Scored,
     pub(super) message: Plain,
     pub(super) reports: Strict,
+    pub(super) reports_expiry: Expiry,
     pub(super) virus: Strict,
     pub(super) attachment: Strict,
     pub(super) forged: Scored,

@@ -35,6 +35,20 @@ impl<T: Word> Written for T {
     }
 }
 
+/// How the end of a rule's blocks is found.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) enum Expiry {
+    /// By the units (C.2).
+    #[default]
+    Units,
+    /// As the list does that the rule follows (A.4).
+    Reference,
+}
+
+impl Word for Expiry {
+    const WORDS: &'static [(&'static str, Self)] = &[("units", Self::Units), ("reference", Self::Reference)];
+}
+
 /// What the daemon does from its very first start until somebody says otherwise.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) enum FirstMode {

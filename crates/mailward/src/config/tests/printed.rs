@@ -77,6 +77,7 @@ fn another_value(row: &Row) -> String {
         (_, "own.exempt" | "reports.addresses") => "['help']".into(),
         (_, "judges.macros" | "judges.encrypted") => "'refuse'".into(),
         (_, "rules.spam-volume.first-hit") => "'everybody'".into(),
+        (_, "rules.trap.expiry" | "rules.reports.expiry") => "'reference'".into(),
         (_, "greylist.mode") => "'strict'".into(),
         (_, name) if name.ends_with(".mode") => "'off'".into(),
         (_, "log.level") => "'warn'".into(),

@@ -23,6 +23,14 @@ fn an_empty_file_is_the_shipped_policy() {
 }
 
 #[test]
+fn a_rule_may_end_its_blocks_as_the_list_did_that_it_follows() {
+    let of = |text: &str| config(text).policy(&person).reference;
+    assert_eq!(of("rules.trap.expiry = 'reference'"), Some(vec![Offence::Trap]));
+    assert_eq!(of("rules.reports.expiry = 'reference'"), Some(vec![Offence::Reports]));
+    assert_eq!(of("rules.reports.expiry = 'units'"), None);
+}
+
+#[test]
 fn every_number_of_the_policy_can_be_set() {
     let policy = config(
         "mode = \"enforce\"\nallow-documentation-prefixes = true\n\
