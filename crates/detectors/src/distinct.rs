@@ -25,6 +25,10 @@ impl Recent {
         }
         let room = self.0.len() < max;
         if room {
+            if self.0.is_empty() {
+                // Most sets end with one member.
+                self.0.reserve_exact(1);
+            }
             self.0.push((who, minute, weight));
         }
         room

@@ -68,6 +68,10 @@ fn is_line(host: &[u8], client: IpAddr) -> bool {
 
 /// What stands before a suffix that begins at a label.
 fn host_under<'a>(name: &'a [u8], suffix: &[u8]) -> Option<&'a [u8]> {
+    // A look at one byte tells most of the list apart.
+    if name.get(name.len().checked_sub(suffix.len())?) != suffix.first() {
+        return None;
+    }
     let rest = name.strip_suffix(suffix)?;
     if rest.is_empty() { Some(rest) } else { rest.strip_suffix(b".") }
 }

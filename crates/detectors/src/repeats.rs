@@ -6,7 +6,9 @@
 //! something new, and the more there are, the more new ones it takes for repeats.
 
 use minicbor::bytes::ByteArray;
-use minicbor::{Decode, Encode};
+use minicbor::decode::Error as DecodeError;
+use minicbor::encode::{Error as EncodeError, Write};
+use minicbor::{Decode, Decoder, Encode, Encoder};
 use model::{Millis, Secs};
 
 /// Members that are kept exactly, as REQUIREMENTS C.0 has it for all distinct counts.
@@ -17,8 +19,12 @@ const EXACT_MAX: usize = 64;
 const FILTER_LEN: usize = 1024;
 
 /// Members of the current span, and of the one before. The owner gives the span.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Repeats(Option<Box<Spans>>);
+
+/// Both spans; made with the first member.
 #[derive(Clone, Debug, Decode, Default, Encode, PartialEq)]
-pub struct Repeats {
+struct Spans {
     #[n(0)]
     current: Set,
     #[n(1)]
@@ -44,12 +50,31 @@ impl Default for Set {
 impl Repeats {
     /// Notes a member, which is a keyed hash; says whether it was not met in the last `span`.
     pub fn is_new(&mut self, member: u64, span: Secs, now: Millis) -> bool {
-        self.turn(span, now);
+        let spans = self.0.get_or_insert_default();
+        spans.turn(span, now);
         let fragment = member as u32;
         // Met again, it stays a repeat for another span.
-        self.current.insert(fragment) && !self.earlier.contains(fragment)
+        spans.current.insert(fragment) && !spans.earlier.contains(fragment)
     }
+}
 
+impl<C> Encode<C> for Repeats {
+    fn encode<W: Write>(&self, e: &mut Encoder<W>, ctx: &mut C) -> Result<(), EncodeError<W::Error>> {
+        match &self.0 {
+            Some(spans) => spans.encode(e, ctx),
+            None => Spans::default().encode(e, ctx),
+        }
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Repeats {
+    fn decode(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Repeats, DecodeError> {
+        let spans = Spans::decode(d, ctx)?;
+        Ok(Repeats((spans != Spans::default()).then(|| Box::new(spans))))
+    }
+}
+
+impl Spans {
     /// Begins another span when this one is over.
     fn turn(&mut self, span: Secs, now: Millis) {
         let gone = now.since(self.since);

@@ -282,6 +282,12 @@ mod tests {
         })
     }
 
+    /// C.0: a stranger's first spam must not double what is remembered of it.
+    #[test]
+    fn c_0_counts_of_a_key_take_less_than_150_bytes() {
+        assert!(size_of::<Counts>() < 150);
+    }
+
     #[test]
     fn the_first_hit_blocks_what_looks_like_an_end_users_computer() {
         for traits in [

@@ -229,6 +229,13 @@ mod tests {
         assert!(get(&mut book, 989).is_none() && get(&mut book, 990).is_some());
     }
 
+    /// C.0 allows 512 bytes for a key; beside these are a hash place, a queue place, and what
+    /// rules keep once they have counted something.
+    #[test]
+    fn c_0_a_key_that_was_only_seen_takes_less_than_300_bytes() {
+        assert!(size_of::<Entry>() + size_of::<Place>() < 300);
+    }
+
     #[test]
     fn a_key_that_was_seen_since_gets_a_second_chance() {
         let mut book = Book::new(SEEDED);

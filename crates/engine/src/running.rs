@@ -3,7 +3,7 @@
 use detectors::repeats::Repeats;
 use minicbor::{Decode, Encode};
 use model::case::{Extended, Opened};
-use model::{Actor, BlockKind, CaseId, Lasts, Millis, Mode, Offence, Secs, Tariff, Units, reasons};
+use model::{Actor, BlockKind, CaseId, Few, Lasts, Millis, Mode, Offence, Secs, Tariff, Units, reasons};
 
 /// For so long the same sender and recipient are a retry: the longest time a mail queue
 /// keeps trying (RFC 5321 §4.5.4.1 asks for 4 to 5 days).
@@ -49,7 +49,7 @@ pub(crate) struct Running {
     by_hand: bool,
     /// Units since the trigger.
     #[n(11)]
-    later: Vec<(Offence, Units)>,
+    later: Few<(Offence, Units)>,
     /// Distinct refused attempts since the trigger.
     #[n(12)]
     attempts: u64,
@@ -87,7 +87,7 @@ impl Running {
             tariff: opened.tariff.clone(),
             counts_attempts,
             by_hand: false,
-            later: Vec::new(),
+            later: Few::default(),
             attempts: 0,
             pairs: Repeats::default(),
             added: (0, 0),
@@ -187,7 +187,7 @@ impl Running {
     /// The totals so far, for the ledger.
     pub(crate) fn write(&mut self, now: Millis) -> Extended {
         (self.written_at, self.dirty) = (now, false);
-        Extended { until: self.until, later: self.later.clone(), attempts: self.attempts }
+        Extended { until: self.until, later: self.later.to_vec(), attempts: self.attempts }
     }
 }
 

@@ -19,12 +19,14 @@ use crate::seeded::Seeded;
 #[derive(Debug)]
 pub(super) struct Groups<K> {
     seeded: Seeded,
-    table: HashTable<(K, Group)>,
+    all: Vec<(K, Group)>,
+    /// Places in `all`: they are small, so that a table that is half empty is, too.
+    by_hash: HashTable<u32>,
 }
 
 impl<K: Hash + Ord> Groups<K> {
     pub(super) fn len(&self) -> usize {
-        self.table.len()
+        self.all.len()
     }
 
     /// The group of one kind with its key, made while there are fewer than `max`. Good mail
@@ -34,27 +36,44 @@ impl<K: Hash + Ord> Groups<K> {
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
     {
-        let (seeded, room) = (self.seeded, self.table.len() < max);
-        let is = |(known, _): &(K, Group)| known.borrow() == key;
-        match self.table.entry(seeded.hash_one(key), is, |(known, _)| seeded.hash_one(known.borrow())) {
-            Entry::Occupied(known) => Some(known.into_mut()),
-            Entry::Vacant(place) if room => Some(place.insert((own(key), Group::default())).into_mut()),
-            Entry::Vacant(_) => None,
-        }
+        let (seeded, all) = (self.seeded, &mut self.all);
+        let is = |place: &u32| all[*place as usize].0.borrow() == key;
+        let hash = |place: &u32| seeded.hash_one(all[*place as usize].0.borrow());
+        let place = match self.by_hash.entry(seeded.hash_one(key), is, hash) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(_) if all.len() >= max => return None,
+            Entry::Vacant(empty) => {
+                // Fewer than `max`, which is some ten thousand.
+                let place = all.len() as u32;
+                empty.insert(place);
+                all.push((own(key), Group::default()));
+                place
+            }
+        };
+        self.all.get_mut(place as usize)
     }
 
     /// Forgets all but those of which this is true.
     pub(super) fn retain(&mut self, keep: impl Fn(&Group) -> bool) {
-        self.table.retain(|(_, group)| keep(group));
+        self.all.retain(|(_, group)| keep(group));
+        self.by_hash.clear();
+        self.link();
     }
 
     /// Those of a checkpoint.
     pub(super) fn restore(seeded: Seeded, stored: BTreeMap<K, Group>) -> Groups<K> {
-        let mut table = HashTable::with_capacity(stored.len());
-        for one in stored {
-            table.insert_unique(seeded.hash_one(&one.0), one, |(known, _)| seeded.hash_one(known));
+        let mut groups = Groups { seeded, all: stored.into_iter().collect(), by_hash: HashTable::new() };
+        groups.link();
+        groups
+    }
+
+    /// Enters every place into the empty table.
+    fn link(&mut self) {
+        let (seeded, all) = (self.seeded, &self.all);
+        let hash = |place: &u32| seeded.hash_one(&all[*place as usize].0);
+        for place in 0..all.len() as u32 {
+            self.by_hash.insert_unique(hash(&place), place, hash);
         }
-        Groups { seeded, table }
     }
 }
 
@@ -63,7 +82,7 @@ where
     Group: Encode<C>,
 {
     fn encode<W: Write>(&self, e: &mut Encoder<W>, ctx: &mut C) -> Result<(), EncodeError<W::Error>> {
-        let in_order: BTreeMap<&K, &Group> = self.table.iter().map(|(key, group)| (key, group)).collect();
+        let in_order: BTreeMap<&K, &Group> = self.all.iter().map(|(key, group)| (key, group)).collect();
         in_order.encode(e, ctx)
     }
 }
