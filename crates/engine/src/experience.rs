@@ -14,6 +14,7 @@
 //! anew. Bounded, kept in checkpoints, and the same in every replay.
 
 mod groups;
+pub(crate) mod measured;
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hash};
@@ -29,6 +30,7 @@ use model::{Client, Judgement, Lesson, Millis, Name, Prefix, Secs, Subject};
 
 use crate::seeded::Seeded;
 use groups::Groups;
+use measured::Measured;
 
 /// For so long strangers count, and good mail protects their kind.
 const MONTH: Secs = Secs(30 * 86_400);
@@ -126,6 +128,9 @@ pub(crate) struct Experience {
     swept: Millis,
     #[n(5)]
     greetings: Groups<Name>,
+    /// How strangers of looks that weigh turned out.
+    #[n(6)]
+    pub(crate) measured: Measured,
 }
 
 /// As it is read from a checkpoint.
@@ -143,6 +148,9 @@ pub(crate) struct StoredExperience {
     swept: Millis,
     #[n(5)]
     greetings: BTreeMap<Name, Group>,
+    #[n(6)]
+    #[cbor(default)]
+    measured: Measured,
 }
 
 /// Strangers of one look.
@@ -186,6 +194,10 @@ struct Told {
 }
 
 impl Told {
+    fn holds(&self, now: Millis) -> bool {
+        self.quarters > 0 && self.until > now
+    }
+
     /// Takes what is to be said now; `None` where that was said already and still holds long
     /// enough.
     fn say(&mut self, quarters: u8, lasts: Secs, now: Millis) -> Option<Millis> {
@@ -206,7 +218,7 @@ impl Experience {
     }
 
     pub(crate) fn restore(seeded: Seeded, stored: StoredExperience) -> Experience {
-        let StoredExperience { good, looks, names, networks, swept, greetings } = stored;
+        let StoredExperience { good, looks, names, networks, swept, greetings, measured } = stored;
         Experience {
             good,
             looks,
@@ -214,6 +226,7 @@ impl Experience {
             networks: Groups::restore(seeded, networks),
             swept,
             greetings: Groups::restore(seeded, greetings),
+            measured,
         }
     }
 
@@ -232,6 +245,9 @@ impl Experience {
     fn look(&mut self, look: Look, region: u32, good: bool, now: Millis) -> Option<Lesson> {
         let strangers = self.good.sum(MONTH, now);
         let kind = self.looks.entry(look.0).or_default();
+        if kind.told.holds(now) {
+            self.measured.add(good, now);
+        }
         kind.count(region, good, now);
         let until = kind.told.say(kind.weight(strangers, now), MONTH, now)?;
         Some(Lesson {

@@ -67,6 +67,7 @@ pub use writer::Origin;
 
 use council::{Books, Council, News};
 use experience::Experience;
+pub use experience::measured::LetIn;
 use grey::Grey;
 use guesses::Accused;
 use judge::Surroundings;
@@ -226,6 +227,11 @@ impl Engine {
     /// What is left of keys that were forgotten for lack of room, by network.
     pub fn rollup(&self) -> impl Iterator<Item = (Prefix, Trace)> {
         self.rollup.iter()
+    }
+
+    /// How strangers of learnt looks turned out that were let in all the same.
+    pub fn let_in(&self) -> LetIn {
+        self.experience.measured.let_in(self.council.now())
     }
 
     /// Keys that pass other people's mail on to us, and by what that shows: relays and

@@ -90,18 +90,24 @@ impl Lessons {
         weight(&self.rotating, &network, now) > 0
     }
 
+    /// The newest lessons that hold at `now`, with the times at which they were decided: `most`
+    /// of them.
+    pub fn newest(&self, most: usize, now: Millis) -> Vec<(Millis, Lesson)> {
+        let mut holding: Vec<&Known> = self.all().filter(|known| holds(&known.lesson, now)).collect();
+        holding.sort_by(|a, b| b.at.cmp(&a.at).then_with(|| a.lesson.of.cmp(&b.lesson.of)));
+        holding.iter().take(most).map(|known| (known.at.wall, known.lesson.clone())).collect()
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Known> {
+        let names = self.names.values().chain(self.greetings.values()).chain(self.conduct.values());
+        let networks = self.networks.values().chain(self.rotating.values());
+        self.looks.values().chain(names).chain(self.suspended.values()).chain(networks)
+    }
+
     /// Every lesson that holds at `now`, looks first, the heaviest first.
     pub fn holding(&self, now: Millis) -> Vec<Lesson> {
-        let names = self
-            .names
-            .values()
-            .chain(self.greetings.values())
-            .chain(self.conduct.values())
-            .chain(self.suspended.values());
-        let networks = self.networks.values().chain(self.rotating.values());
-        let all = self.looks.values().chain(names).chain(networks);
         let mut holding: Vec<Lesson> =
-            all.map(|known| &known.lesson).filter(|lesson| holds(lesson, now)).cloned().collect();
+            self.all().map(|known| &known.lesson).filter(|lesson| holds(lesson, now)).cloned().collect();
         holding.sort_by(|a, b| b.quarters.cmp(&a.quarters).then_with(|| a.of.cmp(&b.of)));
         holding
     }
@@ -189,6 +195,18 @@ mod tests {
             assert!(!lessons.names(b"isp.example", Millis::from_secs(50)));
             assert_eq!(lessons.holding(Millis::from_secs(50)), []);
         }
+    }
+
+    #[test]
+    fn the_newest_come_first() {
+        let mut lessons = Lessons::default();
+        lessons.learn(&lesson(Subject::Look(13), 12, 100), at(1));
+        lessons.learn(&lesson(Subject::Names(Name::new(b"isp.example")), 12, 100), at(3));
+        lessons.learn(&lesson(Subject::Look(14), 16, 100), at(2));
+        let newest = |most, secs| lessons.newest(most, Millis::from_secs(secs));
+        let times: Vec<u64> = newest(9, 50).iter().map(|(at, _)| at.secs()).collect();
+        assert_eq!(times, [3, 2, 1]);
+        assert_eq!((newest(2, 50).len(), newest(9, 100).len()), (2, 0));
     }
 
     #[test]

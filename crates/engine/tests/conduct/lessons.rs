@@ -98,3 +98,24 @@ fn what_was_learned_outlives_a_restart() {
     world.send(&spam_to(&named("192.0.2.7", "c.three.example"), PEOPLE));
     assert!(says(&world, &Subject::Network("192.0.2.0/24".parse().unwrap())) > 0);
 }
+
+#[test]
+fn strangers_of_a_learnt_look_that_were_let_in_measure_it() {
+    let mut world = with_friends();
+    let measured = |world: &World| world.engine.let_in();
+    for n in 0..40 {
+        world.send(&spam_to(&nameless(n, &format!("h{n}.sender{n}.example")), PEOPLE));
+    }
+    let learning = measured(&world);
+    assert!(learning.judged < 40, "before a look weighs, nobody of it measures it");
+    assert_eq!(learning.good, 0);
+    world.send(&spam_to(&nameless(50, "h50.sender50.example"), PEOPLE));
+    world.send(&ham(&nameless(60, "mail.small.example"), PEOPLE));
+    let expect = engine::LetIn { judged: learning.judged + 2, good: 1 };
+    assert_eq!(measured(&world), expect);
+    world.engine = Engine::from_checkpoint(&world.engine.to_checkpoint()).unwrap().0;
+    assert_eq!(measured(&world), expect);
+    // The good one took the lesson back: the next of its look measures nothing.
+    world.send(&ham(&nameless(61, "mail.other.example"), PEOPLE));
+    assert_eq!(measured(&world), expect);
+}

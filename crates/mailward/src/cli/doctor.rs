@@ -1,5 +1,7 @@
 //! `mailward doctor`: looks for what is wrong or missing, and says the way out.
 
+mod learnt;
+
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -29,6 +31,8 @@ pub(crate) fn main(path: &Path, args: &DoctorArgs) -> Done {
     let mut findings = vec![good("configuration", format!("{} has no mistakes", path.display()))];
     findings.extend(outward(&config));
     findings.extend(own(&config));
+    let now = model::Millis(u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0));
+    findings.extend(learnt::signatures(&config.policy(&|_| model::PersonHash(0)).bot.signatures, now));
     findings.push(store(&config));
     findings.extend(daemon(&config));
     let failed = findings.iter().any(|f| !f.good);
@@ -109,6 +113,7 @@ fn daemon(config: &Config) -> Vec<Finding> {
         findings.push(look("headers", text));
     }
     findings.push(greylist(&status["greylist"]));
+    findings.extend(learnt::lessons(&status["lessons"]));
     findings.extend(judges(&status["judges"]));
     findings.extend(relays(&status["engine"]["upstream"]));
     findings.extend(burnt(&status["engine"]["burnt"]));

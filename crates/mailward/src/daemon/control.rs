@@ -7,6 +7,7 @@ mod by_hand;
 mod counts;
 mod exhibits;
 mod known;
+mod learnt;
 
 use std::sync::Arc;
 
@@ -264,6 +265,7 @@ async fn status(State(daemon): State<Arc<Shared>>) -> Json<Value> {
         "greylist": counts::greylist(&daemon),
         "headers_lost": counts::headers_lost(&daemon),
         "engine": counts::engine(&daemon),
+        "lessons": learnt::lessons(&daemon),
         "missing_for_refusals": daemon.config.missing_for_refusals(),
         "portal": view.site.portal,
     }))

@@ -112,6 +112,8 @@ pub(crate) struct Insight {
     pub(crate) records_due: Vec<(u32, model::CaseId)>,
     /// Traps that are none any more, and why.
     pub(crate) burnt: Vec<(model::PersonHash, engine::Burnt)>,
+    /// What measures the lessons of the connection score.
+    pub(crate) let_in: engine::LetIn,
 }
 
 /// What they work on.
@@ -274,6 +276,7 @@ fn insight(engine: &Engine) -> Insight {
         systems: engine.systems(),
         records_due: engine.records_due(),
         burnt: engine.burnt(),
+        let_in: engine.let_in(),
     }
 }
 
