@@ -16,6 +16,7 @@ use model::{Answered, BlockKind, CaseId, Class, Key, Millis, Mode, Offence, Secs
 use projections::{Threat, View};
 
 use crate::hold;
+use crate::names;
 use crate::public::{Public, Reply};
 use crate::session::{ConnectionScore, Session};
 use crate::territory::{self, Step};
@@ -84,7 +85,8 @@ impl Answer {
 pub fn answer(session: &Session<'_>, view: &View, now: Millis) -> Answer {
     let score = territory::score(session, view).filter(ConnectionScore::refuses);
     let by_country = territory::step(session, view);
-    let clean = score.is_none() && session.pool.is_none() && !session.early && by_country == Step::None;
+    let open = session.pool.is_none() && !session.early && !session.absent;
+    let clean = score.is_none() && open && by_country == Step::None;
     if clean && !hold::is_marked(view, fold(session.addr), now) {
         return Answer::PASS;
     }
@@ -107,17 +109,19 @@ fn weigh(
     }
     let enforced = enforced(view, addr);
     let early = session.early && !is_known(view, addr);
+    let by_name = if is_known(view, addr) { Step::None } else { names::step(session, view, now) };
     let applies = |reason| applies(reason, session);
     let live = hardest(session, view, addr, now);
     let case = live.as_ref().filter(|_| enforced).map(|t| t.force.case);
     // 4, and before it 3: exempt recipients are open to every kind (DESIGN §8).
     if session.recipient.is_some_and(|r| is_exempt(&view.site, r)) {
-        let exempt = enforced && (case.is_some() || score.is_some() || early);
+        let refused = score.is_some() || early || by_name == Step::Refuse;
+        let exempt = enforced && (case.is_some() || refused);
         return Answer { case, exempt, ..Answer::PASS };
     }
     let shadow = hold::against(view, addr, Mode::Shadow, session.began, now, &applies).map(|t| t.force.case);
     let would = if enforced { shadow } else { live.as_ref().map(|t| t.force.case).or(shadow) };
-    let stays = live.is_none() && score.is_none() && !early;
+    let stays = live.is_none() && score.is_none() && !early && by_name != Step::Refuse;
     let greylisted = enforced && stays && must_wait(session, view, now);
     let tell = match (&live, &score) {
         _ if !enforced => Tell::Pass,
@@ -128,8 +132,10 @@ fn weigh(
         // 10.
         (None, Some(score)) => by_score(&view.site, addr, score),
         (None, None) if by_country == Step::Refuse => Tell::Refuse(texts::by_country(&view.site, addr)),
+        (None, None) if by_name == Step::Refuse => Tell::Refuse(texts::no_such_name(&view.site, addr)),
         // 12.
         (None, None) if greylisted => Tell::Defer(texts::greylisted(&view.site, addr)),
+        (None, None) if by_name == Step::Defer => Tell::Defer(texts::wait_for_name(&view.site, addr)),
         (None, None) if by_country == Step::Defer => Tell::Defer(texts::wait_by_country(&view.site, addr)),
         (None, None) => Tell::Pass,
     };
@@ -232,5 +238,7 @@ pub fn is_exempt(site: &Site, recipient: &[u8]) -> bool {
 mod early_tests;
 #[cfg(test)]
 mod grey_tests;
+#[cfg(test)]
+mod name_tests;
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,7 @@ use model::key::fold;
 use model::{Client, Greylist, Habits, Millis, Name, PersonHash, Policy, Prefix, Rdns};
 use projections::View;
 
+use crate::names;
 use crate::session::ConnectionScore;
 
 /// One stranger in so many of a look is not held to what the look weighs, so that the site
@@ -30,6 +31,8 @@ pub struct MailPath {
     /// Faults of the client's conduct in the last 24 hours, this session included (OFF-18,
     /// OFF-19).
     pub faults: Habits,
+    /// DNS lately said that the HELO name does not exist, where it was asked (S78).
+    pub absent: bool,
 }
 
 impl MailPath {
@@ -38,13 +41,19 @@ impl MailPath {
         let sender_fits = sender_fits(client.helo.as_ref(), sender);
         let known = [client.helo.as_ref(), client.rdns.name()];
         let others = domain(sender).is_some_and(|domain| !known.into_iter().any(|name| fits(name, &domain)));
-        MailPath { sender_fits, others, to, faults: Habits::NONE }
+        MailPath { sender_fits, others, to, ..MailPath::default() }
     }
 
     /// The same with faults that the client showed.
     #[must_use]
     pub fn with(self, faults: Habits) -> MailPath {
         MailPath { faults, ..self }
+    }
+
+    /// The same of a name that DNS lately denied, or not.
+    #[must_use]
+    pub fn named(self, absent: bool) -> MailPath {
+        MailPath { absent, ..self }
     }
 
     /// The same with those faults alone whose rules give points.
@@ -121,6 +130,7 @@ pub fn lessons(client: &Client, traits: &Traits, path: MailPath, view: &View, no
         network: view.lessons.network(network, now),
         greeting: is_spammers(client, view, now),
         mailbox: mailbox(path, view, now),
+        no_such_name: names::weighs(client.helo.as_ref(), path.absent, view, now),
         faults: u8::try_from(path.faults.count()).unwrap_or(u8::MAX),
     }
 }

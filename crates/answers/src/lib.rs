@@ -14,6 +14,7 @@ pub mod help;
 mod hold;
 pub mod link;
 pub mod lint;
+mod names;
 pub mod page;
 pub mod public;
 pub mod redact;

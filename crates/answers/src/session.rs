@@ -27,6 +27,8 @@ pub struct Session<'a> {
     pub ours: bool,
     /// It spoke before our greeting in this session, and the rule refuses that (OFF-18).
     pub early: bool,
+    /// DNS lately said that its HELO name does not exist, where it was asked (S78).
+    pub absent: bool,
     /// What HELO, reverse DNS and the like say together, where a score may refuse.
     pub score: Option<ConnectionScore>,
     /// As whom greylisting would know the client again, where it is on and asks such a client
@@ -77,6 +79,7 @@ impl<'a> Session<'a> {
             authenticated: false,
             ours: false,
             early: false,
+            absent: false,
             score: None,
             pool: None,
         }

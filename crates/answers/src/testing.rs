@@ -26,6 +26,7 @@ pub(crate) fn site() -> Site {
         may_refuse: true,
         greylist: Some(Greylist::shipped(Asks::Suspicious)),
         by_country: None,
+        helo_names: None,
         link_key: LinkKey { secret: [7; 32], epoch: 1 },
     }
 }
@@ -154,6 +155,13 @@ pub(crate) fn view_with_standing(blocks: &[Block], key: &str, class: Class, cred
 pub(crate) fn view_with_pass(blocks: &[Block], pool: &str, until: Millis) -> View {
     let mut projector = projector(blocks);
     projector.apply(99, &event(None, Some(pool), Mode::Live, Actor::Engine, Body::GreylistPassed(until)));
+    projector.view()
+}
+
+/// The same, of a site that learned something.
+pub(crate) fn taught(blocks: &[Block], lesson: model::Lesson) -> View {
+    let mut projector = projector(blocks);
+    projector.apply(99, &learnt(lesson));
     projector.view()
 }
 

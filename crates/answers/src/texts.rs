@@ -40,6 +40,15 @@ pub(crate) const TOO_OFTEN: &str =
     "451 4.7.1 [{ip}] sent too much here; try again in an hour. Details: {url}";
 /// For a host with too many connections; the MTA closes the session after it (TXT-14).
 pub(crate) const TOO_MANY: &str = "421 4.7.0 Too many connections from [{ip}], closing. Help: {url}";
+/// For a HELO name that does not exist, the first time (S78).
+pub(crate) const NO_SUCH_NAME: Text<'static> = Text {
+    id: "no-such-name",
+    short: &["450 4.7.1 [{ip}] deferred: its HELO name is not in DNS. How to repair: {url}"],
+    long: &[
+        "450 4.7.1 [{ip}] is deferred: the name that it gives in HELO does not exist in DNS; if DNS is at \
+             fault, mail will be accepted later. How to repair: {url}",
+    ],
+};
 /// For a session that spoke before our greeting (OFF-18).
 pub(crate) const EARLY: Text<'static> = Text {
     id: "early-talk",
@@ -244,6 +253,18 @@ pub(crate) fn dynamic(site: &Site, ip: IpAddr) -> Public<Reply> {
 /// The refusal of a session that spoke before our greeting.
 pub(crate) fn early(site: &Site, ip: IpAddr) -> Public<Reply> {
     EARLY.reply(&Values::new(site, ip, &help_link(site, "protocol"), None))
+}
+
+/// The refusal of a HELO name that did not exist, today and a day before.
+pub(crate) fn no_such_name(site: &Site, ip: IpAddr) -> Public<Reply> {
+    let (short, long) = of_reason(by_id("helo-name").unwrap_or(&REASONS[0]));
+    let url = help_link(site, "helo");
+    Text { id: "helo-name", short: &short, long: &long }.reply(&Values::new(site, ip, &url, None))
+}
+
+/// The deferral of a HELO name that does not exist.
+pub(crate) fn wait_for_name(site: &Site, ip: IpAddr) -> Public<Reply> {
+    NO_SUCH_NAME.reply(&Values::new(site, ip, &help_link(site, "helo"), None))
 }
 
 /// The deferral of a host that has too many connections; a help page explains.

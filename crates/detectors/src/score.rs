@@ -34,6 +34,8 @@ const OWN_NAME: i32 = -8;
 const CHOSEN: i32 = 4;
 /// What each kind of fault against SMTP weighs: a point (OFF-19).
 const FAULT: i32 = 4;
+/// What a HELO name weighs that does not exist: a point (OFF-9 g).
+const NO_SUCH_NAME: i32 = 4;
 /// What one family weighs at most: three points.
 const FAMILY_MAX: i32 = 12;
 
@@ -48,6 +50,8 @@ pub struct Lessons {
     pub network: u8,
     /// Only spam came of hosts that greet with such names without confirmed ones.
     pub greeting: bool,
+    /// Its HELO name does not exist in DNS (OFF-9 g).
+    pub no_such_name: bool,
     /// What is known of the recipient.
     pub mailbox: Mailbox,
     /// Kinds of faults against SMTP that it showed in 24 hours, as far as they count.
@@ -191,6 +195,12 @@ fn helo(traits: &Traits, lessons: &Lessons) -> Part {
         (HeloClass::Fine, Fit::Unknown) => (2, "the HELO is an address, not a name"),
         _ => (0, ""),
     };
+    // (g) is a fault beside what else is wrong with the name.
+    let (quarters, text) = match lessons.no_such_name {
+        true if quarters < NO_SUCH_NAME => (quarters + NO_SUCH_NAME, "the HELO name does not exist in DNS"),
+        true => ((quarters + NO_SUCH_NAME).min(FAMILY_MAX), text),
+        false => (quarters, text),
+    };
     Part { family: Family::Helo, quarters, text }
 }
 
@@ -249,8 +259,15 @@ mod tests {
     use super::*;
     use model::{Client, Name, Rdns};
 
-    const NONE: Lessons =
-        Lessons { look: 0, names: false, network: 0, greeting: false, mailbox: Mailbox::Ordinary, faults: 0 };
+    const NONE: Lessons = Lessons {
+        look: 0,
+        names: false,
+        network: 0,
+        greeting: false,
+        no_such_name: false,
+        mailbox: Mailbox::Ordinary,
+        faults: 0,
+    };
 
     fn traits(rdns: Rdns, helo: &str, sender_fits: bool) -> Traits {
         let addr = "192.0.2.25".parse().unwrap();
@@ -329,6 +346,21 @@ mod tests {
     }
 
     #[test]
+    fn s78_a_helo_name_that_does_not_exist_is_a_point() {
+        let gone = Lessons { no_such_name: true, ..NONE };
+        check(&traits(Rdns::Missing, "mail.example.org", true), gone, false, 8);
+        check(
+            &traits(Rdns::Missing, "mail.example.org", true),
+            Lessons { greeting: true, ..gone },
+            false,
+            16,
+        );
+        check(&named("a7.example.org", "a7.example.org"), gone, false, -4);
+        let score = connection(&traits(Rdns::Unknown, "mail.example.org", true), &gone, false);
+        assert_eq!(score.heaviest()[0], Some("the HELO name does not exist in DNS"));
+    }
+
+    #[test]
     fn off_19_each_kind_of_fault_is_a_point_and_three_are_the_most() {
         let bare = traits(Rdns::Missing, "mail.example.org", true);
         let of = |faults| Lessons { faults, ..NONE };
@@ -357,6 +389,7 @@ mod tests {
             names: true,
             network: 16,
             greeting: true,
+            no_such_name: true,
             mailbox: Mailbox::OnlySpamInOthersNames,
             faults: 8,
         };

@@ -11,6 +11,7 @@ use model::{Answered, Client, Key, Millis, Site};
 use projections::View;
 use wire::text::quoted;
 
+use crate::greetings::Greetings;
 use crate::policy::Scorer;
 
 /// Whether nothing speaks against it and nothing is worth a line.
@@ -54,6 +55,13 @@ pub(crate) fn weighed(
     let Some(scorer) = scorer else { return Weighed::default() };
     let score = scorer.score(client, path(), view, now);
     Weighed { pool: scorer.pool(client, &score, view, now), score: scorer.refuses().then_some(score) }
+}
+
+/// Meets a stranger's greeting, where DNS is asked for such: whether its name is known not to
+/// exist. A key with good mail is not asked about.
+pub(crate) fn met(greetings: Option<&Arc<Greetings>>, client: &Client, view: &View, now: Millis) -> bool {
+    let asked = greetings.filter(|_| !client.authenticated && !view.has_credit(client.addr));
+    asked.is_some_and(|greetings| greetings.meet(client, now))
 }
 
 /// One line for one decision; no person stands in it.

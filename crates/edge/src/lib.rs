@@ -9,6 +9,7 @@
 pub mod clock;
 mod deadline;
 mod decided;
+mod greetings;
 mod greylist;
 pub mod intake;
 pub mod listen;
@@ -25,6 +26,7 @@ mod trouble;
 pub mod views;
 
 pub use clock::{Clock, Jump, NotManual, Start};
+pub use greetings::{Existence, Greetings};
 pub use greylist::WaitingRoom;
 pub use intake::{Full, Intake};
 pub use listen::ListenError;

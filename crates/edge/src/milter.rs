@@ -49,6 +49,7 @@ use std::time::Duration;
 use answers::{Public, Reply};
 use model::{CaseId, Letter, Name, Prefix};
 
+use crate::greetings::Greetings;
 use crate::greylist::WaitingRoom;
 use crate::listen::ListenError;
 use crate::manners::Manners;
@@ -92,6 +93,8 @@ pub struct Config {
     pub waiting: Arc<WaitingRoom>,
     /// How clients behaved lately: the policy server's own memory, where there is one.
     pub manners: Arc<Manners>,
+    /// Names with which strangers greet, where DNS is asked for them (S78).
+    pub greetings: Option<Arc<Greetings>>,
     /// What is done about floods of connections; `None`: nobody counts them.
     pub flooding: Option<Flooding>,
     /// Judges whole messages, if somebody does.
@@ -127,6 +130,7 @@ impl Config {
             scorer: None,
             waiting: Arc::default(),
             manners: Arc::default(),
+            greetings: None,
             flooding: None,
             inspector: None,
             quarantine: false,

@@ -29,6 +29,7 @@ use model::{Client, Key, Millis, Name, Prefix};
 use projections::View;
 
 use crate::clock::Clock;
+use crate::greetings::Greetings;
 use crate::greylist::WaitingRoom;
 use crate::intake::Intake;
 use crate::listen::ListenError;
@@ -69,6 +70,8 @@ pub struct Config {
     pub waiting: Arc<WaitingRoom>,
     /// How clients behaved lately.
     pub manners: Arc<Manners>,
+    /// Names with which strangers greet, where DNS is asked for them (S78).
+    pub greetings: Option<Arc<Greetings>>,
     /// Tell what a session shows of its client's conduct: nobody else does who sees more of it.
     pub tells_conduct: bool,
 }
@@ -89,6 +92,7 @@ impl Config {
             scorer: None,
             waiting: Arc::default(),
             manners: Arc::default(),
+            greetings: None,
             tells_conduct: true,
         }
     }

@@ -9,6 +9,7 @@ use std::{fs, thread};
 
 use model::case::{BlockKind, Opened};
 use model::event::{Cause, EventId, FORMAT, Node, StandingChange};
+use model::policy::RuleMode;
 use model::sentence::{Severity, Tariff};
 use model::{
     Actor, Body, CaseId, Class, Envelope, Greylist, Hybrid, LinkKey, Millis, Mode, Observation, PersonHash,
@@ -147,6 +148,12 @@ impl Books {
         self.published.publish(self.projector.view());
     }
 
+    /// Publishes what is done about HELO names that do not exist.
+    pub(crate) fn ask_for_names(&mut self, mode: RuleMode) {
+        self.projector.set_site(Arc::new(Site { helo_names: Some(mode), ..site() }));
+        self.published.publish(self.projector.view());
+    }
+
     pub(crate) fn apply(&mut self, seq: u64, event: &Envelope) {
         self.projector.apply(seq, event);
         self.published.publish(self.projector.view());
@@ -177,6 +184,7 @@ pub(crate) fn site() -> Site {
         may_refuse: true,
         greylist: None,
         by_country: None,
+        helo_names: None,
         link_key: LinkKey { secret: [7; 32], epoch: 1 },
     }
 }

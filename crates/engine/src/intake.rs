@@ -52,8 +52,8 @@ impl Engine {
             Fact::Conduct(conduct) => Mail::conduct(seen, conduct, &around),
             Fact::Connected(connected) => Mail::connected(seen, connected, &around),
             Fact::Reported(report) => Mail::reported(report, &self.sessions, &mut around),
-            // It is about a domain, not about a key.
-            Fact::Notice(_) => None,
+            // They are about names, not about a key.
+            Fact::Notice(_) | Fact::Resolved(_) => None,
             Fact::Sent(sent) => {
                 around.mail.outbound.sent(sent, at);
                 if let Some(PersonHash(who)) = sent.sender {

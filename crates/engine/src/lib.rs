@@ -20,6 +20,7 @@ mod delivered;
 mod domains;
 mod entry;
 mod experience;
+mod greetings;
 mod grey;
 mod guards;
 mod guesses;
@@ -369,6 +370,9 @@ impl Engine {
             Input::Observed(Observation { fact: Fact::Notice(notice), at, .. }) => {
                 self.noticed(index, notice, *at);
             }
+            Input::Observed(Observation { fact: Fact::Resolved(seen), at, .. }) => {
+                self.resolved(index, seen, *at);
+            }
             Input::Atlas(hash) => {
                 self.with_council(|council, books| council.adopt_atlas(index, *hash, books.policy));
             }
@@ -418,7 +422,7 @@ fn ends_run(input: &Input) -> bool {
     match input {
         Input::Command(command) => !matches!(command.order, Order::Credit(..)),
         Input::Policy(_) | Input::Atlas(_) => true,
-        Input::Observed(seen) => matches!(seen.fact, Fact::Notice(_)),
+        Input::Observed(seen) => matches!(seen.fact, Fact::Notice(_) | Fact::Resolved(_)),
         _ => false,
     }
 }

@@ -14,6 +14,7 @@ use model::key::client_prefix;
 use crate::burnt::Watch;
 use crate::delivered::{Delivered, Delivery, KEPT, StoredDelivered};
 use crate::domains::Domains;
+use crate::greetings::Greetings;
 use crate::guesses::Guesses;
 use crate::mailboxes::Mailboxes;
 use crate::outbound::{Outbound, StoredOutbound};
@@ -39,6 +40,7 @@ pub(crate) struct Mail {
     pub(crate) texts: Texts,
     pub(crate) domains: Domains,
     pub(crate) mailboxes: Mailboxes,
+    pub(crate) greetings: Greetings,
 }
 
 /// As they stand in a checkpoint.
@@ -64,6 +66,9 @@ pub(crate) struct StoredMail {
     #[n(8)]
     #[cbor(default)]
     mailboxes: Mailboxes,
+    #[n(12)]
+    #[cbor(default)]
+    greetings: Greetings,
 }
 
 impl Mail {
@@ -78,6 +83,7 @@ impl Mail {
             texts: Texts::new(seeded.0),
             domains: Domains::default(),
             mailboxes: Mailboxes::default(),
+            greetings: Greetings::default(),
         }
     }
 
@@ -222,6 +228,7 @@ impl Mail {
             texts: self.texts.store(),
             domains: self.domains.clone(),
             mailboxes: self.mailboxes.clone(),
+            greetings: self.greetings.clone(),
         }
     }
 
@@ -236,6 +243,7 @@ impl Mail {
             texts: Texts::restore(seeded, stored.texts),
             domains: stored.domains,
             mailboxes: stored.mailboxes,
+            greetings: stored.greetings,
         }
     }
 }

@@ -88,7 +88,8 @@ impl Sessions {
             | Fact::Sent(_)
             | Fact::Connected(_)
             | Fact::Conduct(_)
-            | Fact::Notice(_) => None,
+            | Fact::Notice(_)
+            | Fact::Resolved(_) => None,
         };
         joined.map(|(key, sight)| (key, Work::Seen(sight)))
     }

@@ -26,6 +26,7 @@ use crate::auth::resolver::Resolver;
 
 mod found;
 mod mx;
+mod names;
 mod raw;
 mod resolver;
 pub mod results;
@@ -34,6 +35,7 @@ pub mod upstream;
 
 pub use found::{Dkim, Found, Identity, Signature};
 pub use mx::Mx;
+pub use names::Names;
 pub use resolver::SettingsError;
 
 /// How many messages with small bodies are checked at once: each waits for strangers' name

@@ -54,6 +54,9 @@ pub enum Subject {
     /// A /48 that comes with a new /64 each time: it waits where greylisting is on (ADV-12).
     #[n(12)]
     Rotating(#[n(0)] Prefix),
+    /// A HELO name that did not exist in DNS, 24 hours apart or more (S78).
+    #[n(13)]
+    NoSuchName(#[n(0)] Name),
 }
 
 /// What a domain withholds from those whom it writes to (`rfc-conduct`).

@@ -85,6 +85,9 @@ pub enum Fact {
     /// What became of a bounce or a notice of ours (OFF-24).
     #[n(8)]
     Notice(#[n(0)] Notice),
+    /// What DNS said of a name with which a stranger greeted (S78).
+    #[n(12)]
+    Resolved(#[n(0)] Resolved),
 }
 
 /// One RCPT command and our answer to it.
@@ -357,6 +360,17 @@ impl Habit {
     pub fn from_word(word: &str) -> Option<Habit> {
         Habit::WORDS.iter().find(|(known, _)| *known == word).map(|(_, habit)| *habit)
     }
+}
+
+/// What DNS said of a HELO name. Failures and silence say nothing, and are not told.
+#[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
+pub struct Resolved {
+    /// The name.
+    #[n(0)]
+    pub name: Name,
+    /// There is such a name.
+    #[n(1)]
+    pub exists: bool,
 }
 
 /// A bounce or a notice of ours on its way out, with a null sender.

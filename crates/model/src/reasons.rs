@@ -112,6 +112,21 @@ pub const REASONS: &[Reason] = &[
         self_unblock: SelfUnblock::LiveCheck,
     },
     Reason {
+        number: 34,
+        id: "helo-name",
+        offence: Offence::Helo,
+        dns: code(19),
+        smtp: "550 5.7.1 [{ip}] refused: its HELO name is not in DNS. How to repair: {url}",
+        smtp_long: "550 5.7.1 [{ip}] is refused: the name that it gives in HELO does not exist in DNS, today and a \
+                    day before. How to repair: {url}",
+        because: "it introduces itself with a name that does not exist in DNS",
+        counted: "sessions with a name that does not exist",
+        remedy: "Set the host name that your mail server sends in HELO or EHLO to its own full name, and see \
+                 that DNS has an address for it. It is looked up again within the hour.",
+        listed: "Nobody stays here: a message is put off while the HELO name of its server does not exist in DNS, refused when that lasts for a day, and passes within an hour of the name's being there.",
+        self_unblock: SelfUnblock::LiveCheck,
+    },
+    Reason {
         number: 5,
         id: "connection",
         offence: Offence::ReverseDns,

@@ -28,6 +28,8 @@ pub struct Site {
     pub greylist: Option<Greylist>,
     /// The policy by country, where it is on (OFF-21).
     pub by_country: Option<ByCountry>,
+    /// What is done about HELO names that do not exist, where DNS is asked for them (S78).
+    pub helo_names: Option<RuleMode>,
     /// Makes the secret part of case links.
     pub link_key: LinkKey,
 }

@@ -33,6 +33,7 @@ pub struct Lessons {
     conduct: Table<(Name, Slight)>,
     suspended: Table<Offence>,
     rotating: Table<Prefix>,
+    no_such_names: Table<Name>,
 }
 
 impl Default for Lessons {
@@ -46,6 +47,7 @@ impl Default for Lessons {
             conduct: HashTrieMapSync::new_with_hasher_and_ptr_kind(fixed()),
             suspended: HashTrieMapSync::new_with_hasher_and_ptr_kind(fixed()),
             rotating: HashTrieMapSync::new_with_hasher_and_ptr_kind(fixed()),
+            no_such_names: HashTrieMapSync::new_with_hasher_and_ptr_kind(fixed()),
         }
     }
 }
@@ -80,6 +82,11 @@ impl Lessons {
         all.into_iter().map(weigh).sum::<u8>().min(CONDUCT_MAX)
     }
 
+    /// Whether a HELO name did not exist in DNS, 24 hours apart or more (S78).
+    pub fn no_such_name(&self, name: &[u8], now: Millis) -> bool {
+        !self.no_such_names.is_empty() && weight(&self.no_such_names, name, now) > 0
+    }
+
     /// Whether a rule rests because good mail fails it (G-OURS).
     pub fn is_suspended(&self, rule: Offence, now: Millis) -> bool {
         !self.suspended.is_empty() && weight(&self.suspended, &rule, now) > 0
@@ -99,7 +106,8 @@ impl Lessons {
     }
 
     fn all(&self) -> impl Iterator<Item = &Known> {
-        let names = self.names.values().chain(self.greetings.values()).chain(self.conduct.values());
+        let greetings = self.greetings.values().chain(self.no_such_names.values());
+        let names = self.names.values().chain(greetings).chain(self.conduct.values());
         let networks = self.networks.values().chain(self.rotating.values());
         self.looks.values().chain(names).chain(self.suspended.values()).chain(networks)
     }
@@ -122,6 +130,7 @@ impl Lessons {
             Subject::Suspended(rule) => put(&mut self.suspended, *rule, lesson, at),
             Subject::Network(network) => put(&mut self.networks, *network, lesson, at),
             Subject::Rotating(network) => put(&mut self.rotating, *network, lesson, at),
+            Subject::NoSuchName(name) => put(&mut self.no_such_names, name.clone(), lesson, at),
         }
     }
 
@@ -134,6 +143,7 @@ impl Lessons {
         sweep(&mut self.conduct, now);
         sweep(&mut self.suspended, now);
         sweep(&mut self.rotating, now);
+        sweep(&mut self.no_such_names, now);
     }
 }
 

@@ -10,7 +10,7 @@ use wire::milter::{Reply, ReplyText};
 use super::counters::count;
 use super::desk::Moment;
 use super::ending::refusal;
-use crate::decided::{is_silent, log, settle, weighed};
+use crate::decided::{is_silent, log, met, settle, weighed};
 use crate::manners::Lately;
 use crate::persons::Persons;
 
@@ -41,13 +41,16 @@ pub(super) fn answer(asked: &Asked<'_>, at: &Moment<'_>, out: &mut Vec<u8>) -> (
     let Asked { client, began, sender, recipient, .. } = *asked;
     let shared = &at.host.shared;
     let Lately { faults, early } = asked.lately;
-    let path = || MailPath::of(client, sender, shared.means.persons.person(recipient)).with(faults);
+    let absent = met(shared.config.greetings.as_ref(), client, at.view, at.now);
+    let path =
+        || MailPath::of(client, sender, shared.means.persons.person(recipient)).with(faults).named(absent);
     let weighed = weighed(shared.config.scorer.as_ref(), client, path, at.view, at.now);
     let session = answers::Session {
         helo: client.helo.as_ref().map(model::Name::as_bytes),
         sender: Some(sender),
         recipient: Some(recipient),
         early,
+        absent,
         score: weighed.score,
         pool: weighed.pool,
         ..answers::Session::new(client.addr, began)

@@ -15,7 +15,7 @@ use super::connection::Said;
 use super::host::Host;
 use super::reply::tell;
 use super::trouble::Trouble;
-use crate::decided::{Weighed, weighed};
+use crate::decided::{Weighed, met, weighed};
 
 /// What all answers of one moment are made from.
 pub(super) struct Moment<'a> {
@@ -72,17 +72,22 @@ impl Desk {
     fn rcpt(&mut self, addr: IpAddr, request: &Request<'_>, at: &Moment<'_>, said: &mut Said) {
         let config = &at.host.shared.config;
         let message = self.join(request, at);
-        let client = (self.heard || config.scorer.is_some()).then(|| client(addr, request));
+        let ours = config.ours.iter().any(|net| net.covers(Prefix::host(addr)));
+        let needed = self.heard || config.scorer.is_some() || config.greetings.is_some();
+        let client = needed.then(|| client(addr, request));
         let lately = config.manners.of(addr, at.now);
-        let faults = lately.faults.and(shown(request));
-        let weighed = client.as_ref().map(|client| weigh(client, faults, request, at)).unwrap_or_default();
+        let stranger = client.as_ref().filter(|_| !ours);
+        let absent = stranger.is_some_and(|who| met(config.greetings.as_ref(), who, at.view, at.now));
+        let shown = (lately.faults.and(shown(request)), absent);
+        let weighed = client.as_ref().map(|client| weigh(client, shown, request, at)).unwrap_or_default();
         let session = Session {
             helo: some(request.helo_name),
             sender: Some(request.sender),
             recipient: some(request.recipient),
             authenticated: !request.sasl_username.is_empty(),
-            ours: config.ours.iter().any(|net| net.covers(Prefix::host(addr))),
+            ours,
             early: lately.early,
+            absent,
             score: weighed.score,
             pool: weighed.pool,
             ..Session::new(addr, message.began)
@@ -175,10 +180,15 @@ fn shown(request: &Request<'_>) -> Habits {
     Habits::of(|habit| ungreeted && habit == Habit::OutOfPlace)
 }
 
-fn weigh(client: &Client, faults: Habits, request: &Request<'_>, at: &Moment<'_>) -> Weighed {
+fn weigh(
+    client: &Client,
+    (faults, absent): (Habits, bool),
+    request: &Request<'_>,
+    at: &Moment<'_>,
+) -> Weighed {
     let shared = &at.host.shared;
     let to = || shared.means.persons.person(request.recipient);
-    let path = || MailPath::of(client, request.sender, to()).with(faults);
+    let path = || MailPath::of(client, request.sender, to()).with(faults).named(absent);
     weighed(shared.config.scorer.as_ref(), client, path, at.view, at.now)
 }
 

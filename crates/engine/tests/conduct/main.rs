@@ -41,6 +41,8 @@ mod messages;
 #[cfg(test)]
 mod modes;
 #[cfg(test)]
+mod names;
+#[cfg(test)]
 mod networks;
 #[cfg(test)]
 mod poison;

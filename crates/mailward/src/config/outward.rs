@@ -83,6 +83,11 @@ impl Config {
         traps
     }
 
+    /// Whether DNS is asked for the names with which strangers greet.
+    pub(crate) fn asks_for_names(&self) -> bool {
+        self.settings.rules.helo_name.0 != RuleMode::Off
+    }
+
     /// Which rules give points to a message: those that are neither off nor in shadow.
     pub(crate) fn weights(&self) -> Weights {
         let rules = &self.settings.rules;
@@ -130,6 +135,7 @@ impl Config {
             may_refuse: self.missing_for_refusals().is_empty(),
             greylist: self.greylist(),
             by_country: settings.rules.geo.by_country(),
+            helo_names: self.asks_for_names().then_some(settings.rules.helo_name.0),
             link_key,
         }
     }

@@ -130,6 +130,10 @@ pub(crate) const SECTIONS: &[Section] = &[
     Section { name: "rules.spam-volume", doc: "OFF-1: messages judged spam." },
     Section { name: "rules.trap", doc: "OFF-2: mail to trap addresses." },
     Section { name: "rules.helo", doc: "OFF-9: strangers that greet with one of own.names." },
+    Section {
+        name: "rules.helo-name",
+        doc: "OFF-9 g: strangers that greet with a name that does not exist in DNS.",
+    },
     Section { name: "rules.connection", doc: "What HELO and reverse DNS say together." },
     Section {
         name: "rules.message",
@@ -314,6 +318,9 @@ pub(crate) const ROWS: &[Row] = &[
 
     row("rules.helo.mode", slot!(rules.helo), "'block'",
         "Shadow decides and records, but refuses nothing."),
+
+    row("rules.helo-name.mode", slot!(rules.helo_name), "'off'",
+        "Score gives one point; block answers 450, and refuses when DNS says the same again 24 hours later. Asks judges.resolvers."),
 
     row("rules.connection.mode", slot!(rules.connection), "'block'",
         "Score gives points to other rules; block refuses from four points on."),

@@ -15,7 +15,7 @@ use super::net::{Listener, Mailbox, Recipient};
 use super::territory::{Geo, NetL2, Noted, Tables};
 use super::units::{Bytes, Percent};
 use super::url::Url;
-use super::words::{Expiry, FirstMode, Greylisted, Level, Plain, Scored, Strict, Tier};
+use super::words::{Expiry, FirstMode, Greylisted, Level, Looked, Plain, Scored, Strict, Tier};
 
 /// All settings.
 #[derive(Clone, Debug, Default)]
@@ -145,6 +145,7 @@ pub(super) struct Rules {
     pub(super) trap: Strict,
     pub(super) trap_expiry: Expiry,
     pub(super) helo: Strict,
+    pub(super) helo_name: Looked,
     pub(super) connection: Scored,
     pub(super) message: Plain,
     pub(super) reports: Strict,

@@ -93,6 +93,21 @@ impl Word for Plain {
         &[("off", Self(RuleMode::Off)), ("block", Self(RuleMode::Block))];
 }
 
+/// The mode of a rule that asks others: it gives points, or refuses.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Looked(pub(super) RuleMode);
+
+impl Default for Looked {
+    fn default() -> Self {
+        Looked(RuleMode::Off)
+    }
+}
+
+impl Word for Looked {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("off", Self(RuleMode::Off)), ("score", Self(RuleMode::Score)), ("block", Self(RuleMode::Block))];
+}
+
 /// The mode of a rule that may also only give points.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Scored(pub(super) RuleMode);

@@ -14,7 +14,7 @@ use answers::{Act, ConnectionScore, EndRules, Ended, Finish, MailPath};
 use detectors::helo::HeloClass;
 use detectors::seen::Traits;
 use edge::milter::{About, EndTell, Ending, Inspection, Inspector};
-use edge::{Clock, Intake, Manners, Persons, Published, Views};
+use edge::{Clock, Greetings, Intake, Manners, Persons, Published, Views};
 use model::content::{Danger, Shape, Spf};
 use model::observation::{Fact, Message, Sensor, Verdict};
 use model::policy::FirstHit;
@@ -70,6 +70,7 @@ pub(crate) struct Means {
     pub(crate) keeper: Arc<Keeper>,
     pub(crate) late: Arc<Late>,
     pub(crate) manners: Arc<Manners>,
+    pub(crate) greetings: Option<Arc<Greetings>>,
 }
 
 /// Where people report abuse: what they send there is no offence of theirs.
@@ -199,7 +200,9 @@ impl Desk {
     /// One score of all families (DESIGN §8): connection, filters, attachments, sender.
     fn score(&self, letter: &Letter, heard: &Heard, view: &View) -> ConnectionScore {
         let lately = self.means.manners.of(letter.client.addr, letter.at);
-        let path = MailPath::default().with(lately.faults).weighed(&self.policy);
+        let greetings = self.means.greetings.as_ref();
+        let absent = greetings.is_some_and(|names| names.is_absent(letter.client.helo.as_ref()));
+        let path = MailPath::default().with(lately.faults).named(absent).weighed(&self.policy);
         let connection =
             || answers::connection::weigh(&letter.client, &self.traits(letter), path, view, letter.at);
         message_score(self.by_connection.then(connection), heard)

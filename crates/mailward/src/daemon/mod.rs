@@ -8,6 +8,7 @@ pub(crate) mod inbox;
 mod intake;
 mod keeper;
 pub(crate) mod letters;
+mod names;
 mod pipeline;
 mod questions;
 mod recover;

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use edge::{lmtp, milter, policy};
+use edge::{Greetings, lmtp, milter, policy};
 use model::policy::RuleMode;
 use model::{Name, Offence, PersonHash, Policy, Prefix};
 
 use super::inbox::Inbox;
 use super::letters::{self, Judges, Letters};
-use super::{Shared, scorer};
+use super::{Shared, names, scorer};
 use crate::hearing::Hearing;
 
 /// How long a judge's last word may come after its own deadline.
@@ -33,13 +33,15 @@ impl Servers {
     ///
     /// A text for the operator.
     pub(crate) fn start(shared: &Shared) -> Result<Servers, String> {
-        let mut servers = Servers { policy: serve_policy(shared)?, ..Servers::default() };
-        servers.serve_milter(shared)?;
+        let greetings = names::start(&shared.config, &shared.queue, &shared.clock)?;
+        let policy = serve_policy(shared, greetings.clone())?;
+        let mut servers = Servers { policy, ..Servers::default() };
+        servers.serve_milter(shared, greetings)?;
         servers.serve_lmtp(shared)?;
         Ok(servers)
     }
 
-    fn serve_milter(&mut self, shared: &Shared) -> Result<(), String> {
+    fn serve_milter(&mut self, shared: &Shared, greetings: Option<Arc<Greetings>>) -> Result<(), String> {
         let settings = shared.config.milter();
         if settings.tcp.is_none() && settings.unix.is_none() {
             return Ok(());
@@ -54,6 +56,7 @@ impl Servers {
             keeper: shared.keeper_now()?,
             late: shared.late.clone(),
             manners: shared.manners.clone(),
+            greetings: greetings.clone(),
         };
         let (letters, judges) = Letters::new(&shared.config, hearing.clone(), policy.clone(), means)?;
         let config = milter::Config {
@@ -66,6 +69,7 @@ impl Servers {
             scorer: scorer::of(&policy),
             waiting: shared.waiting.clone(),
             manners: shared.manners.clone(),
+            greetings,
             flooding: flooding(&policy),
             inspector: Some(Arc::new(letters)),
             quarantine: shared.config.end_rules().encrypted == answers::Act::Quarantine,
@@ -107,7 +111,10 @@ fn inbox(shared: &Shared) -> Inbox {
     Inbox::new(config, mx, names, shared.persons.clone(), shared.queue.clone(), shared.clock.clone())
 }
 
-fn serve_policy(shared: &Shared) -> Result<Option<policy::Running>, String> {
+fn serve_policy(
+    shared: &Shared,
+    greetings: Option<Arc<Greetings>>,
+) -> Result<Option<policy::Running>, String> {
     let listeners = shared.config.listeners();
     if listeners.policy_tcp.is_none() && listeners.policy_unix.is_none() {
         return Ok(None);
@@ -123,6 +130,7 @@ fn serve_policy(shared: &Shared) -> Result<Option<policy::Running>, String> {
         scorer: scorer::of(&policy),
         waiting: shared.waiting.clone(),
         manners: shared.manners.clone(),
+        greetings,
         tells_conduct: shared.config.milter().tcp.is_none() && shared.config.milter().unix.is_none(),
         ..policy::Config::new(Name::clone(&shared.mx))
     };

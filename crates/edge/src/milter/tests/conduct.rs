@@ -165,3 +165,17 @@ fn off_18_who_spoke_before_the_greeting_is_refused_in_that_session() {
     assert!(answer.starts_with("550-5.5.1 [192.0.2.25] is refused: ") && answer.contains(told), "{answer}");
     assert_eq!(mta.rcpt("<postmaster@example.org>"), "continue");
 }
+
+#[test]
+fn s78_a_name_that_dns_denied_is_deferred_from_the_next_recipient_on() {
+    let (greetings, mut names) = crate::Greetings::new();
+    let greetings = Arc::new(greetings);
+    let mut stage = Stage::with(|config| config.greetings = Some(greetings.clone()));
+    stage.books.ask_for_names(model::policy::RuleMode::Block);
+    let mut mta = stage.greeted();
+    mta.mail("<a@example.net>");
+    assert_eq!(mta.rcpt("<b@example.org>"), "continue", "nobody waits for DNS");
+    greetings.found(&names.try_recv().unwrap(), crate::Existence::Absent, NOW);
+    let answer = mta.rcpt("<b@example.org>");
+    assert!(answer.starts_with("450-4.7.1 [192.0.2.25] is deferred: the name that it gives"), "{answer}");
+}

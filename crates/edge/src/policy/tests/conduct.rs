@@ -58,3 +58,22 @@ fn off_19_mail_before_helo_is_told_once_a_session() {
     let beside_a_milter = Stage::with(|config| config.tells_conduct = false);
     assert_eq!(told(&beside_a_milter, &[&ungreeted]), []);
 }
+
+#[test]
+fn s78_a_name_that_dns_denied_is_deferred_from_the_next_question_on() {
+    let (greetings, mut names) = crate::Greetings::new();
+    let greetings = Arc::new(greetings);
+    let mut stage = Stage::with(|config| config.greetings = Some(greetings.clone()));
+    stage.books.ask_for_names(model::policy::RuleMode::Block);
+    let bot = [("helo_name", "mx.bot.example")];
+    assert_eq!(stage.unix().ask(&bot), "DUNNO", "nobody waits for DNS");
+    let name = names.try_recv().unwrap();
+    greetings.found(&name, crate::Existence::Absent, NOW);
+    let answer = stage.unix().ask(&bot);
+    assert!(answer.starts_with("450 4.7.1 [192.0.2.25] deferred: its HELO name is not in DNS"), "{answer}");
+    let login = [bot[0], ("sasl_username", "user")];
+    assert_eq!(stage.unix().ask(&login), "DUNNO");
+    stage.books.credit(7, "192.0.2.25");
+    assert_eq!(stage.unix().ask(&bot), "DUNNO");
+    assert!(names.try_recv().is_err(), "who is known is not asked about");
+}

@@ -40,7 +40,7 @@ fn an_unknown_section_is_told_with_the_nearest_right_one() {
     check(
         "[rules.spam]\nmode = \"off\"\n",
         &[
-            "t.toml:1: rules.spam: expected one of asn-l3, attachment, backscatter, bot, connection, dictionary, domain-conduct, early-talker, flood, forged-sender, geo, greytrap, hash-flood, helo, message, net-l2, protocol, reports, spam-volume, trap, virus, but got \"spam\"",
+            "t.toml:1: rules.spam: expected one of asn-l3, attachment, backscatter, bot, connection, dictionary, domain-conduct, early-talker, flood, forged-sender, geo, greytrap, hash-flood, helo, helo-name, message, net-l2, protocol, reports, spam-volume, trap, virus, but got \"spam\"",
         ],
     );
 }

@@ -72,7 +72,7 @@ fn another_value(row: &Row) -> String {
         (Some("false"), _) => "true".into(),
         (_, "data-dir") => "'/srv/mw'".into(),
         (_, "mode") => "'enforce'".into(),
-        (_, "rules.geo.mode") => "'score'".into(),
+        (_, "rules.geo.mode" | "rules.helo-name.mode") => "'score'".into(),
         (_, "portal.listen" | "policy.tcp" | "milter.tcp") => "'off'".into(),
         (_, "own.exempt" | "reports.addresses") => "['help']".into(),
         (_, "judges.macros" | "judges.encrypted") => "'refuse'".into(),

@@ -26,6 +26,7 @@ pub(super) fn lessons(daemon: &Shared) -> Value {
         "networks": count(|of| matches!(of, Subject::Network(_))),
         "greetings": count(|of| matches!(of, Subject::Greeting(_))),
         "senders": count(|of| matches!(of, Subject::Conduct(..))),
+        "no_such_names": count(|of| matches!(of, Subject::NoSuchName(_))),
         "rotating": count(|of| matches!(of, Subject::Rotating(_))),
         "resting": count(|of| matches!(of, Subject::Suspended(_))),
         "newest": newest,
@@ -56,6 +57,7 @@ fn subject(of: &Subject) -> String {
         Subject::Greeting(name) => format!("HELO names under {name} that nobody confirms"),
         Subject::Conduct(domain, slight) => format!("senders of {domain}, which {}", withheld(*slight)),
         Subject::Suspended(rule) => format!("{} rests: good mail fails it, so the fault is ours", rule.id()),
+        Subject::NoSuchName(name) => format!("the HELO name {name}, which does not exist in DNS"),
         Subject::Rotating(network) => format!("{network}, which comes with a new /64 each time"),
     }
 }
@@ -88,6 +90,10 @@ mod tests {
             (
                 Subject::Suspended(model::Offence::Helo),
                 "OFF-9 rests: good mail fails it, so the fault is ours",
+            ),
+            (
+                Subject::NoSuchName(name()),
+                "the HELO name a\\x1b[31m\\xff.example, which does not exist in DNS",
             ),
             (
                 Subject::Rotating("2001:db8::/48".parse().unwrap()),
