@@ -16,7 +16,7 @@ use crate::delivered::{Delivered, Delivery, KEPT, StoredDelivered};
 use crate::domains::Domains;
 use crate::greetings::Greetings;
 use crate::guesses::Guesses;
-use crate::mailboxes::Mailboxes;
+use crate::mailboxes::{Mailboxes, StoredMailboxes};
 use crate::outbound::{Outbound, StoredOutbound};
 use crate::reporters::{Reporters, StoredReporters};
 use crate::seeded::Seeded;
@@ -65,7 +65,7 @@ pub(crate) struct StoredMail {
     domains: Domains,
     #[n(8)]
     #[cbor(default)]
-    mailboxes: Mailboxes,
+    mailboxes: StoredMailboxes,
     #[n(12)]
     #[cbor(default)]
     greetings: Greetings,
@@ -82,7 +82,7 @@ impl Mail {
             traps: Watch::default(),
             texts: Texts::new(seeded.0),
             domains: Domains::default(),
-            mailboxes: Mailboxes::default(),
+            mailboxes: Mailboxes::new(seeded),
             greetings: Greetings::default(),
         }
     }
@@ -227,7 +227,7 @@ impl Mail {
             traps: self.traps.clone(),
             texts: self.texts.store(),
             domains: self.domains.clone(),
-            mailboxes: self.mailboxes.clone(),
+            mailboxes: self.mailboxes.store(),
             greetings: self.greetings.clone(),
         }
     }
@@ -242,7 +242,7 @@ impl Mail {
             traps: stored.traps,
             texts: Texts::restore(seeded, stored.texts),
             domains: stored.domains,
-            mailboxes: stored.mailboxes,
+            mailboxes: Mailboxes::restore(seeded, stored.mailboxes),
             greetings: stored.greetings,
         }
     }

@@ -14,8 +14,11 @@
 
 use std::collections::BTreeMap;
 
+use hashbrown::HashMap;
 use minicbor::{Decode, Encode};
 use model::{Judgement, Millis, Secs};
+
+use crate::seeded::Seeded;
 
 /// So many of a mailbox's marks, one for each client that sent spam: 24 of 128 are near 27
 /// clients. Who is refused leaves none, so it takes long where much is refused.
@@ -37,15 +40,21 @@ const FEW: u32 = 4;
 pub(crate) type Who = u32;
 
 /// All mailboxes that got spam.
-#[derive(Clone, Debug, Decode, Default, Encode)]
+#[derive(Debug)]
 pub(crate) struct Mailboxes {
+    known: HashMap<Who, Mailbox, Seeded>,
+    swept: Millis,
+    /// What those who answer have not heard yet.
+    news: Vec<(Who, Millis)>,
+}
+
+/// As they stand in a checkpoint, in order.
+#[derive(Decode, Default, Encode)]
+pub(crate) struct StoredMailboxes {
     #[n(0)]
     known: BTreeMap<Who, Mailbox>,
     #[n(1)]
     swept: Millis,
-    /// What those who answer have not heard yet.
-    #[cbor(skip)]
-    news: Vec<(Who, Millis)>,
 }
 
 /// One mailbox.
@@ -68,6 +77,22 @@ struct Mailbox {
 }
 
 impl Mailboxes {
+    pub(crate) fn new(seeded: Seeded) -> Mailboxes {
+        Mailboxes { known: HashMap::with_hasher(seeded), swept: Millis(0), news: Vec::new() }
+    }
+
+    pub(crate) fn store(&self) -> StoredMailboxes {
+        let known = self.known.iter().map(|(who, mailbox)| (*who, *mailbox)).collect();
+        StoredMailboxes { known, swept: self.swept }
+    }
+
+    pub(crate) fn restore(seeded: Seeded, stored: StoredMailboxes) -> Mailboxes {
+        let mut mailboxes = Mailboxes::new(seeded);
+        mailboxes.known.extend(stored.known);
+        mailboxes.swept = stored.swept;
+        mailboxes
+    }
+
     /// A message to these recipients was judged; `client` is a hash of its sender's key.
     pub(crate) fn judged(
         &mut self,
@@ -111,7 +136,7 @@ impl Mailboxes {
         std::mem::take(&mut self.news)
     }
 
-    /// All that weigh, for those who answer and have just begun.
+    /// All that weigh, in no order, for those who answer and have just begun.
     pub(crate) fn all(&self) -> impl Iterator<Item = (Who, Millis)> {
         let told = self.known.iter().map(|(who, mailbox)| (*who, mailbox.told));
         told.filter(|(_, until)| *until > Millis(0))
@@ -165,6 +190,10 @@ mod tests {
 
     const DAY: u64 = 86_400;
 
+    fn mailboxes() -> Mailboxes {
+        Mailboxes::new(Seeded([3, 4]))
+    }
+
     fn at(secs: u64) -> Millis {
         Millis::from_secs(1_700_000_000 + secs)
     }
@@ -184,7 +213,7 @@ mod tests {
 
     #[test]
     fn many_clients_and_two_days_of_nothing_else_make_it_weigh() {
-        let mut mailboxes = Mailboxes::default();
+        let mut mailboxes = mailboxes();
         spam(&mut mailboxes, 100, 0, 0);
         check(&mut mailboxes, &[]);
         spam(&mut mailboxes, 1, 0, 2 * DAY);
@@ -196,7 +225,7 @@ mod tests {
 
     #[test]
     fn few_clients_are_not_enough_however_long() {
-        let mut mailboxes = Mailboxes::default();
+        let mut mailboxes = mailboxes();
         for day in 0..60 {
             spam(&mut mailboxes, 20, 0, day * DAY);
         }
@@ -205,7 +234,7 @@ mod tests {
 
     #[test]
     fn one_wanted_message_takes_all_of_it_back_for_three_months() {
-        let mut mailboxes = Mailboxes::default();
+        let mut mailboxes = mailboxes();
         spam(&mut mailboxes, 100, 0, 0);
         spam(&mut mailboxes, 1, 0, 2 * DAY);
         mailboxes.take_news();
@@ -222,7 +251,7 @@ mod tests {
 
     #[test]
     fn what_its_owner_does_counts_as_wanted_mail() {
-        let mut mailboxes = Mailboxes::default();
+        let mut mailboxes = mailboxes();
         spam(&mut mailboxes, 100, 0, 0);
         mailboxes.used(7, at(DAY));
         spam(&mut mailboxes, 100, 0, 5 * DAY);
@@ -231,7 +260,7 @@ mod tests {
 
     #[test]
     fn a_virus_says_nothing_of_who_reads() {
-        let mut mailboxes = Mailboxes::default();
+        let mut mailboxes = mailboxes();
         for client in 0..200 {
             mailboxes.judged([7].into_iter(), client, Judgement::Virus, at(client * DAY));
         }
@@ -240,22 +269,22 @@ mod tests {
 
     #[test]
     fn guessed_addresses_give_way_and_those_that_weigh_stay() {
-        let mut mailboxes = Mailboxes::default();
+        let mut mailboxes = mailboxes();
         spam(&mut mailboxes, 100, 0, 0);
         let guessed = 1000..1000 + MAILBOXES_MAX as u32;
         guessed.clone().for_each(|who| mailboxes.spammed(who, 5, at(1)));
         assert_eq!(mailboxes.known.len(), MAILBOXES_MAX);
         mailboxes.spammed(1, 5, at(2 * DAY));
-        assert_eq!(mailboxes.known.keys().copied().collect::<Vec<_>>(), [1, 7]);
+        assert_eq!(mailboxes.store().known.into_keys().collect::<Vec<_>>(), [1, 7]);
     }
 
     #[test]
     fn a_checkpoint_keeps_them() {
-        let mut mailboxes = Mailboxes::default();
+        let mut mailboxes = mailboxes();
         spam(&mut mailboxes, 100, 0, 0);
         spam(&mut mailboxes, 1, 0, 2 * DAY);
-        let bytes = model::event::cbor(&mailboxes);
-        let mut again: Mailboxes = minicbor::decode(&bytes).unwrap();
+        let bytes = model::event::cbor(&mailboxes.store());
+        let mut again = Mailboxes::restore(Seeded([3, 4]), minicbor::decode(&bytes).unwrap());
         assert_eq!(again.all().collect::<Vec<_>>(), mailboxes.all().collect::<Vec<_>>());
         check(&mut again, &[]);
     }
