@@ -13,6 +13,7 @@ use projections::View;
 
 use crate::names;
 use crate::session::ConnectionScore;
+use crate::territory;
 
 /// One stranger in so many of a look is not held to what the look weighs, so that the site
 /// sees what it would refuse (`docs/decisions/connection-score.md`).
@@ -33,6 +34,8 @@ pub struct MailPath {
     pub faults: Habits,
     /// DNS lately said that the HELO name does not exist, where it was asked (S78).
     pub absent: bool,
+    /// A recipient takes mail from every country (OFF-21).
+    pub spared: bool,
 }
 
 impl MailPath {
@@ -73,7 +76,9 @@ pub fn weigh(
     now: Millis,
 ) -> detectors::ConnectionScore {
     let traits = &traits.without(suspended(view, now));
-    connection(traits, &lessons(client, traits, path, view, now), view.has_credit(client.addr))
+    let credit = view.has_credit(client.addr);
+    let score = connection(traits, &lessons(client, traits, path, view, now), credit);
+    if credit || traits.shared { score } else { territory::added(score, client.addr, path.spared, view) }
 }
 
 /// The score as an answer needs it.

@@ -11,6 +11,7 @@
 
 use std::net::IpAddr;
 
+use detectors::score::{Family, Part};
 use model::atlas::Atlas;
 use model::policy::RuleMode;
 use model::site::ByCountry;
@@ -49,9 +50,7 @@ fn is_listed(addr: IpAddr, atlas: &Atlas, rule: &ByCountry) -> bool {
 /// The rule by country, where it is about this session.
 fn rule<'a>(session: &Session<'_>, view: &'a View) -> Option<(&'a Atlas, &'a ByCountry)> {
     let (atlas, rule) = (view.atlas.as_deref()?, view.site.by_country.as_ref()?);
-    let spared = session
-        .recipient
-        .is_some_and(|who| rule.spared.iter().any(|address| who.eq_ignore_ascii_case(address.as_bytes())));
+    let spared = session.recipient.is_some_and(|to| is_spared(to, view));
     (!spared).then_some((atlas, rule))
 }
 
@@ -66,17 +65,43 @@ pub(crate) fn step(session: &Session<'_>, view: &View) -> Step {
     if listed && !view.has_credit(session.addr) { step } else { Step::None }
 }
 
+/// Whether a recipient takes mail from every country.
+pub fn is_spared(recipient: &[u8], view: &View) -> bool {
+    let rule = view.site.by_country.as_ref();
+    rule.is_some_and(|rule| rule.spared.iter().any(|to| recipient.eq_ignore_ascii_case(to.as_bytes())))
+}
+
 /// The connection score with what country and provider give.
 pub(crate) fn score(session: &Session<'_>, view: &View) -> Option<ConnectionScore> {
     let bare = session.score?;
-    let Some(atlas) = view.atlas.as_deref() else { return Some(bare) };
-    let country = rule(session, view).map_or(0, |(atlas, rule)| geo_points(session.addr, atlas, rule));
-    let listed = || atlas.system(session.addr).is_some_and(|system| view.systems.contains(&system));
+    let spared = || session.recipient.is_some_and(|to| is_spared(to, view));
+    let parts = view.atlas.as_deref().map(|atlas| parts(session.addr, atlas, spared, view));
+    let parts = parts.filter(|parts| parts.iter().any(|part| part.quarters > 0));
+    let Some(parts) = parts.filter(|_| !view.has_credit(session.addr)) else { return Some(bare) };
+    Some(parts.iter().fold(bare, |score, part| score.with(part.quarters, part.text)))
+}
+
+/// What country and provider give to a stranger, as parts of the score.
+fn parts(addr: IpAddr, atlas: &Atlas, spared: impl FnOnce() -> bool, view: &View) -> [Part; 2] {
+    let country = view.site.by_country.as_ref().map_or(0, |rule| geo_points(addr, atlas, rule));
+    let country = if country > 0 && spared() { 0 } else { country };
+    let listed = || atlas.system(addr).is_some_and(|system| view.systems.contains(&system));
     let provider = if !view.systems.is_empty() && listed() { PROVIDER } else { 0 };
-    if country + provider == 0 || view.has_credit(session.addr) {
-        return Some(bare);
-    }
-    Some(bare.with(country, COUNTRY_WORDS).with(provider, PROVIDER_WORDS))
+    let part = |quarters, text| Part { family: Family::Territory, quarters, text };
+    [part(country, COUNTRY_WORDS), part(provider, PROVIDER_WORDS)]
+}
+
+/// The score of a stranger with what country and provider give, for who shows each part.
+pub(crate) fn added(
+    mut score: detectors::ConnectionScore,
+    addr: IpAddr,
+    spared: bool,
+    view: &View,
+) -> detectors::ConnectionScore {
+    let Some(atlas) = view.atlas.as_deref() else { return score };
+    score.parts.extend(parts(addr, atlas, || spared, view).into_iter().filter(|part| part.quarters > 0));
+    score.parts.sort_by_key(|part| -part.quarters);
+    score
 }
 
 #[cfg(test)]
@@ -163,6 +188,31 @@ mod tests {
             let bare = View { atlas: None, ..on };
             check(&bare, &session("203.0.113.9", "user@example.org", 0), "pass");
         }
+    }
+
+    #[test]
+    fn off_21_and_off_23_the_points_stand_among_the_parts_of_the_score() {
+        let listed =
+            |credited| View { systems: Arc::new([64_496].into()), ..view(Some(RuleMode::Score), credited) };
+        let parts = |addr: &str, spared, view: &View| {
+            let client = model::Client {
+                addr: addr.parse().unwrap(),
+                port: 0,
+                helo: None,
+                rdns: model::Rdns::Missing,
+                authenticated: false,
+            };
+            let traits = detectors::Traits::of(&client, false, &model::Policy::shipped());
+            let path = crate::MailPath { spared, ..crate::MailPath::default() };
+            let score = crate::connection::weigh(&client, &traits, path, view, NOW);
+            score.parts.iter().map(|part| (part.quarters, part.text)).collect::<Vec<_>>()
+        };
+        let bare = (4, "the address has no reverse DNS name");
+        let (country, provider) = ((COUNTRY, COUNTRY_WORDS), (PROVIDER, PROVIDER_WORDS));
+        assert_eq!(parts("203.0.113.9", false, &listed(false)), [bare, country, provider]);
+        assert_eq!(parts("203.0.113.9", true, &listed(false)), [bare, provider]);
+        assert_eq!(parts("198.51.100.9", false, &listed(false)), [bare]);
+        assert_eq!(parts("203.0.113.9", false, &listed(true)), [bare, (-12, "it has sent good mail")]);
     }
 
     #[test]

@@ -110,3 +110,19 @@ fn s_91_a_curated_block_keeps_its_record_and_a_network_says_what_it_costs() {
     site.stop();
     replays(&site);
 }
+
+#[test]
+fn off_21_an_explanation_shows_the_point_of_a_country_among_the_parts_of_the_score() {
+    let mut site = site("country-points");
+    let text = std::fs::read_to_string(&site.config).unwrap();
+    let scored = text.replace("[rules.geo]\nmode = \"block\"", "[rules.geo]\nmode = \"score\"");
+    std::fs::write(&site.config, scored).unwrap();
+    site.start();
+    site.spam("198.51.100.7", 1);
+    let explained = told(&site, &["explain", "198.51.100.7"], true);
+    assert!(explained.contains("a policy by country, not an accusation +1"), "{explained}");
+    let json = told(&site, &["explain", "198.51.100.7", "--json"], true);
+    assert!(json.contains("\"text\":\"a policy by country, not an accusation\""), "{json}");
+    site.spam("203.0.113.7", 2);
+    assert!(!told(&site, &["explain", "203.0.113.7"], true).contains("country"));
+}

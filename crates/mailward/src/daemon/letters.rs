@@ -202,7 +202,9 @@ impl Desk {
         let lately = self.means.manners.of(letter.client.addr, letter.at);
         let greetings = self.means.greetings.as_ref();
         let absent = greetings.is_some_and(|names| names.is_absent(letter.client.helo.as_ref()));
-        let path = MailPath::default().with(lately.faults).named(absent).weighed(&self.policy);
+        let spared = letter.recipients.iter().any(|to| answers::territory::is_spared(to, view));
+        let path = MailPath { spared, ..MailPath::default() };
+        let path = path.with(lately.faults).named(absent).weighed(&self.policy);
         let connection =
             || answers::connection::weigh(&letter.client, &self.traits(letter), path, view, letter.at);
         message_score(self.by_connection.then(connection), heard)
