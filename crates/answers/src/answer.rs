@@ -108,7 +108,12 @@ fn weigh(
         return Answer::PASS;
     }
     let enforced = enforced(view, addr);
+    let tried = |rule| view.lessons.is_on_trial(rule, now);
     let early = session.early && !is_known(view, addr);
+    let (talked, weighed) = (early, score);
+    // G-SHADOW: a rule on trial is said, and refuses nothing.
+    let early = early && !tried(Offence::EarlyTalker);
+    let score = score.filter(|_| !tried(Offence::ReverseDns));
     let by_name = if is_known(view, addr) { Step::None } else { names::step(session, view, now) };
     let applies = |reason| applies(reason, session);
     let live = hardest(session, view, addr, now);
@@ -139,7 +144,7 @@ fn weigh(
         (None, None) if by_country == Step::Defer => Tell::Defer(texts::wait_by_country(&view.site, addr)),
         (None, None) => Tell::Pass,
     };
-    Answer { tell, case, exempt: false, would, scored: score.is_some(), early, greylisted }
+    Answer { tell, case, exempt: false, would, scored: weighed.is_some(), early: talked, greylisted }
 }
 
 /// Whether good mail came of it, or its class is known and above: appliances break rules.

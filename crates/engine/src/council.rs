@@ -31,6 +31,7 @@ use crate::rotating::Rotating;
 use crate::running::Running;
 use crate::seeded::{Seeded, shard_of};
 use crate::shard::{Found, Shard, Told, What};
+use crate::trials::Trials;
 use crate::upstream::Upstream;
 use crate::writer::{Draft, Origin, Writer};
 use crate::{Counters, SideRow, Step, VERSION};
@@ -83,6 +84,10 @@ pub(crate) struct Council {
     #[n(22)]
     #[cbor(default)]
     pub(crate) rotating: Rotating,
+    /// Rules that are new or were changed.
+    #[n(27)]
+    #[cbor(default)]
+    pub(crate) trials: Trials,
     /// The step in work; never stored.
     #[cbor(skip)]
     step: Step,
@@ -177,6 +182,7 @@ impl Council {
             null_routes: NullRoutes::default(),
             ours: Ours::default(),
             rotating: Rotating::default(),
+            trials: Trials::default(),
             step: Step::default(),
             note: None,
             news: Vec::new(),

@@ -45,6 +45,7 @@ mod sessions;
 pub mod shard;
 mod spread;
 mod texts;
+mod trials;
 mod upstream;
 mod writer;
 
@@ -299,6 +300,7 @@ impl Engine {
     pub fn step(&mut self, position: u64, frame: &Frame, spread: &dyn Spread) -> Step {
         self.council.begin(position, frame);
         self.with_council(Council::pass_time);
+        self.end_trials();
         self.council.review_records();
         for (index, input) in (0u32..).zip(&frame.inputs) {
             if let Some((key, work)) = self.route(input) {
@@ -362,6 +364,7 @@ impl Engine {
                 Ok(policy) => {
                     self.council.adopt(index, &policy);
                     let mut policy = adopted(policy);
+                    self.try_out(index, &mut policy);
                     self.mail.traps.adopt(&mut policy);
                     self.policy = Arc::new(policy);
                 }

@@ -57,6 +57,9 @@ pub enum Subject {
     /// A HELO name that did not exist in DNS, 24 hours apart or more (S78).
     #[n(13)]
     NoSuchName(#[n(0)] Name),
+    /// A rule that is new or was changed: it runs in shadow until then (G-SHADOW).
+    #[n(14)]
+    Trial(#[n(0)] Offence),
 }
 
 /// What a domain withholds from those whom it writes to (`rfc-conduct`).

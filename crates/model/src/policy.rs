@@ -121,6 +121,9 @@ pub struct Guards {
     /// New null routes a minute (G-CAP); beyond, mail is refused instead.
     #[n(4)]
     pub null_routes: Option<u32>,
+    /// For so long a rule that is new or was changed runs in shadow first (G-SHADOW).
+    #[n(5)]
+    pub trial: Option<Secs>,
 }
 
 impl Guards {
@@ -332,6 +335,7 @@ impl Policy {
                 attempts: true,
                 blocks_per_minute: 200,
                 null_routes: None,
+                trial: None,
             },
             traps: Vec::new(),
             our_names: Vec::new(),
@@ -375,6 +379,7 @@ impl Policy {
                 attempts: false,
                 blocks_per_minute: u32::MAX,
                 null_routes: None,
+                trial: None,
             },
             ..Policy::shipped()
         }

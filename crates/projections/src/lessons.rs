@@ -34,6 +34,7 @@ pub struct Lessons {
     suspended: Table<Offence>,
     rotating: Table<Prefix>,
     no_such_names: Table<Name>,
+    trials: Table<Offence>,
 }
 
 impl Default for Lessons {
@@ -48,6 +49,7 @@ impl Default for Lessons {
             suspended: HashTrieMapSync::new_with_hasher_and_ptr_kind(fixed()),
             rotating: HashTrieMapSync::new_with_hasher_and_ptr_kind(fixed()),
             no_such_names: HashTrieMapSync::new_with_hasher_and_ptr_kind(fixed()),
+            trials: HashTrieMapSync::new_with_hasher_and_ptr_kind(fixed()),
         }
     }
 }
@@ -87,6 +89,11 @@ impl Lessons {
         !self.no_such_names.is_empty() && weight(&self.no_such_names, name, now) > 0
     }
 
+    /// Whether a rule runs in shadow because it is new or was changed (G-SHADOW).
+    pub fn is_on_trial(&self, rule: Offence, now: Millis) -> bool {
+        !self.trials.is_empty() && weight(&self.trials, &rule, now) > 0
+    }
+
     /// Whether a rule rests because good mail fails it (G-OURS).
     pub fn is_suspended(&self, rule: Offence, now: Millis) -> bool {
         !self.suspended.is_empty() && weight(&self.suspended, &rule, now) > 0
@@ -109,7 +116,12 @@ impl Lessons {
         let greetings = self.greetings.values().chain(self.no_such_names.values());
         let names = self.names.values().chain(greetings).chain(self.conduct.values());
         let networks = self.networks.values().chain(self.rotating.values());
-        self.looks.values().chain(names).chain(self.suspended.values()).chain(networks)
+        self.looks
+            .values()
+            .chain(names)
+            .chain(self.suspended.values())
+            .chain(self.trials.values())
+            .chain(networks)
     }
 
     /// Every lesson that holds at `now`, looks first, the heaviest first.
@@ -130,6 +142,7 @@ impl Lessons {
             Subject::Suspended(rule) => put(&mut self.suspended, *rule, lesson, at),
             Subject::Network(network) => put(&mut self.networks, *network, lesson, at),
             Subject::Rotating(network) => put(&mut self.rotating, *network, lesson, at),
+            Subject::Trial(rule) => put(&mut self.trials, *rule, lesson, at),
             Subject::NoSuchName(name) => put(&mut self.no_such_names, name.clone(), lesson, at),
         }
     }
@@ -144,6 +157,7 @@ impl Lessons {
         sweep(&mut self.suspended, now);
         sweep(&mut self.rotating, now);
         sweep(&mut self.no_such_names, now);
+        sweep(&mut self.trials, now);
     }
 }
 

@@ -39,6 +39,22 @@ fn off_18_known_servers_are_exempt() {
 }
 
 #[test]
+fn g_shadow_a_rule_on_trial_is_said_and_refuses_nothing() {
+    let trial = |rule| {
+        let (of, until) = (model::Subject::Trial(rule), NOW.plus(Secs::HOUR));
+        testing::taught(&[], model::Lesson { of, quarters: 1, until, bad: 0, good: 0 })
+    };
+    let (talks, scores) = (trial(Offence::EarlyTalker), trial(Offence::ReverseDns));
+    check(&early("192.0.2.26"), &talks, "pass passed");
+    assert!(answer(&early("192.0.2.26"), &talks, NOW).early);
+    check(&early("192.0.2.26"), &scores, "550 refused");
+    let scored = Session { score: Some(BAD_SCORE), ..session("192.0.2.26") };
+    check(&scored, &scores, "pass passed");
+    assert!(answer(&scored, &scores, NOW).scored);
+    check(&scored, &talks, "550 refused");
+}
+
+#[test]
 fn off_18_while_the_site_learns_it_is_only_said() {
     let view = testing::learning(&[]);
     check(&early("192.0.2.26"), &view, "pass passed");

@@ -207,3 +207,39 @@ fn a_policy_that_turns_a_rule_on_acts_from_the_next_input_on() {
     assert_eq!(world.case(&host).units(), Units::whole(1));
     assert_eq!(world.engine.policy(), &policy());
 }
+
+/// A site that learned enough, with rules on trial for a week; OFF-1 was off so far.
+fn on_trial() -> World {
+    let guards = model::policy::Guards { trial: Some(Secs::DAY.times(7)), ..policy().guards };
+    let off = Policy { modes: vec![(Offence::SpamVolume, RuleMode::Off)], guards, ..policy() };
+    let mut world = World::under(off.clone());
+    world.frame(vec![engine::policy_input(&Policy { modes: Vec::new(), ..off })]);
+    world
+}
+
+#[test]
+fn g_shadow_a_rule_that_is_turned_on_runs_in_shadow_for_a_week_and_then_blocks() {
+    let mut world = on_trial();
+    let told = world
+        .count(|e| matches!(&e.body, Body::Learnt(l) if l.of == model::Subject::Trial(Offence::SpamVolume)));
+    assert_eq!(told, 1);
+    world.spam(&bot(ADDR), 2);
+    world.wait(Secs::DAY.times(6));
+    // A restart changes nothing.
+    world.engine = engine::Engine::from_checkpoint(&world.engine.to_checkpoint()).unwrap().0;
+    world.spam(&bot("192.0.2.26"), 2);
+    assert!(!world.cases.is_empty());
+    assert!(world.cases.values().all(|filed| filed.case.mode == Mode::Shadow));
+    world.wait(Secs::DAY);
+    world.spam(&bot("192.0.2.27"), 2);
+    assert_eq!(world.case(&bot("192.0.2.27")).case.mode, Mode::Live);
+}
+
+#[test]
+fn g_shadow_taking_the_option_off_forces_the_rule_at_once() {
+    let mut world = on_trial();
+    world.frame(vec![engine::policy_input(&policy())]);
+    world.spam(&bot(ADDR), 2);
+    assert_eq!(world.case(&bot(ADDR)).case.mode, Mode::Live);
+    assert_eq!(world.engine.policy(), &policy());
+}

@@ -266,6 +266,7 @@ fn guards(settings: &Settings) -> Guards {
         attempts: guards.attempts,
         blocks_per_minute: guards.blocks_per_minute.0,
         null_routes: (null_routes != NULL_ROUTES_PER_MINUTE).then_some(null_routes),
+        trial: guards.trial,
     }
 }
 

@@ -437,6 +437,8 @@ pub(crate) const ROWS: &[Row] = &[
         "New automatic blocks a minute of senders with good mail, and of networks."),
     row("guards.null-routes-per-minute", slot!(guards.null_routes_per_minute), "20",
         "New automatic null routes a minute; beyond, mail of the attacker is refused instead."),
+    unset("guards.trial", slot!(guards.trial), "'7 d'",
+        "For so long a rule that is new or was changed only records; then it blocks by itself. Without it, it blocks at once."),
 
     list("shared.names", slot!(shared_names), "['outbound.example.com']",
         "Suffixes of confirmed host names of further mailbox providers and mail services."),

@@ -186,6 +186,7 @@ pub(super) struct Guards {
     pub(super) attempts: bool,
     pub(super) blocks_per_minute: Limit,
     pub(super) null_routes_per_minute: Limit,
+    pub(super) trial: Option<Secs>,
 }
 
 /// `[journal]`.

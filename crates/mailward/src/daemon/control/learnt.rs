@@ -27,6 +27,7 @@ pub(super) fn lessons(daemon: &Shared) -> Value {
         "greetings": count(|of| matches!(of, Subject::Greeting(_))),
         "senders": count(|of| matches!(of, Subject::Conduct(..))),
         "no_such_names": count(|of| matches!(of, Subject::NoSuchName(_))),
+        "on_trial": count(|of| matches!(of, Subject::Trial(_))),
         "rotating": count(|of| matches!(of, Subject::Rotating(_))),
         "resting": count(|of| matches!(of, Subject::Suspended(_))),
         "newest": newest,
@@ -58,6 +59,7 @@ fn subject(of: &Subject) -> String {
         Subject::Conduct(domain, slight) => format!("senders of {domain}, which {}", withheld(*slight)),
         Subject::Suspended(rule) => format!("{} rests: good mail fails it, so the fault is ours", rule.id()),
         Subject::NoSuchName(name) => format!("the HELO name {name}, which does not exist in DNS"),
+        Subject::Trial(rule) => format!("{} runs in shadow: it is new, or was changed", rule.id()),
         Subject::Rotating(network) => format!("{network}, which comes with a new /64 each time"),
     }
 }
@@ -95,6 +97,7 @@ mod tests {
                 Subject::NoSuchName(name()),
                 "the HELO name a\\x1b[31m\\xff.example, which does not exist in DNS",
             ),
+            (Subject::Trial(model::Offence::Helo), "OFF-9 runs in shadow: it is new, or was changed"),
             (
                 Subject::Rotating("2001:db8::/48".parse().unwrap()),
                 "2001:db8::/48, which comes with a new /64 each time",
