@@ -27,6 +27,8 @@ fn both_doors_open_by_what_is_printed() {
     stories.tell("setup-again", || assert_eq!(mx.plan()["main_cf"], "# Nothing: it is all there.\n"));
     stories.tell("verdict", || the_milter_tells_the_queue_id(&mx));
     stories.tell("refused", || a_blocked_client_is_refused_recipient_by_recipient(&mx));
+    stories.tell("conduct", || what_a_session_shows_of_its_client_counts(&mx));
+    stories.tell("early-talk", || who_spoke_before_the_greeting_is_refused_in_its_session(&mx));
     stories.tell("reports", || mail_to_mailward_is_handed_in(&mx));
     stories.tell("kill", || without_the_daemon_mail_flows(&mut mx));
     stories.end(&mx.logs());
@@ -54,6 +56,46 @@ fn a_blocked_client_is_refused_recipient_by_recipient(mx: &Mx) {
     let mut session = mx.session(&client);
     assert_eq!([ALICE, "postmaster@example.org"].map(|who| session.rcpt(who).code), [550, 250]);
     assert_eq!(session.data().code, 250);
+}
+
+/// OFF-19: Postfix hands on words that are no commands, and says when a message is given up.
+fn what_a_session_shows_of_its_client_counts(mx: &Mx) {
+    let client = Client::nameless("203.0.113.40");
+    let mut session = mx.session(&client);
+    session.ask(250, "RSET");
+    for line in ["HELLO there", "EXPN staff"] {
+        // 500 or 502, by the version of Postfix.
+        assert!(session.say(line).code / 100 == 5, "{line}");
+    }
+    for _ in 0..10 {
+        session.mail();
+        session.ask(250, &format!("RCPT TO:<{ALICE}>"));
+        session.ask(250, "RSET");
+    }
+    session.ask(221, "QUIT");
+    wait_for("the faults of a session", || {
+        let explained = mx.mailward.ask(&["explain", client.addr]);
+        explained.contains("faults of 24 hours: unknown-command, reset-loop").then_some(())
+    });
+    // Who writes mail as everybody does has none.
+    let client = Client::nameless("203.0.113.41");
+    mx.deliver(&client, &[ALICE]);
+    mx.mailward.settle();
+    assert!(!mx.mailward.ask(&["explain", client.addr]).contains("faults of 24 hours"));
+}
+
+/// OFF-18: postscreen says so in the log, which `mailward observe` reads as it grows.
+fn who_spoke_before_the_greeting_is_refused_in_its_session(mx: &Mx) {
+    let client = Client::nameless("203.0.113.42");
+    let mut session = mx.session(&client);
+    let line = format!(
+        "Nov 21 18:40:00 mx postfix/postscreen[7]: PREGREET 9 after 0 from [{}]:9: EHLO x\n",
+        client.addr
+    );
+    mx.mailward.tell(&["observe"], &line);
+    let refused = session.rcpt(ALICE);
+    assert!(refused.code == 550 && refused.text.contains("5.5.1"), "{}", refused.text);
+    assert_eq!(session.rcpt("postmaster@example.org").code, 250);
 }
 
 /// report@ exists though Postfix has no such user, and LMTP takes its mail.
