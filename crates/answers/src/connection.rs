@@ -15,8 +15,8 @@ use crate::names;
 use crate::session::ConnectionScore;
 use crate::territory;
 
-/// One stranger in so many of a look is not held to what the look weighs, so that the site
-/// sees what it would refuse (`docs/decisions/connection-score.md`).
+/// One stranger in so many is not held to what the site has learned, so that it sees what it
+/// would refuse (`docs/decisions/connection-score.md`).
 const LET_THROUGH: u64 = 128;
 
 /// From whom to whom, and how the client behaved, as far as it weighs.
@@ -127,31 +127,38 @@ pub fn suspended(view: &View, now: Millis) -> Rules {
 /// What the site has learned of a client's kind, and of whom it writes to.
 pub fn lessons(client: &Client, traits: &Traits, path: MailPath, view: &View, now: Millis) -> Lessons {
     let addr = fold(client.addr);
+    let own = Lessons {
+        no_such_name: names::weighs(client.helo.as_ref(), path.absent, view, now),
+        faults: u8::try_from(path.faults.count()).unwrap_or(u8::MAX),
+        ..Lessons::default()
+    };
+    if is_let_through(addr, view.seed) {
+        return own;
+    }
     let network = Prefix::new(addr, if addr.is_ipv4() { 24 } else { 48 });
     let names = client.rdns.name().is_some_and(|name| are_of_lines(name.as_bytes(), view, now));
     Lessons {
-        look: look(addr, &learned(traits, names), view, now),
+        look: look(&learned(traits, names), view, now),
         names,
         network: view.lessons.network(network, now),
         greeting: is_spammers(client, view, now),
         mailbox: mailbox(path, view, now),
-        no_such_name: names::weighs(client.helo.as_ref(), path.absent, view, now),
-        faults: u8::try_from(path.faults.count()).unwrap_or(u8::MAX),
+        ..own
     }
 }
 
 fn mailbox(path: MailPath, view: &View, now: Millis) -> Mailbox {
-    match path.to {
-        Some(who) if !view.mailboxes.get_only_spam(who, now) => Mailbox::Ordinary,
-        Some(_) if path.others => Mailbox::OnlySpamInOthersNames,
-        Some(_) => Mailbox::OnlySpam,
+    match path.to.and_then(|who| view.mailboxes.only_spam(who, now)) {
         None => Mailbox::Ordinary,
+        Some(true) if path.others => Mailbox::DeadInOthersNames,
+        Some(_) => Mailbox::OnlySpam,
     }
 }
 
 /// Whether names of this one's organisation are those of lines; those of mail servers never are.
 fn are_of_lines(name: &[u8], view: &View, now: Millis) -> bool {
-    org(name).is_some_and(|org| view.lessons.names(org, now)) && !names_server(name)
+    let of_lines = |org: &[u8]| org != name && view.lessons.names(org, now);
+    org(name).is_some_and(of_lines) && !names_server(name)
 }
 
 /// Whether it greets, without a confirmed name of its own, as only spammers did.
@@ -161,9 +168,8 @@ fn is_spammers(client: &Client, view: &View, now: Millis) -> bool {
     client.rdns != Rdns::Unknown && organisation.is_some_and(|org| view.lessons.greeting(org, now))
 }
 
-fn look(addr: IpAddr, traits: &Traits, view: &View, now: Millis) -> u8 {
-    let weight = Look::of(traits).map_or(0, |look| view.lessons.look(look.0, now));
-    if weight > 0 && is_let_through(addr, view.seed) { 0 } else { weight }
+fn look(traits: &Traits, view: &View, now: Millis) -> u8 {
+    Look::of(traits).map_or(0, |look| view.lessons.look(look.0, now))
 }
 
 /// Whether a client is one of those let through: by its address and a secret of the site.

@@ -1,14 +1,13 @@
 //! The connection score: what a stranger's connection says of it (C.4 step 10, DESIGN §8).
 //!
-//! Families: HELO, reverse DNS, the name of a line, faults against SMTP, and what the site has learned itself of
-//! such looks, such names and such networks (`docs/decisions/connection-score.md`). A
-//! confirmed name of its own and good mail speak for a sender. Four points refuse. Counted in
-//! quarters, so that half points stay whole numbers.
+//! Families: HELO, reverse DNS, the name of a line, faults against SMTP, and what the site has
+//! learned itself of such looks, such names, such networks and of whom it writes to
+//! (`docs/decisions/connection-score.md`). A confirmed name of its own and good mail speak for a
+//! sender. Four points refuse. Counted in quarters, so that half points stay whole numbers.
 //!
 //! What it needs: the connection's facts and the site's lessons. What can go wrong: a small
 //! server without reverse DNS, a server on a line with a made name: no single fact of theirs
-//! refuses, one good message ends it, and a lesson is only learned where good mail was seen
-//! too (`engine::experience`).
+//! refuses, and what others taught is never held against who has sent good mail.
 
 use model::policy::RuleMode;
 use model::{Habit, Habits, Offence, Policy};
@@ -22,10 +21,11 @@ use crate::seen::{Fit, Traits};
 pub const REFUSE: i32 = 16;
 /// From here on a connection is suspicious: two points.
 pub const SUSPICIOUS: i32 = 8;
-/// What it weighs to write to a mailbox that gets only spam: never enough alone.
+/// What it weighs to write to a mailbox that gets only spam: enough only with another fact.
 const MAILBOX: i32 = 14;
-/// The same for a server with a name of its own that carries mail in others' names: enough.
-const MAILBOX_OTHERS: i32 = REFUSE - OWN_NAME;
+/// What it weighs for a server with a name of its own to write in another's name to one that
+/// nobody uses any more: enough.
+const DEAD_MAILBOX: i32 = REFUSE - OWN_NAME;
 /// What good mail of the last 30 days speaks for a sender.
 const HISTORY: i32 = -12;
 /// What a confirmed name of its own speaks for it.
@@ -66,8 +66,9 @@ pub enum Mailbox {
     Ordinary,
     /// It gets only spam.
     OnlySpam,
-    /// It gets only spam, and the sender's name is another one's than the server's.
-    OnlySpamInOthersNames,
+    /// It has got only spam for so long and from so many that nobody uses it any more, and the
+    /// sender's domain is another one's than the server's.
+    DeadInOthersNames,
 }
 
 /// Where points come from.
@@ -138,9 +139,10 @@ impl ConnectionScore {
 
 /// Scores a connection; `credit` says that the key has good mail of the last 30 days.
 pub fn connection(traits: &Traits, lessons: &Lessons, credit: bool) -> ConnectionScore {
-    // Appliances break rules: who is known is exempt (OFF-18, OFF-19).
-    let faults = if credit { 0 } else { lessons.faults };
-    let mut parts = facts(traits, &Lessons { faults, ..*lessons });
+    // What others taught is held against strangers alone, and appliances break rules (OFF-18,
+    // OFF-19): who has sent good mail is judged by its own facts.
+    let lessons = if credit { &Lessons::default() } else { lessons };
+    let mut parts = facts(traits, lessons);
     if credit {
         parts.push(Part { family: Family::History, quarters: HISTORY, text: "it has sent good mail" });
     }
@@ -187,9 +189,9 @@ pub fn learned(traits: &Traits, names: bool) -> Traits {
 fn helo(traits: &Traits, lessons: &Lessons) -> Part {
     let has_name = traits.rdns != RdnsClass::Missing;
     let (quarters, text) = match (traits.helo, traits.fit) {
-        _ if lessons.greeting => (12, "only spammers greeted with its HELO name"),
         (helo, _) if helo.is_nobody() => (12, helo.fault().unwrap_or_default()),
         (helo, _) if helo.is_faulty() || helo == HeloClass::OurName => (8, helo.fault().unwrap_or_default()),
+        _ if lessons.greeting => (12, "only spammers greeted with its HELO name"),
         (HeloClass::Line, _) => (6, HeloClass::Line.fault().unwrap_or_default()),
         (_, Fit::Neither) if has_name => (2, "the HELO name is neither its own nor the sender's"),
         (HeloClass::Fine, Fit::Unknown) => (2, "the HELO is an address, not a name"),
@@ -243,8 +245,8 @@ fn mailbox(traits: &Traits, lessons: &Lessons) -> Part {
     let text = "the mailbox that it writes to gets only spam";
     let quarters = match lessons.mailbox {
         Mailbox::Ordinary => 0,
-        Mailbox::OnlySpamInOthersNames if has_own_name(traits) => MAILBOX_OTHERS,
-        Mailbox::OnlySpam | Mailbox::OnlySpamInOthersNames => MAILBOX,
+        Mailbox::DeadInOthersNames if has_own_name(traits) => DEAD_MAILBOX,
+        Mailbox::OnlySpam | Mailbox::DeadInOthersNames => MAILBOX,
     };
     Part { family: Family::Mailbox, quarters, text }
 }
@@ -290,6 +292,24 @@ mod tests {
     }
 
     #[test]
+    fn who_has_sent_good_mail_is_not_held_to_what_others_taught() {
+        let all = Lessons {
+            look: 16,
+            names: true,
+            network: 16,
+            greeting: true,
+            mailbox: Mailbox::DeadInOthersNames,
+            no_such_name: true,
+            faults: 3,
+        };
+        let exchange = traits(Rdns::Missing, "srv.firm.local", false);
+        check(&exchange, all, true, 0);
+        assert!(connection(&exchange, &all, false).quarters() >= REFUSE);
+        let line = named("192-0-2-25.dsl.pool.example", "192-0-2-25.dsl.pool.example");
+        check(&line, all, true, 6);
+    }
+
+    #[test]
     fn a_missing_name_alone_never_refuses() {
         check(&traits(Rdns::Missing, "mail.example.org", false), NONE, false, 4);
         check(&traits(Rdns::Missing, "DESKTOP-7", false), NONE, false, 12);
@@ -303,14 +323,14 @@ mod tests {
     fn a_mailbox_that_gets_only_spam_weighs_never_alone_and_is_never_named() {
         let missing = traits(Rdns::Missing, "mail.example.org", true);
         let only_spam = Lessons { mailbox: Mailbox::OnlySpam, ..NONE };
-        let in_others_names = Lessons { mailbox: Mailbox::OnlySpamInOthersNames, ..NONE };
+        let in_others_names = Lessons { mailbox: Mailbox::DeadInOthersNames, ..NONE };
         let own_name = named("mail.example.org", "mail.example.org");
         check(&missing, only_spam, false, 18);
         check(&missing, in_others_names, false, 18);
-        check(&missing, in_others_names, true, 6);
+        check(&missing, in_others_names, true, -8);
         check(&own_name, only_spam, false, 6);
         check(&own_name, in_others_names, false, REFUSE);
-        check(&own_name, in_others_names, true, 4);
+        check(&own_name, in_others_names, true, -20);
         let told = connection(&own_name, &in_others_names, false).heaviest();
         assert_eq!(told, [Some("mail like this was only ever spam here"), None]);
     }
@@ -342,7 +362,7 @@ mod tests {
         check(&fine, NONE, false, -8);
         check(&fine, Lessons { names: true, ..NONE }, false, 18);
         check(&fine, Lessons { network: 16, ..NONE }, false, REFUSE);
-        check(&fine, Lessons { network: 16, ..NONE }, true, 4);
+        check(&fine, Lessons { network: 16, ..NONE }, true, -20);
     }
 
     #[test]
@@ -390,7 +410,7 @@ mod tests {
             network: 16,
             greeting: true,
             no_such_name: true,
-            mailbox: Mailbox::OnlySpamInOthersNames,
+            mailbox: Mailbox::DeadInOthersNames,
             faults: 8,
         };
         check(&shared, all, false, 0);

@@ -144,7 +144,7 @@ impl Books {
 
     /// Publishes that a mailbox gets only spam, by the keyed hash of its address.
     pub(crate) fn only_spam(&mut self, who: PersonHash) {
-        self.projector.set_mailbox(who.0 as u32, NOW.plus(Secs::DAY));
+        self.projector.set_mailbox(who.0 as u32, NOW.plus(Secs::DAY), false);
         self.published.publish(self.projector.view());
     }
 

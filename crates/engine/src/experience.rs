@@ -4,14 +4,14 @@
 //! out to be is counted by how they connect ([`detectors::looks`]), by the organisation of
 //! their reverse DNS names, and by their network (/24, /48). Where nobody of a kind ever sends
 //! anything wanted, that becomes a lesson: points in the connection score of the next stranger
-//! of that kind. One good message of such a kind takes the lesson back at once, or keeps it
-//! from being learned.
+//! of that kind. One good message of a name, a greeting or a network takes the lesson back at
+//! once, or keeps it from being learned; of a look, where 400 bad ones do not outweigh it.
 //!
 //! What keeps it honest: a look weighs only where good strangers were seen, too, and never
-//! where servers have confirmed names of their own; mail servers' names are never taken for
-//! those of lines; one stranger in 128 of a look is let through, so that a look is
-//! measured for ever (`answers`); lessons of names and networks run out and must be learned
-//! anew. Bounded, kept in checkpoints, and the same in every replay.
+//! where servers have confirmed names of their own; names that do not point back teach nothing,
+//! and mail servers' names are never taken for those of lines; one stranger in 128 is held to no
+//! lesson, so that they are measured for ever (`answers`); lessons of names and networks run out
+//! and must be learned anew. Bounded, kept in checkpoints, and the same in every replay.
 
 mod groups;
 pub(crate) mod measured;
@@ -26,7 +26,7 @@ use detectors::{Look, Traits};
 use minicbor::{Decode, Encode};
 use model::key::client_prefix;
 use model::window::Window;
-use model::{Client, Judgement, Lesson, Millis, Name, Prefix, Secs, Subject};
+use model::{Client, Judgement, Lesson, Millis, Name, Prefix, Rdns, Secs, Subject};
 
 use crate::seeded::Seeded;
 use groups::Groups;
@@ -36,8 +36,8 @@ use measured::Measured;
 const MONTH: Secs = Secs(30 * 86_400);
 /// For so long the lesson of a network holds: addresses of hosters change hands.
 const WEEK: Secs = Secs(7 * 86_400);
-/// Looks weigh when so many strangers sent good mail in a month: before, a site has nothing
-/// to compare with.
+/// Looks, names and greetings weigh when so many strangers sent good mail in a month: before, a
+/// site has nothing to compare with.
 const GOOD_STRANGERS: u64 = 20;
 /// The bad ones of a look must come from so many /16 or /32.
 const REGIONS: u64 = 15;
@@ -47,8 +47,12 @@ const BAD_PER_GOOD: u64 = 400;
 const LOOK_WEIGHTS: [(u64, u8); 7] = [(10, 4), (20, 6), (40, 8), (75, 10), (100, 12), (150, 14), (300, 16)];
 /// Hosts of one organisation that sent only spam, before their names are those of lines.
 const NAME_HOSTS: u64 = 3;
+/// The same where there is no good mail to compare with.
+const NAME_HOSTS_BLIND: u64 = 6;
 /// What names of lines weigh is the score's affair; the lesson only holds or not.
 const NAMES_WEIGH: u8 = 12;
+/// What a greeting weighs that only spammers used.
+const GREETING_WEIGHS: u8 = 12;
 /// A network is bad by so many organisations that sent only spam from so many hosts.
 const NEIGHBOURS: [(u64, u64); 3] = [(3, 3), (2, 4), (1, 8)];
 /// What such a network weighs: as much as refuses.
@@ -66,16 +70,20 @@ const SWEEP_EVERY: Secs = Secs::HOUR;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Met {
     pub(crate) look: Option<Look>,
-    /// The organisation of its reverse DNS name, unless the name is one of a mail server.
+    /// The organisation of its confirmed name: of another anybody could teach us anything.
     pub(crate) name: Option<Name>,
+    /// That name may turn out to be one of a line: it is none of a mail server.
+    pub(crate) learnable: bool,
     /// The organisation of the name that it greets with.
     pub(crate) greeting: Option<Name>,
-    /// Reverse DNS confirms a name of its own.
-    pub(crate) confirmed: bool,
+    /// Reverse DNS was asked, and confirms no name.
+    pub(crate) unconfirmed: bool,
     /// The network around the client.
     pub(crate) network: Prefix,
     /// Fragment of the hash of its /16 or /32.
     pub(crate) region: u32,
+    /// The same of the network around it.
+    pub(crate) nearby: u32,
     /// Fragment of the hash of its key.
     pub(crate) who: u32,
     /// Fragment of the hash of the organisation that its names speak of, or of its key.
@@ -93,15 +101,18 @@ impl Met {
         let name_org = name.and_then(org);
         let greeting_org = if greeting == name { name_org } else { greeting.and_then(org) };
         let of = name_org.or(greeting_org);
-        // The organisation whose names may turn out to be those of lines.
-        let learnable = name_org.filter(|org| name.is_some_and(|name| *org != name && !names_server(name)));
+        let confirmed = client.rdns.confirmed().is_some();
+        let learnable =
+            name_org.is_some_and(|org| name.is_some_and(|name| org != name && !names_server(name)));
         Met {
             look: Look::of(traits),
-            name: learnable.map(Name::new),
+            name: name_org.filter(|_| confirmed).map(Name::new),
+            learnable,
             greeting: greeting_org.map(Name::new),
-            confirmed: client.rdns.confirmed().is_some(),
+            unconfirmed: !confirmed && client.rdns != Rdns::Unknown,
             network: prefix(network),
             region: fragment(seeded, prefix(region)),
+            nearby: fragment(seeded, prefix(network)),
             who,
             of: of.map_or(who, |of| fragment(seeded, of)),
         }
@@ -158,12 +169,14 @@ pub(crate) struct StoredExperience {
 struct Kind {
     #[n(0)]
     bad: Window,
-    #[n(1)]
-    good: Window,
     #[n(2)]
     regions: Recent,
     #[n(3)]
     told: Told,
+    /// Who sent good mail: strangers and old friends alike, each once.
+    #[n(4)]
+    #[cbor(default)]
+    friends: Recent,
 }
 
 /// Strangers of one organisation, or organisations of one network.
@@ -237,40 +250,50 @@ impl Experience {
         if good && first {
             self.good.add(MONTH, now, 1);
         }
-        let look = met.look.filter(|_| first).and_then(|look| self.look(look, met.region, good, now));
+        let look =
+            met.look.filter(|_| first || good).and_then(|look| self.look(look, met, (good, first), now));
         let (name, greeting) = (self.name(met, good, now), self.greeting(met, good, now));
         [look, name, greeting, self.network(met, good, now)].into_iter().flatten().collect()
     }
 
-    fn look(&mut self, look: Look, region: u32, good: bool, now: Millis) -> Option<Lesson> {
+    fn look(&mut self, look: Look, met: &Met, (good, first): (bool, bool), now: Millis) -> Option<Lesson> {
         let strangers = self.good.sum(MONTH, now);
         let kind = self.looks.entry(look.0).or_default();
-        if kind.told.holds(now) {
+        if first && kind.told.holds(now) {
             self.measured.add(good, now);
         }
-        kind.count(region, good, now);
+        kind.count(met, good, now);
         let until = kind.told.say(kind.weight(strangers, now), MONTH, now)?;
         Some(Lesson {
             of: Subject::Look(look.0),
             quarters: kind.told.quarters,
             until,
             bad: count(kind.bad.sum(MONTH, now)),
-            good: count(kind.good.sum(MONTH, now)),
+            good: count(kind.good(now)),
         })
     }
 
     fn name(&mut self, met: &Met, good: bool, now: Millis) -> Option<Lesson> {
-        let (name, group) = self.names.at(met.name.as_ref()?.as_bytes(), NAMES_MAX, Name::new)?;
-        let quarters = group.host(met.who, good, now);
+        let name = met.name.as_ref().filter(|_| good || met.learnable)?;
+        let least = self.hosts_needed(now);
+        let (name, group) = self.names.at(name.as_bytes(), NAMES_MAX, Name::new)?;
+        let quarters = if group.host(met.who, good, least, now) { NAMES_WEIGH } else { 0 };
         group.lesson(|| Subject::Names(name.clone()), quarters, MONTH, now)
     }
 
     /// Of a greeting that nobody confirms; good mail of anybody who greets so protects it.
     fn greeting(&mut self, met: &Met, good: bool, now: Millis) -> Option<Lesson> {
-        let greeting = met.greeting.as_ref().filter(|_| good || !met.confirmed)?;
+        let greeting = met.greeting.as_ref().filter(|_| good || met.unconfirmed)?;
+        let least = self.hosts_needed(now);
         let (name, group) = self.greetings.at(greeting.as_bytes(), NAMES_MAX, Name::new)?;
-        let quarters = group.host(met.who, good, now);
+        let quarters = if group.host(met.nearby, good, least, now) { GREETING_WEIGHS } else { 0 };
         group.lesson(|| Subject::Greeting(name.clone()), quarters, MONTH, now)
+    }
+
+    /// How many hosts of a name must have sent only spam: more as long as few strangers sent good
+    /// mail, for a filter may report spam alone.
+    fn hosts_needed(&self, now: Millis) -> u64 {
+        if self.good.sum(MONTH, now) >= GOOD_STRANGERS { NAME_HOSTS } else { NAME_HOSTS_BLIND }
     }
 
     fn network(&mut self, met: &Met, good: bool, now: Millis) -> Option<Lesson> {
@@ -295,21 +318,27 @@ impl Experience {
         self.swept = now;
         self.names.retain(|group| group.is_used(now));
         self.greetings.retain(|group| group.is_used(now));
-        self.networks.retain(|group| group.is_used_network(now));
+        self.networks.retain(|group| group.is_used(now));
     }
 }
 
 impl Kind {
-    fn count(&mut self, region: u32, good: bool, now: Millis) {
+    fn count(&mut self, met: &Met, good: bool, now: Millis) {
         if good {
-            return self.good.add(MONTH, now, 1);
+            self.friends.meet(met.who, 1, now, MONTH, MEMBERS_MAX);
+            return;
         }
         self.bad.add(MONTH, now, 1);
-        self.regions.meet(region, 1, now, MONTH, MEMBERS_MAX);
+        self.regions.meet(met.region, 1, now, MONTH, MEMBERS_MAX);
+    }
+
+    /// Keys that sent good mail in a month, as far as they are told apart.
+    fn good(&self, now: Millis) -> u64 {
+        self.friends.count(MONTH, now)
     }
 
     fn weight(&self, good_strangers: u64, now: Millis) -> u8 {
-        let (bad, good) = (self.bad.sum(MONTH, now), self.good.sum(MONTH, now));
+        let (bad, good) = (self.bad.sum(MONTH, now), self.good(now));
         let spread = self.regions.count(MONTH, now) >= REGIONS;
         if good_strangers < GOOD_STRANGERS || !spread || good * BAD_PER_GOOD > bad {
             return 0;
@@ -335,10 +364,10 @@ impl Group {
         !lately_good && self.bad.count(MONTH, now) >= least
     }
 
-    /// Counts a host of one name; what the name weighs then.
-    fn host(&mut self, who: u32, good: bool, now: Millis) -> u8 {
+    /// Counts a host of one name; whether enough of them are bad then.
+    fn host(&mut self, who: u32, good: bool, least: u64, now: Millis) -> bool {
         self.count(who, good, now);
-        if self.is_bad(NAME_HOSTS, now) { NAMES_WEIGH } else { 0 }
+        self.is_bad(least, now)
     }
 
     fn lesson(
@@ -353,13 +382,10 @@ impl Group {
         Some(Lesson { of: of(), quarters, until, bad: count(self.bad.count(MONTH, now)), good })
     }
 
+    /// One of which a single host was heard gives way sooner: most are of no more.
     fn is_used(&self, now: Millis) -> bool {
-        now.since(self.last) < MONTH
-    }
-
-    /// A network of which one host was heard gives way sooner: most are of no more.
-    fn is_used_network(&self, now: Millis) -> bool {
-        let lone = self.good_at == Millis(0) && self.hosts.count(MONTH, now) < 2;
+        let hosts = self.hosts.count(MONTH, now).max(self.bad.count(MONTH, now));
+        let lone = self.good_at == Millis(0) && hosts < 2;
         now.since(self.last) < if lone { WEEK } else { MONTH }
     }
 }

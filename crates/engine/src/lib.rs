@@ -62,6 +62,7 @@ pub use alarm::Alarm;
 pub use burnt::{Burnt, BurntBy};
 pub use commands::CommandError;
 pub use inspect::{Guard, Held, KeyReport};
+pub use mailboxes::MailboxNews;
 pub use networks::{Price, Proposal};
 pub use spread::{Alone, Spread};
 pub use texts::Texts;
@@ -114,9 +115,8 @@ pub struct Step {
     pub receipts: Vec<(u64, Result<Receipt, CommandError>)>,
     /// What an operator must hear.
     pub alarms: Vec<Alarm>,
-    /// News for those who answer that no event may hold: mailboxes that get only spam, as
-    /// fragments of keyed hashes, and until when; 0 for no longer.
-    pub mailboxes: Vec<(u32, Millis)>,
+    /// News for those who answer that no event may hold: mailboxes that get only spam.
+    pub mailboxes: Vec<MailboxNews>,
 }
 
 /// What a command did.
@@ -280,8 +280,8 @@ impl Engine {
         self.council.networks.shelve(atlas.hash(), atlas);
     }
 
-    /// Mailboxes that get only spam, and until when, as [`Step::mailboxes`] tells them.
-    pub fn mailboxes(&self) -> impl Iterator<Item = (u32, Millis)> {
+    /// Mailboxes that get only spam, as [`Step::mailboxes`] tells them.
+    pub fn mailboxes(&self) -> impl Iterator<Item = MailboxNews> {
         self.mail.mailboxes.all()
     }
 

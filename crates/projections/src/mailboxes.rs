@@ -12,9 +12,10 @@ use siphasher::sip::SipHasher13;
 /// Fixed seed: the map's order never reaches an output, and its keys are keyed hashes.
 type Fixed = BuildHasherDefault<SipHasher13>;
 
-/// Fragments of keyed hashes, and until when; clones share everything.
+/// Fragments of keyed hashes, until when, and whether nobody uses it any more; clones share
+/// everything.
 #[derive(Clone, Debug)]
-pub struct Mailboxes(HashTrieMapSync<u32, Millis, Fixed>);
+pub struct Mailboxes(HashTrieMapSync<u32, (Millis, bool), Fixed>);
 
 impl Default for Mailboxes {
     fn default() -> Self {
@@ -23,9 +24,11 @@ impl Default for Mailboxes {
 }
 
 impl Mailboxes {
-    /// Whether only spammers write to this recipient.
-    pub fn get_only_spam(&self, who: PersonHash, now: Millis) -> bool {
-        !self.0.is_empty() && self.0.get(&(who.0 as u32)).is_some_and(|until| *until > now)
+    /// Whether only spammers write to this recipient, and if so, whether for so long and so many
+    /// that nobody uses it any more.
+    pub fn only_spam(&self, who: PersonHash, now: Millis) -> Option<bool> {
+        let known = if self.0.is_empty() { None } else { self.0.get(&(who.0 as u32)) };
+        known.filter(|(until, _)| *until > now).map(|(_, dead)| *dead)
     }
 
     /// How many are held.
@@ -38,16 +41,17 @@ impl Mailboxes {
         self.0.is_empty()
     }
 
-    pub(crate) fn set(&mut self, who: u32, until: Millis) {
+    pub(crate) fn set(&mut self, who: u32, until: Millis, dead: bool) {
         if until > Millis(0) {
-            self.0.insert_mut(who, until);
+            self.0.insert_mut(who, (until, dead));
         } else {
             self.0.remove_mut(&who);
         }
     }
 
     pub(crate) fn sweep(&mut self, now: Millis) {
-        let gone: Vec<u32> = self.0.iter().filter(|(_, until)| **until <= now).map(|(who, _)| *who).collect();
+        let over = self.0.iter().filter(|(_, (until, _))| *until <= now);
+        let gone: Vec<u32> = over.map(|(who, _)| *who).collect();
         for who in &gone {
             self.0.remove_mut(who);
         }
@@ -61,15 +65,16 @@ mod tests {
     #[test]
     fn a_mailbox_is_known_until_its_time_or_until_it_is_taken_back() {
         let mut mailboxes = Mailboxes::default();
-        mailboxes.set(7, Millis(100));
-        mailboxes.set(8, Millis(100));
+        mailboxes.set(7, Millis(100), false);
+        mailboxes.set(8, Millis(100), true);
         // The fragment is the lower half of the hash.
         let knows = |mailboxes: &Mailboxes, who: u64, now| {
-            mailboxes.get_only_spam(PersonHash(0xabcd_0000_0000 | who), Millis(now))
+            mailboxes.only_spam(PersonHash(0xabcd_0000_0000 | who), Millis(now))
         };
-        assert!(knows(&mailboxes, 7, 99) && !knows(&mailboxes, 7, 100) && !knows(&mailboxes, 9, 99));
-        mailboxes.set(8, Millis(0));
-        assert!(!knows(&mailboxes, 8, 99));
+        let known = [(7, 99), (7, 100), (8, 99), (9, 99)].map(|(who, now)| knows(&mailboxes, who, now));
+        assert_eq!(known, [Some(false), None, Some(true), None]);
+        mailboxes.set(8, Millis(0), false);
+        assert_eq!(knows(&mailboxes, 8, 99), None);
         mailboxes.sweep(Millis(100));
         assert!(mailboxes.is_empty());
     }

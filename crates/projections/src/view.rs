@@ -188,8 +188,8 @@ impl Projector {
     }
 
     /// Takes the engine's news of a mailbox that gets only spam.
-    pub fn set_mailbox(&mut self, who: u32, until: Millis) {
-        self.view.mailboxes.set(who, until);
+    pub fn set_mailbox(&mut self, who: u32, until: Millis, dead: bool) {
+        self.view.mailboxes.set(who, until, dead);
     }
 
     /// Changes the site's words (a reload).

@@ -11,7 +11,19 @@ fn stranger(n: u32, look: Option<u8>) -> Met {
     let addr = std::net::Ipv4Addr::from(0x0a00_0000 + (n << 8));
     let network = Prefix::new(addr.into(), 24);
     let look = look.map(Look);
-    Met { look, name: None, greeting: None, confirmed: true, network, region: n, who: n, of: n }
+    let (learnable, unconfirmed) = (true, false);
+    Met {
+        look,
+        name: None,
+        learnable,
+        greeting: None,
+        unconfirmed,
+        network,
+        region: n,
+        nearby: n,
+        who: n,
+        of: n,
+    }
 }
 
 /// A host of an organisation in 192.0.2.0/24.
@@ -19,7 +31,7 @@ fn neighbour(n: u32, name: &str) -> Met {
     let network = Prefix::new("192.0.2.0".parse().unwrap(), 24);
     let name = Name::new(name.as_bytes());
     let of = u32::try_from(name.as_bytes().iter().map(|b| u64::from(*b)).sum::<u64>()).unwrap();
-    Met { look: None, name: Some(name), greeting: None, confirmed: true, network, region: 1, who: n, of }
+    Met { name: Some(name), network, region: 1, nearby: 1, of, ..stranger(n, None) }
 }
 
 fn site_with(good_strangers: u32) -> Experience {
@@ -69,7 +81,7 @@ fn one_corner_of_the_net_teaches_nothing_of_a_look() {
 
 #[test]
 fn three_hosts_of_one_name_that_only_spam_are_lines() {
-    let mut site = Experience::new(Seeded([1, 2]));
+    let mut site = site_with(20);
     let mut says = |n, minute| {
         let met = Met { network: stranger(n, None).network, ..neighbour(n, "isp.example") };
         site.note(&met, Judgement::Spam, true, at(minute)).len()
@@ -78,11 +90,60 @@ fn three_hosts_of_one_name_that_only_spam_are_lines() {
 }
 
 #[test]
+fn where_no_good_mail_is_seen_it_takes_six() {
+    let mut site = site_with(19);
+    let mut says = |n| {
+        let met = Met { network: stranger(n, None).network, ..neighbour(n, "isp.example") };
+        site.note(&met, Judgement::Spam, true, at(u64::from(n))).len()
+    };
+    assert_eq!([1, 2, 3, 4, 5, 6].map(&mut says), [0, 0, 0, 0, 0, 1]);
+}
+
+#[test]
+fn a_good_mail_server_protects_the_names_of_its_organisation() {
+    let mut site = site_with(20);
+    let mail_server = Met { learnable: false, ..neighbour(9, "isp.example") };
+    assert_eq!(site.note(&mail_server, Judgement::Ham, true, at(1)), []);
+    for n in 20..40 {
+        let met = Met { network: stranger(n, None).network, ..neighbour(n, "isp.example") };
+        assert_eq!(site.note(&met, Judgement::Spam, true, at(u64::from(n))), []);
+    }
+}
+
+#[test]
+fn a_spamming_mail_server_teaches_nothing_of_lines() {
+    let mut site = site_with(20);
+    for n in 20..40 {
+        let met = Met { learnable: false, network: stranger(n, None).network, ..neighbour(n, "isp.example") };
+        assert_eq!(site.note(&met, Judgement::Spam, true, at(u64::from(n))), []);
+    }
+}
+
+#[test]
+fn who_writes_every_day_counts_as_one_good_stranger_of_its_look() {
+    let mut site = site_with(20);
+    let friend = stranger(700, Some(13));
+    for day in 0..40 {
+        site.note(&friend, Judgement::Ham, day == 0, at(day * 1440));
+    }
+    let now = 40 * 1440;
+    for n in 0..20 {
+        site.note(&stranger(900 + n, None), Judgement::Ham, true, at(now));
+    }
+    let mut says = |n: u32| {
+        let lessons = site.note(&stranger(n, Some(13)), Judgement::Spam, true, at(now + u64::from(n)));
+        lessons.first().map(|lesson| (lesson.quarters, lesson.good))
+    };
+    assert_eq!((0..399).find_map(&mut says), None, "400 bad ones for each good one");
+    assert_eq!(says(399), Some((16, 1)));
+}
+
+#[test]
 fn a_greeting_that_only_spammers_without_names_use_is_learned_until_somebody_good_uses_it() {
-    let mut site = Experience::new(Seeded([1, 2]));
-    let mut says = |n, judgement, confirmed| {
+    let mut site = site_with(20);
+    let mut says = |n, judgement, confirmed: bool| {
         let greeting = Some(Name::new(b"bank.example"));
-        let met = Met { greeting, confirmed, ..stranger(n, None) };
+        let met = Met { greeting, unconfirmed: !confirmed, ..stranger(n, None) };
         site.note(&met, judgement, true, at(u64::from(n))).first().map(|lesson| lesson.quarters)
     };
     assert_eq!([1, 2].map(|n| says(n, Judgement::Spam, false)), [None, None]);
@@ -91,7 +152,7 @@ fn a_greeting_that_only_spammers_without_names_use_is_learned_until_somebody_goo
         None,
         "with a name of its own it teaches nothing of greetings"
     );
-    assert_eq!(says(4, Judgement::Spam, false), Some(NAMES_WEIGH));
+    assert_eq!(says(4, Judgement::Spam, false), Some(GREETING_WEIGHS));
     assert_eq!(says(5, Judgement::Ham, true), Some(0));
 }
 
@@ -153,7 +214,7 @@ fn the_same_experience_gives_the_same_bytes_whatever_it_met_first() {
         let mut site = Experience::new(Seeded([1, 2]));
         for n in order {
             let greeting = Some(Name::new(format!("{n}.example").as_bytes()));
-            let met = Met { greeting, confirmed: false, ..neighbour(n, &format!("{}.example", n % 40)) };
+            let met = Met { greeting, unconfirmed: true, ..neighbour(n, &format!("{}.example", n % 40)) };
             site.note(&Met { network: stranger(n, None).network, ..met }, Judgement::Spam, true, at(0));
         }
         minicbor::to_vec(&site).unwrap()

@@ -89,6 +89,16 @@ fn bots_that_borrow_a_bank_s_name_teach_nothing_of_its_own_servers() {
 }
 
 #[test]
+fn whoever_forges_reverse_dns_names_of_a_firm_teaches_nothing_of_its_servers() {
+    let mut world = with_friends();
+    for n in 0..9 {
+        let forged = Rdns::Mismatch(Name::new(format!("a{n}.victim.example").as_bytes()));
+        world.send(&spam_to(&nameless(n, "mx.other.example").rdns(forged), PEOPLE));
+    }
+    assert_eq!(says(&world, &Subject::Names(Name::new(b"victim.example"))), 0);
+}
+
+#[test]
 fn what_was_learned_outlives_a_restart() {
     let mut world = World::new();
     for (n, name) in ["a.one.example", "b.two.example"].iter().enumerate() {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use engine::{Alarm, Alone, CommandError, Engine, Origin, SideRow, Spread};
+use engine::{Alarm, Alone, CommandError, Engine, MailboxNews, Origin, SideRow, Spread};
 use model::case::force;
 use model::content::Shape;
 use model::event::Node;
@@ -168,7 +168,7 @@ pub(crate) struct World {
     pub(crate) side_rows: Vec<SideRow>,
     pub(crate) alarms: Vec<Alarm>,
     /// What those who answer were told of mailboxes.
-    pub(crate) mailboxes: Vec<(u32, Millis)>,
+    pub(crate) mailboxes: Vec<MailboxNews>,
     pub(crate) receipts: BTreeMap<u64, Result<Vec<CaseId>, CommandError>>,
     pub(crate) frames: Vec<Frame>,
     tags: u64,

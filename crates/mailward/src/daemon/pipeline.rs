@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use edge::{Clock, Published};
-use engine::{Engine, Step};
+use engine::{Engine, MailboxNews, Step};
 use ledger::journal::{Frame as Stored, Writer};
 use ledger::{DataDir, EventStore, SqliteLedger, checkpoint};
 use model::{Body, Envelope, Evidence, Frame, Input, Millis, NetworkNews, Prefix, Sealed};
@@ -74,7 +74,7 @@ struct Durable {
     events: Vec<(u64, Envelope)>,
     receipts: Vec<(u64, Result<engine::Receipt, engine::CommandError>)>,
     /// Mailboxes that get only spam: of no event, but no earlier than the events around it.
-    mailboxes: Vec<(u32, Millis)>,
+    mailboxes: Vec<MailboxNews>,
 }
 
 /// What the threads share.
@@ -456,7 +456,7 @@ fn project(mut projector: Projector, durable: &Receiver<Durable>, common: &Commo
         while let Some(one) = next {
             news = true;
             apply(&mut projector, &one.events, &common.data_dir);
-            one.mailboxes.iter().for_each(|(who, until)| projector.set_mailbox(*who, *until));
+            one.mailboxes.iter().for_each(|m| projector.set_mailbox(m.who, m.until, m.dead));
             receipts.extend(one.receipts);
             next = if Instant::now() < end { durable.try_recv().ok() } else { None };
         }

@@ -76,7 +76,7 @@ pub(crate) fn recover(
     })?;
     agree(&engine, &ledger)?;
     project(&mut projector, &ledger, arrival)?;
-    engine.mailboxes().for_each(|(who, until)| projector.set_mailbox(who, until));
+    engine.mailboxes().for_each(|m| projector.set_mailbox(m.who, m.until, m.dead));
     if let Some(hash) = engine.atlas() {
         atlases::show(&mut projector, config.data_dir(), &hash);
     }

@@ -188,7 +188,7 @@ impl Replay {
         self.position += 1;
         let frame = Frame { wall, salt: [0; 16], inputs };
         let step = self.engine.step(self.position, &frame, &Alone);
-        step.mailboxes.iter().for_each(|(who, until)| self.projector.set_mailbox(*who, *until));
+        step.mailboxes.iter().for_each(|m| self.projector.set_mailbox(m.who, m.until, m.dead));
         for sealed in step.events {
             // Just sealed from an envelope: it opens.
             if let Ok(event) = sealed.open() {
