@@ -221,8 +221,9 @@ fn hardest(ending: &Ending<'_>, rules: &EndRules, view: &View) -> Option<(EndRul
     let lured = content.shape.any(Shape::LURE);
     let encrypted = if lured { rules.attachment.max(rules.encrypted) } else { rules.encrypted };
     // A refusal to somebody's relay or list comes back as a bounce to somebody else.
-    let judged_by_client =
-        !ending.exempt && !content.shape.any(Shape::WAS_HERE) && !is_forwarder(ending, view);
+    let by_client = !ending.exempt && !is_forwarder(ending, view);
+    let came_back = content.shape.any(Shape::WAS_HERE) && has_credit(ending, view);
+    let judged_by_client = by_client && !came_back;
     let is_spam = || verdict.is_some_and(|v| is_spam(v, rules));
     let all = [
         (EndRule::Virus, rules.virus, verdict.is_some_and(|v| v.judgement == Judgement::Virus)),
@@ -232,8 +233,9 @@ fn hardest(ending: &Ending<'_>, rules: &EndRules, view: &View) -> Option<(EndRul
         (EndRule::Spam, rules.spam, !ending.exempt && is_spam()),
         // What blocks its server is not delivered first.
         (EndRule::FirstHit, rules.first_hit, judged_by_client && ending.first_hit && is_spam()),
-        // It is not blocked yet, for it has a history.
-        (EndRule::Burst, rules.first_hit, judged_by_client && ending.burst && is_spam()),
+        // It is not blocked yet, for it has a history: so what it writes about itself, which a
+        // thief of its password writes too, spares nothing.
+        (EndRule::Burst, rules.first_hit, by_client && ending.burst && is_spam()),
         // An automatic answer with a sender: at RCPT it looked like other mail (J5).
         (
             EndRule::Backscatter,
@@ -248,10 +250,12 @@ fn hardest(ending: &Ending<'_>, rules: &EndRules, view: &View) -> Option<(EndRul
 
 /// A sender of ours that SPF forbids here. Somebody's forwarder sends our own mail back to
 /// us from a foreign address, and a list does: neither forges (G-FWD), and whose signature
-/// of ours is whole did not either.
+/// of ours is whole did not either. The marks of both are header fields that anybody can
+/// write, so they speak only for a key that is known: one good message is soon sent.
 fn is_forged(ending: &Ending<'_>, view: &View) -> bool {
     let content = ending.content;
-    let passed_on = content.shape.any(Shape::REWRITTEN | Shape::LIST | Shape::WAS_HERE);
+    let marked = content.shape.any(Shape::REWRITTEN | Shape::LIST | Shape::WAS_HERE);
+    let passed_on = marked && class(ending, view) >= Class::Known;
     ending.sender_is_ours
         && content.spf == Spf::Fail
         && content.dmarc != Dmarc::Pass
@@ -260,8 +264,17 @@ fn is_forged(ending: &Ending<'_>, view: &View) -> bool {
 }
 
 fn is_forwarder(ending: &Ending<'_>, view: &View) -> bool {
-    let standing = view.cases.key(&Key::Net(client_prefix(ending.addr))).and_then(|known| known.standing);
-    standing.is_some_and(|s| matches!(s.class, Class::Forwarder | Class::ListHost))
+    matches!(class(ending, view), Class::Forwarder | Class::ListHost)
+}
+
+/// Whether the client has a history, so that its word that a message was here before counts.
+fn has_credit(ending: &Ending<'_>, view: &View) -> bool {
+    view.has_credit(ending.addr) || class(ending, view) >= Class::Known
+}
+
+fn class(ending: &Ending<'_>, view: &View) -> Class {
+    let known = view.cases.key(&Key::Net(client_prefix(ending.addr)));
+    known.and_then(|known| known.standing).map_or(Class::Unknown, |standing| standing.class)
 }
 
 fn is_spam(verdict: &Verdict, rules: &EndRules) -> bool {

@@ -18,7 +18,8 @@ const DOMAINS_MAX: usize = 64;
 const DOMAINS: u64 = 50;
 /// The share of good mail that a forwarder has, in percent, at least.
 ///
-/// Asked for with either mark: both can be forged, good mail can not.
+/// Asked for with either mark, for both can be forged. So can good mail, to a mailbox of
+/// one's own: [`Record::passes_on`] asks what counts of it, too.
 const GOOD: u64 = 10;
 /// Days that history looks back.
 const HISTORY_DAYS: u32 = 30;
@@ -234,7 +235,10 @@ mod tests {
                 };
                 note(&ended(n, content), &mut record);
             }
-            (0..good).for_each(|n| note(&judged(100 + n, Judgement::Ham), &mut record));
+            for n in 0..good {
+                note(&judged(100 + n, Judgement::Ham), &mut record);
+                record.standing.credit(time(100 + n), n as u32, 1);
+            }
             (0..bad).for_each(|n| note(&judged(200 + n, Judgement::Virus), &mut record));
             record.passes_on(time(300))
         };

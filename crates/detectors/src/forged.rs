@@ -12,7 +12,7 @@ use minicbor::{Decode, Encode};
 use model::content::{Shape, Spf};
 use model::finding::Measure;
 use model::window::Window;
-use model::{Content, Finding, Millis, Offence, Secs, Units};
+use model::{Class, Content, Finding, Millis, Offence, Secs, Units};
 
 use crate::distinct::Recent;
 use crate::record::Record;
@@ -58,7 +58,7 @@ impl Detector for ForgedSender {
 
     fn observe(&self, seen: &Seen, of: &mut Record, around: &Context<'_>) -> Option<Finding> {
         let Act::Ended(ended) = &seen.act else { return None };
-        if !is_failure(&ended.content) {
+        if !is_failure(&ended.content, around.good > 0 || around.class >= Class::Known) {
             return None;
         }
         let counts = of.rare().forged.0.get_or_insert_default();
@@ -78,9 +78,10 @@ impl Detector for ForgedSender {
 }
 
 /// RFC 7208 §8.4: ‘an explicit statement that the client is not authorized’; softfail
-/// (§8.5) is a weak one, an error (§8.6, §8.7) none.
-fn is_failure(content: &Content) -> bool {
-    content.spf == Spf::Fail && !content.shape.any(Shape::REWRITTEN | Shape::LIST)
+/// (§8.5) is a weak one, an error (§8.6, §8.7) none. The marks of a forwarder and of a list
+/// stand in the message itself, so a stranger's explain nothing.
+fn is_failure(content: &Content, known: bool) -> bool {
+    content.spf == Spf::Fail && !(known && content.shape.any(Shape::REWRITTEN | Shape::LIST))
 }
 
 fn facts(counts: &Counts, now: Millis, limit: Option<u64>) -> Option<model::Facts> {
@@ -101,8 +102,8 @@ fn facts(counts: &Counts, now: Millis, limit: Option<u64>) -> Option<model::Fact
 mod tests {
     use super::*;
     use crate::seen::tests::{around, ended};
+    use model::Policy;
     use model::name::DomainHash;
-    use model::{Class, Policy};
 
     fn fail(domain: u64) -> Content {
         Content { spf: Spf::Fail, sender_domain: Some(DomainHash(domain)), ..Content::default() }
@@ -137,7 +138,9 @@ mod tests {
             assert_eq!(fires_at(Class::Unknown, 10, |n| Content { spf, ..fail(n) }), None, "{spf:?}");
         }
         for shape in [Shape::REWRITTEN, Shape::LIST] {
-            assert_eq!(fires_at(Class::Unknown, 10, |n| Content { shape, ..fail(n) }), None);
+            let marked = |class| fires_at(class, 10, |n| Content { shape, ..fail(n) });
+            assert_eq!(marked(Class::Known), None);
+            assert_eq!(marked(Class::Unknown), Some(50), "anybody can write it");
         }
     }
 }

@@ -51,6 +51,11 @@ struct Shown {
     people: Recent,
 }
 
+/// How much that is bad in a week a host may pass on that brought so much good mail in 30 days.
+pub(crate) fn bears(good: u32) -> u64 {
+    u64::from(good) * BAD_PER_GOOD
+}
+
 impl Slot {
     fn ended(&mut self, ended: &Ended, at: Millis) {
         let content = &ended.content;
@@ -84,9 +89,7 @@ impl Record {
     /// Whether it is a forwarder by what its mail shows.
     pub fn is_forwarder(&self, now: Millis) -> bool {
         let (good, _) = self.standing.good(now);
-        good >= GOOD
-            && self.hosts().is_some_and(|slot| slot.sends_on(now))
-            && self.bad(now) <= u64::from(good) * BAD_PER_GOOD
+        good >= GOOD && self.hosts().is_some_and(|slot| slot.sends_on(now)) && self.bad(now) <= bears(good)
     }
 
     /// How many domains share it, if it is a host of many customers.

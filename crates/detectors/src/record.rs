@@ -147,8 +147,12 @@ impl Record {
     }
 
     /// Whether the key passes other people's mail on, by what its messages showed.
+    ///
+    /// What they show can be made by anybody, and so can good mail to a mailbox of one's own:
+    /// what is bad of a week is at most nine times the good mail of 30 days that counts (C.0).
     pub fn passes_on(&self, now: Millis) -> Option<facts::PassesOn> {
-        let shown = self.rare.as_ref()?.facts.passes_on(now);
+        let outweighed = self.bad(now) > hosts::bears(self.standing.good(now).0);
+        let shown = self.rare.as_ref()?.facts.passes_on(now).filter(|_| !outweighed);
         shown.or_else(|| self.is_forwarder(now).then_some(facts::PassesOn::SendsOn))
     }
 

@@ -127,8 +127,13 @@ fn only_our_own_senders_are_refused_for_spf_and_never_passed_on_mail() {
     let refused = |of: &Ending<'_>, view: &View| matches!(at_end(of, &ALL, view).tell, Finish::Refuse(_));
     assert!(refused(&ending(&fail, None), &view));
     assert!(!refused(&Ending { sender_is_ours: false, ..ending(&fail, None) }, &view));
+    let standing = |class| testing::view_with_class(&[], "192.0.2.25", class);
     for shape in [Shape::REWRITTEN, Shape::LIST, Shape::WAS_HERE] {
-        assert!(!refused(&ending(&with(Danger::None, Spf::Fail, shape), None), &view), "{shape:?}");
+        let marked = with(Danger::None, Spf::Fail, shape);
+        assert!(!refused(&ending(&marked, None), &standing(Class::Known)), "{shape:?}");
+        // One header field, or one good message beside it, buys no sender of ours.
+        assert!(refused(&ending(&marked, None), &view), "{shape:?}");
+        assert!(refused(&ending(&marked, None), &standing(Class::Unknown)), "{shape:?}");
     }
     for spf in [Spf::SoftFail, Spf::TempError, Spf::PermError, Spf::Neutral, Spf::None] {
         assert!(!refused(&ending(&with(Danger::None, spf, PLAIN), None), &view), "{spf:?}");
@@ -251,7 +256,8 @@ fn adv_18_what_a_bursting_server_sends_is_refused_by_the_message() {
     assert!(of(PLAIN, Judgement::Spam, true).starts_with("550 | refused; rule=burst"));
     assert!(of(PLAIN, Judgement::Spam, false).starts_with("pass"));
     assert!(of(PLAIN, Judgement::Ham, true).starts_with("pass"));
-    assert!(of(Shape::WAS_HERE, Judgement::Spam, true).starts_with("pass"), "a relay's refusal is a bounce");
+    // A thief of a password can write a Received field of ours, too.
+    assert!(of(Shape::WAS_HERE, Judgement::Spam, true).starts_with("550 | refused; rule=burst"));
     let list = testing::view_with_class(&[], "192.0.2.25", Class::ListHost);
     let (content, spam) = (with(Danger::None, Spf::None, PLAIN), verdict(Judgement::Spam, 700));
     let of_a_list = Ending { burst: true, ..ending(&content, Some(&spam)) };
@@ -272,13 +278,21 @@ fn an_open_recipient_is_open_at_the_end_of_the_message_too() {
 }
 
 #[test]
-fn mail_that_was_here_before_is_not_refused_for_its_client() {
+fn mail_that_was_here_before_is_not_refused_for_a_client_with_good_mail() {
     let score = Some(ConnectionScore { quarters: 40, heaviest: [None, None], line: false });
-    let (view, spam) = (testing::view(&[]), verdict(Judgement::Spam, 1200));
+    let spam = verdict(Judgement::Spam, 1200);
     let back = with(Danger::None, Spf::None, Shape::WAS_HERE);
     let rules = EndRules { spam: Act::Pass, ..ALL };
-    let ended = at_end(&Ending { first_hit: true, score, ..ending(&back, Some(&spam)) }, &rules, &view);
-    assert!(told(&ended).starts_with("pass"));
+    let of = |first_hit, score, view: &View| {
+        told(&at_end(&Ending { first_hit, score, ..ending(&back, Some(&spam)) }, &rules, view))
+    };
+    let view = |class, credit| testing::view_with_standing(&[], "192.0.2.25", class, credit);
+    for known in [view(Class::Unknown, true), view(Class::Known, false), view(Class::ListHost, true)] {
+        assert!(of(true, score, &known).starts_with("pass"));
+    }
+    // A stranger's Received field of ours is a word like any other.
+    assert!(of(true, None, &testing::view(&[])).starts_with("550 | refused; rule=first-hit"));
+    assert!(of(false, score, &view(Class::Unknown, false)).starts_with("550 | refused; rule=score"));
 }
 
 #[test]

@@ -199,6 +199,16 @@ fn adv_20_mail_that_was_here_before_is_no_reason_to_block_who_brings_it_back() {
     let mut world = World::new();
     let forged = |_| shaped(Shape::WAS_HERE);
     assert_eq!(world.show_many(&host, 9, Some(Judgement::Spam), forged), 1);
+    // Nor does good mail to a mailbox of one's own: as many pass as without the mark.
+    let passed_of = |shape| {
+        let mut world = World::new();
+        for _ in 0..40 {
+            world.now = world.now.plus(Secs(1));
+            world.show(&Mail { judged: Some(Judgement::Ham), ..mail(&host, PEOPLE) }, shaped(shape));
+        }
+        world.show_many(&host, 200, Some(Judgement::Spam), |_| shaped(shape))
+    };
+    assert_eq!([Shape::WAS_HERE, Shape::default()].map(passed_of), [60, 60]);
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! What kind of mail a message looks like (OFF-15, S70, the guards of lists).
 //!
 //! Every mark is something that a sender writes about itself and can forge. So marks open
-//! no door: they say under which offence a message counts, and the engine asks for more.
+//! no door: they say under which offence a message counts, and the engine asks for more, as
+//! does who decides at the end of the message: of a stranger a mark spares nothing.
 
 use model::Letter;
 use model::content::Shape;
@@ -257,7 +258,7 @@ fn about_list(subject: &str, plain: &str) -> bool {
 }
 
 /// RFC 5321 §4.4: the topmost Received field is of the host that sent it to us; one of ours
-/// below it means that the message was here and came back.
+/// below it means that the message was here and came back, or that its sender says so.
 fn was_here(letter: &Letter, rules: &Rules) -> bool {
     letter.all("Received").skip(1).any(|value| {
         written_by(value).is_some_and(|host| rules.our_names.iter().any(|ours| ours.as_bytes() == host))
