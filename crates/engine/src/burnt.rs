@@ -2,14 +2,15 @@
 //!
 //! Who knows a trap can subscribe it to other people's lists, so that they are blocked for
 //! writing to it. Then many unrelated senders write to one trap within an hour, and most of
-//! them are decent: they have good mail here, sign what they send, or welcome a subscriber.
-//! Such a trap is burnt: it is none from that moment on, what it counted in the last 24 hours
+//! them are decent: they have good mail here, or they look like servers and welcome a
+//! subscriber, and no filter called what they wrote spam. A signature says nothing: whoever
+//! rents addresses signs. Such a trap is burnt: it is none from that moment on, what it counted in the last 24 hours
 //! is void, a block that rests on it alone is lifted as an error, and the operator hears of
 //! it. A trap that one of our own people writes to is burnt in the same way.
 //!
 //! Needs: the hits of one day. Shared senders are no witnesses: many customers write through
-//! one, and none of them can be blocked. Its danger is the other way: who has ten decent
-//! servers in ten networks can take a trap from us, if he knows it.
+//! one, and none of them can be blocked. Its danger is the other way: who has ten servers with
+//! names in ten networks and knows a trap can take it from us with welcomes.
 //!
 //! Keyed hashes of traps stand in memory and checkpoints, never in an event.
 
@@ -20,8 +21,11 @@ use detectors::seen::{Act, Traits};
 use detectors::traps::units_of;
 use minicbor::{Decode, Encode};
 use model::case::Lifted;
+use model::content::Shape;
 use model::policy::TrapKind;
-use model::{Actor, Body, Content, Millis, Offence, PersonHash, Policy, Prefix, Secs, Sent, Units};
+use model::{
+    Actor, Body, Content, Judgement, Millis, Offence, PersonHash, Policy, Prefix, Secs, Sent, Units,
+};
 
 use crate::Engine;
 use crate::alarm::Alarm;
@@ -53,6 +57,10 @@ struct Hit {
     units: Units,
     #[n(3)]
     decent: bool,
+    /// A filter called it spam, before or after its end.
+    #[n(4)]
+    #[cbor(default)]
+    spam: bool,
 }
 
 /// Why a trap is none any more.
@@ -126,16 +134,24 @@ impl Watch {
         }
     }
 
+    fn newest(&mut self, trap: PersonHash, key: Prefix) -> Option<&mut Hit> {
+        self.hits.get_mut(&trap)?.iter_mut().rev().find(|hit| hit.key == key)
+    }
+
+    /// A filter called the message of a hit spam: no list that somebody was subscribed to.
+    fn spam(&mut self, trap: PersonHash, key: Prefix) {
+        if let Some(hit) = self.newest(trap, key) {
+            hit.spam = true;
+        }
+    }
+
     /// The message of a hit came to its end.
-    fn ended(&mut self, trap: PersonHash, key: Prefix, content: &Content) {
-        let hits = self.hits.get_mut(&trap);
-        let Some(hit) = hits.and_then(|hits| hits.iter_mut().rev().find(|hit| hit.key == key)) else {
-            return;
-        };
-        let mild = is_mild(content.shape);
-        hit.decent |= mild || content.dkim.is_some();
+    fn ended(&mut self, trap: PersonHash, key: Prefix, content: &Content, traits: &Traits) {
+        let Some(hit) = self.newest(trap, key) else { return };
+        // Anybody can write a welcome, but a bot looks like none that has readers.
+        hit.decent |= content.shape.any(Shape::CONFIRMATION) && !traits.suspicious();
         // An answer's units were taken back when it ended (S70).
-        if mild {
+        if is_mild(content.shape) {
             hit.units = Units::ZERO;
         }
     }
@@ -143,9 +159,12 @@ impl Watch {
     /// How many networks wrote to a trap in the last hour, if they burn it.
     fn poisoned(&self, trap: PersonHash, now: Millis) -> Option<u16> {
         let lately = self.hits.get(&trap)?.iter().filter(|hit| now.since(hit.at) < HOUR);
-        let mut networks = BTreeMap::<Prefix, bool>::new();
-        lately.for_each(|hit| *networks.entry(network(hit.key)).or_default() |= hit.decent);
-        let decent = networks.values().filter(|decent| **decent).count();
+        let mut networks = BTreeMap::<Prefix, (bool, bool)>::new();
+        for hit in lately {
+            let (decent, spams) = networks.entry(network(hit.key)).or_default();
+            (*decent, *spams) = (*decent || hit.decent, *spams || hit.spam);
+        }
+        let decent = networks.values().filter(|(decent, spams)| *decent && !spams).count();
         let burns = networks.len() >= SENDERS && decent * 2 > networks.len();
         burns.then(|| u16::try_from(networks.len()).unwrap_or(u16::MAX))
     }
@@ -182,10 +201,13 @@ impl Engine {
             }
             Act::Ended(ended) => {
                 for (who, _) in &ended.traps {
-                    self.mail.traps.ended(*who, key, &ended.content);
+                    self.mail.traps.ended(*who, key, &ended.content, &traits);
                     self.try_trap(*who);
                 }
                 ended.traps.retain(|(who, _)| !self.mail.traps.burnt.contains_key(who));
+            }
+            Act::Judged { judgement: Judgement::Spam, .. } => {
+                sight.trapped.iter().for_each(|who| self.mail.traps.spam(*who, key));
             }
             _ => {}
         }
@@ -198,7 +220,7 @@ impl Engine {
         let hash = self.seeded.key(key);
         let known = self.shards[shard_of(hash)].look(hash, key);
         let decent = known.is_some_and(|entry| entry.has_credit(self.council.standing_now()));
-        self.mail.traps.named(who, Hit { key, at, units: Units::whole(units_of(kind)), decent });
+        self.mail.traps.named(who, Hit { key, at, units: Units::whole(units_of(kind)), decent, spam: false });
     }
 
     fn try_trap(&mut self, who: PersonHash) {
@@ -255,6 +277,21 @@ mod tests {
     const START: Millis = Millis::from_secs(1_793_491_200);
     const TRAP: PersonHash = PersonHash(1);
 
+    fn looks(rdns: model::Rdns) -> Traits {
+        let helo = Some(model::Name::new(b"mail.example.net"));
+        let addr = "192.0.2.1".parse().unwrap();
+        let client = model::Client { addr, port: 0, helo, rdns, authenticated: false };
+        Traits::of(&client, false, &Policy::shipped())
+    }
+
+    fn server() -> Traits {
+        looks(model::Rdns::Confirmed(model::Name::new(b"mail.example.net")))
+    }
+
+    fn bot() -> Traits {
+        looks(model::Rdns::Missing)
+    }
+
     /// After so many senders, each in a network of its own and so many seconds after the one
     /// before, of which `decent` are: how many burn the trap.
     fn burnt_by(senders: u32, decent: u32, apart: u64) -> Option<u16> {
@@ -262,7 +299,7 @@ mod tests {
         for n in 0..senders {
             now = START.plus(Secs(u64::from(n) * apart));
             let key = Prefix::new(std::net::Ipv4Addr::from_bits(0x0b00_0001 + n * 256).into(), 32);
-            watch.named(TRAP, Hit { key, at: now, units: Units::whole(5), decent: n < decent });
+            watch.named(TRAP, Hit { key, at: now, units: Units::whole(5), decent: n < decent, spam: false });
         }
         watch.poisoned(TRAP, now)
     }
@@ -277,11 +314,48 @@ mod tests {
     }
 
     #[test]
+    fn what_a_filter_called_spam_is_not_decent_whichever_came_first() {
+        let key = |n: u32| Prefix::new(std::net::Ipv4Addr::from_bits(0x0b00_0001 + n * 256).into(), 32);
+        let welcome = Content { shape: Shape::CONFIRMATION, ..Content::default() };
+        let burns = |spams: u32, spam_first: bool| {
+            let mut watch = Watch::default();
+            for n in 0..10 {
+                let hit = Hit { key: key(n), at: START, units: Units::whole(5), decent: false, spam: false };
+                watch.named(TRAP, hit);
+                let is_spam = n < spams;
+                (is_spam && spam_first).then(|| watch.spam(TRAP, key(n)));
+                watch.ended(TRAP, key(n), &welcome, &server());
+                (is_spam && !spam_first).then(|| watch.spam(TRAP, key(n)));
+            }
+            watch.poisoned(TRAP, START).is_some()
+        };
+        assert_eq!([burns(4, true), burns(5, true)], [true, false]);
+        assert_eq!([burns(4, false), burns(5, false)], [true, false]);
+    }
+
+    #[test]
+    fn only_who_looks_like_a_server_welcomes_and_a_signature_says_nothing() {
+        let key: Prefix = "192.0.2.1".parse().unwrap();
+        let decent = |shape, dkim, traits: &Traits| {
+            let mut watch = Watch::default();
+            let hit = Hit { key, at: START, units: Units::whole(5), decent: false, spam: false };
+            watch.named(TRAP, hit);
+            watch.ended(TRAP, key, &Content { shape, dkim, ..Content::default() }, traits);
+            watch.hits[&TRAP][0].decent
+        };
+        let signed = Some(model::DomainHash(1));
+        assert!(decent(Shape::CONFIRMATION, None, &server()));
+        assert!(!decent(Shape::CONFIRMATION, signed, &bot()));
+        assert!(!decent(Shape::LIST | Shape::BULK, signed, &server()));
+        assert!(!decent(Shape::NULL_SENDER | Shape::BOUNCE, signed, &server()), "an answer is no list");
+    }
+
+    #[test]
     fn neighbours_are_one_sender() {
         let mut watch = Watch::default();
         for n in 0..100 {
             let key = Prefix::new(std::net::Ipv4Addr::from_bits(0x0b00_0001 + n).into(), 32);
-            watch.named(TRAP, Hit { key, at: START, units: Units::whole(5), decent: true });
+            watch.named(TRAP, Hit { key, at: START, units: Units::whole(5), decent: true, spam: false });
         }
         assert_eq!(watch.poisoned(TRAP, START), None);
     }
@@ -290,7 +364,7 @@ mod tests {
     fn hits_are_bounded() {
         let mut watch = Watch::default();
         let key = "192.0.2.1".parse().unwrap();
-        let hit = |at| Hit { key, at, units: Units::whole(5), decent: false };
+        let hit = |at| Hit { key, at, units: Units::whole(5), decent: false, spam: false };
         for n in 0..3 * TRAPS_MAX as u64 {
             (0..2).for_each(|_| watch.named(PersonHash(n), hit(START)));
         }

@@ -256,7 +256,8 @@ impl Session {
         let act = Act::Judged { judgement, recipients, recipient, shape: self.shape(), signed };
         // The message came when it came, however late its verdict.
         let met = Some(Box::new(Met::of(&self.client, &self.traits, seeded)));
-        Some(self.sight(Sight { sample, met, ..Sight::of(self.at, self.traits, act) }))
+        let trapped = self.traps.iter().map(|(trap, _)| *trap).collect();
+        Some(self.sight(Sight { sample, met, trapped, ..Sight::of(self.at, self.traits, act) }))
     }
 
     fn sight(&self, sight: Sight) -> (Prefix, Sight) {

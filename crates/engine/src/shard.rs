@@ -55,6 +55,8 @@ pub(crate) struct Sight {
     pub(crate) met: Option<Box<Met>>,
     /// The fuzzy hash of its text, where that was seen.
     pub(crate) text: Option<u64>,
+    /// The traps that a judged message went to.
+    pub(crate) trapped: Vec<PersonHash>,
     /// What is known of it from elsewhere.
     pub(crate) beside: Beside,
 }
@@ -73,6 +75,7 @@ impl Sight {
             is_reply: false,
             met: None,
             text: None,
+            trapped: Vec::new(),
             beside: Beside::default(),
         }
     }
