@@ -8,6 +8,7 @@ use model::{Class, Finding, Millis, Mode, Offence, Policy, Prefix};
 
 use crate::entry::Entry;
 use crate::kinds::kind_of;
+use crate::seeded::Seeded;
 use crate::shard::{Found, Keep, Sample, What};
 
 /// What is the same for all work of one run.
@@ -23,6 +24,7 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) shadow_rules: bool,
     /// Rules that rest (G-OURS).
     pub(crate) suspended: Rules,
+    pub(crate) seeded: Seeded,
 }
 
 impl Surroundings<'_> {

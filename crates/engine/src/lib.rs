@@ -333,6 +333,7 @@ impl Engine {
             standing: self.council.standing_now(),
             shadow_rules: self.policy.modes.iter().any(|(_, mode)| *mode == RuleMode::Shadow),
             suspended: self.council.ours.suspended(self.council.now()),
+            seeded: self.seeded,
         };
         spread.each(&mut self.shards, &which, &|shard| shard.run(&around));
         let (mut told, mut gone) = (Vec::<Told>::new(), Vec::<Gone>::new());

@@ -258,7 +258,7 @@ impl Shard {
             told.push(What::Grown);
         }
         let class = class_of(entry, &seen, around);
-        told.extend(test(entry, &seen.act, &looks, hash, around).map(What::Tested));
+        told.extend(test(entry, &seen, &looks, class, around).map(What::Tested));
         told.extend(met.and_then(|met| meet(entry, &seen, met, around)));
         if let Act::Judged { judgement: Judgement::Ham, recipient, .. } = seen.act {
             let fragment = recipient.map_or(0, |PersonHash(r)| r as u32);
@@ -381,12 +381,20 @@ fn good_of(act: &Act) -> u64 {
     matches!(act, Act::Judged { judgement: Judgement::Ham, .. }).into()
 }
 
-/// How a message of a key with good mail fares under rules that may be at fault, as the key
-/// looks, whatever rests. Shared senders are not judged by their looks, so they say nothing.
-fn test(entry: &mut Entry, act: &Act, looks: &Traits, hash: u64, around: &Surroundings<'_>) -> Option<Test> {
+/// How a message of a known key fares under rules that may be at fault, as the key looks,
+/// whatever rests. Shared senders are not judged by their looks, so they say nothing.
+fn test(
+    entry: &mut Entry,
+    seen: &Seen,
+    looks: &Traits,
+    class: Class,
+    around: &Surroundings<'_>,
+) -> Option<Test> {
     let counts = around.policy.guards.classes && !looks.shared && entry.has_credit(around.standing);
-    let (tested, failed) = counts.then(|| ours::test(act, looks, &mut entry.record)).flatten()?;
-    Some(Test { tested, failed, who: hash as u32 })
+    let (tested, failed) = counts.then(|| ours::test(&seen.act, looks, &mut entry.record)).flatten()?;
+    let region = Prefix::new(seen.key.addr(), if matches!(seen.key, Prefix::V4(..)) { 16 } else { 32 });
+    let [who, region] = [seen.key, region].map(|of| around.seeded.key(of) as u32);
+    (class >= Class::Known).then_some(Test { tested, failed, who, region })
 }
 
 /// Units of a fact about a key that is not remembered.

@@ -259,20 +259,35 @@ fn adv_21_a_farm_of_fifty_addresses_of_a_provider_makes_no_key_whatever_dns_says
     assert!(world.cases.is_empty());
 }
 
+/// The `n`th of ten friends, in regions of their own.
+fn friend(n: u64) -> Host {
+    server(&format!("11.{}.7.25", n % 10))
+}
+
+/// A site with ten friends, each of which it has known for a week.
+fn among_friends() -> World {
+    let mut world = World::new();
+    for _ in 0..8 {
+        let before = world.now;
+        friends_write(&mut world, 20, true);
+        world.now = before;
+        world.wait(Secs::DAY);
+    }
+    world
+}
+
 /// Good messages of ten friends in turn, one a second; without their names where DNS is broken.
 fn friends_write(world: &mut World, messages: u64, dns_works: bool) {
     for n in 0..messages {
         world.now = world.now.plus(Secs(1));
-        let friend = nth_server(u32::try_from(n % 10).unwrap());
-        let friend = if dns_works { friend } else { friend.rdns(Rdns::Missing) };
+        let friend = if dns_works { friend(n) } else { friend(n).rdns(Rdns::Missing) };
         assert!(world.send(&Mail { judged: Some(Judgement::Ham), ..mail(&friend, PEOPLE + n) }));
     }
 }
 
 #[test]
 fn g_ours_while_our_dns_is_broken_nobody_is_blocked_for_having_no_name() {
-    let mut world = World::new();
-    friends_write(&mut world, 20, true);
+    let mut world = among_friends();
     world.wait(Secs::HOUR);
     friends_write(&mut world, 30, false);
     assert_eq!(world.alarms.iter().filter(|alarm| **alarm == Alarm::RuleSuspended).count(), 1);
@@ -295,10 +310,36 @@ fn g_ours_while_our_dns_is_broken_nobody_is_blocked_for_having_no_name() {
     assert_eq!(world.spam(&bot, 5), 1);
 }
 
+/// Sessions of one customer's hosts, each of which passed the rule once and fails it now.
+fn customer_fails(world: &mut World, hosts: &[Host], days: u64) {
+    for _ in 0..days {
+        for host in hosts {
+            world.now = world.now.plus(Secs(1));
+            world.send(&Mail { judged: Some(Judgement::Ham), ..mail(host, PEOPLE) });
+        }
+        world.wait(Secs::DAY);
+    }
+    for n in 0..300u64 {
+        world.now = world.now.plus(Secs(1));
+        let host = hosts[n as usize % hosts.len()].clone().helo("localhost");
+        world.send(&mail(&host, PEOPLE + n));
+    }
+}
+
+#[test]
+fn g_ours_one_customer_with_many_networks_suspends_nothing() {
+    // Three /64 with a good message each; five that a week of good mail made known.
+    for (hosts, days) in [(3, 1), (5, 9)] {
+        let mut world = among_friends();
+        let of_one = |n| server(&format!("2001:db8:7:{n}::25"));
+        customer_fails(&mut world, &(0..hosts).map(of_one).collect::<Vec<_>>(), days);
+        assert!(!world.alarms.contains(&Alarm::RuleSuspended), "{hosts} hosts");
+    }
+}
+
 #[test]
 fn g_ours_a_botnet_without_names_suspends_nothing() {
-    let mut world = World::new();
-    friends_write(&mut world, 20, true);
+    let mut world = among_friends();
     for n in 100..400 {
         world.now = world.now.plus(Secs(1));
         world.send(&Mail { judged: Some(Judgement::Spam), ..mail(&nth_bot(n), PEOPLE) });
