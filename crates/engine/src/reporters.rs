@@ -2,7 +2,8 @@
 //!
 //! A person begins at one half and learns from what operators decide: a case by reports
 //! that an operator lifts as an error lowers everybody who reported, one that stands to its
-//! end raises them. A mailbox that got its first mail less than a day ago counts a tenth.
+//! end raises them. A mailbox that got its first mail less than a day ago counts a tenth, and
+//! so does one that got none for 90 days.
 //! One person counts once a day for one sender domain. Persons are fragments of keyed
 //! hashes; everything is bounded, and what finds no room counts least.
 
@@ -14,8 +15,11 @@ use model::{CaseId, Millis, Reported, Vote};
 
 use crate::seeded::Seeded;
 
-/// Mailboxes whose first mail is remembered, near 20 bytes each.
+/// Mailboxes whose first and last mail is remembered, near 20 bytes each.
 const MAILBOXES_MAX: usize = 1_000_000;
+/// A mailbox without mail for so many hours is forgotten: a site that had a million people
+/// once must not take its new ones for strangers for ever.
+const KEPT_HOURS: u32 = 90 * 24;
 /// Reporters whose record is remembered.
 const RECORDS_MAX: usize = 100_000;
 /// Reports a day that are told apart; beyond, none is taken.
@@ -41,8 +45,10 @@ pub(crate) enum Outcome {
 #[derive(Debug)]
 pub(crate) struct Reporters {
     seeded: Seeded,
-    /// The hour of each mailbox's first mail.
-    mailboxes: HashMap<u32, u32, Seeded>,
+    /// The hours of each mailbox's first and last mail.
+    mailboxes: HashMap<u32, (u32, u32), Seeded>,
+    /// The day on which old ones were last forgotten.
+    swept: u32,
     /// How often operators agreed, and how often not.
     records: BTreeMap<u32, (u16, u16)>,
     day: u32,
@@ -55,8 +61,9 @@ pub(crate) struct Reporters {
 /// As it stands in a checkpoint.
 #[derive(Decode, Default, Encode)]
 pub(crate) struct StoredReporters {
+    /// Mailboxes with first hours alone, as they were once kept: their last mail is not known.
     #[n(0)]
-    mailboxes: Vec<(u32, u32)>,
+    old_mailboxes: Vec<(u32, u32)>,
     #[n(1)]
     records: BTreeMap<u32, (u16, u16)>,
     #[n(2)]
@@ -65,6 +72,12 @@ pub(crate) struct StoredReporters {
     today: Vec<u64>,
     #[n(4)]
     cases: BTreeMap<CaseId, Vec<u32>>,
+    #[n(5)]
+    #[cbor(default)]
+    mailboxes: Vec<(u32, u32, u32)>,
+    #[n(6)]
+    #[cbor(default)]
+    swept: u32,
 }
 
 impl Reporters {
@@ -75,11 +88,22 @@ impl Reporters {
     /// A mailbox got mail.
     pub(crate) fn got_mail(&mut self, person: u32, at: Millis) {
         let hour = at.minute() / 60;
-        if let Some(first) = self.mailboxes.get_mut(&person) {
-            *first = (*first).min(hour);
+        self.sweep(at);
+        if let Some((first, last)) = self.mailboxes.get_mut(&person) {
+            (*first, *last) = ((*first).min(hour), (*last).max(hour));
         } else if self.mailboxes.len() < MAILBOXES_MAX {
-            self.mailboxes.insert(person, hour);
+            self.mailboxes.insert(person, (hour, hour));
         }
+    }
+
+    /// Forgets once a day who got no mail for long.
+    fn sweep(&mut self, at: Millis) {
+        if at.day() <= self.swept {
+            return;
+        }
+        self.swept = at.day();
+        let hour = at.minute() / 60;
+        self.mailboxes.retain(|_, (_, last)| hour.saturating_sub(*last) < KEPT_HOURS);
     }
 
     /// Whether a report is this person's first of the day about this sender domain.
@@ -99,7 +123,8 @@ impl Reporters {
         let learned = 100 * (1 + u32::from(agreed)) / (2 + u32::from(agreed) + u32::from(not));
         let learned = u8::try_from(learned).unwrap_or(100);
         let hour = at.minute() / 60;
-        let fresh = self.mailboxes.get(&person).is_none_or(|first| hour.saturating_sub(*first) < FRESH_HOURS);
+        let fresh =
+            self.mailboxes.get(&person).is_none_or(|(first, _)| hour.saturating_sub(*first) < FRESH_HOURS);
         if fresh { learned.min(FRESH) } else { learned }
     }
 
@@ -125,17 +150,19 @@ impl Reporters {
 
     pub(crate) fn store(&self) -> StoredReporters {
         StoredReporters {
-            mailboxes: self.sorted_mailboxes(),
+            old_mailboxes: Vec::new(),
             records: self.records.clone(),
             day: self.day,
             today: self.today.iter().copied().collect(),
             cases: self.cases.clone(),
+            mailboxes: self.sorted_mailboxes(),
+            swept: self.swept,
         }
     }
 
-    fn sorted_mailboxes(&self) -> Vec<(u32, u32)> {
+    fn sorted_mailboxes(&self) -> Vec<(u32, u32, u32)> {
         let mut all = Vec::with_capacity(self.mailboxes.len());
-        all.extend(self.mailboxes.iter().map(|(person, hour)| (*person, *hour)));
+        all.extend(self.mailboxes.iter().map(|(person, (first, last))| (*person, *first, *last)));
         // The order of the map must not reach a checkpoint.
         all.sort_unstable();
         all
@@ -143,10 +170,15 @@ impl Reporters {
 
     pub(crate) fn restore(seeded: Seeded, stored: StoredReporters) -> Reporters {
         let mut mailboxes = HashMap::with_hasher(seeded);
-        mailboxes.extend(stored.mailboxes.into_iter().take(MAILBOXES_MAX));
+        // Of the old ones the last day that is known, so that none is forgotten too soon.
+        let known = stored.day * 24;
+        let old = stored.old_mailboxes.into_iter().map(|(who, first)| (who, (first, first.max(known))));
+        let all = stored.mailboxes.into_iter().map(|(who, first, last)| (who, (first, last)));
+        mailboxes.extend(old.chain(all).take(MAILBOXES_MAX));
         Reporters {
             seeded,
             mailboxes,
+            swept: stored.swept,
             records: stored.records,
             day: stored.day,
             today: stored.today.into_iter().collect(),
@@ -178,6 +210,29 @@ mod tests {
         all.got_mail(7, START.plus(Secs::HOUR));
         let after = |hours: u64| all.weight(7, START.plus(Secs::HOUR.times(hours)));
         assert_eq!([after(0), after(23), after(24)], [10, 10, 50]);
+    }
+
+    #[test]
+    fn a_mailbox_without_mail_for_ninety_days_is_forgotten_and_makes_room() {
+        let mut all = reporters();
+        let day = |n: u64| START.plus(Secs::DAY.times(n));
+        (0..MAILBOXES_MAX as u32).for_each(|person| all.got_mail(person, START));
+        all.got_mail(u32::MAX, day(1));
+        assert_eq!(all.weight(u32::MAX, day(3)), 10, "there is no room for it");
+        all.got_mail(7, day(89));
+        all.got_mail(u32::MAX, day(90));
+        assert_eq!(all.mailboxes.len(), 2);
+        assert_eq!([7, 8, u32::MAX].map(|person| all.weight(person, day(92))), [50, 10, 50]);
+    }
+
+    #[test]
+    fn mailboxes_of_an_older_checkpoint_are_kept_from_the_last_day_that_is_known() {
+        let first = START.minute() / 60;
+        let old =
+            StoredReporters { old_mailboxes: vec![(7, first)], day: START.day() + 60, ..Default::default() };
+        let mut all = Reporters::restore(Seeded([1, 2]), old);
+        all.got_mail(8, START.plus(Secs::DAY.times(100)));
+        assert_eq!(all.weight(7, START.plus(Secs::DAY.times(100))), 50);
     }
 
     #[test]
