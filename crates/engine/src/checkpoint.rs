@@ -2,7 +2,8 @@
 //!
 //! Two formats stand in it. The outer one holds what must survive every change: standing,
 //! running cases, the chain. Counting windows have a format of their own; where that is
-//! not the program's, they are dropped and the caller is told, so that it can say so.
+//! not the program's, they are dropped and the caller is told, so that it can say so,
+//! and take back the lessons that rested on them. Burnt traps and the weight of reporters stay.
 
 use std::fmt;
 use std::sync::Arc;
@@ -156,7 +157,8 @@ impl Engine {
         let seeded = Seeded([stored.seeds.0, stored.seeds.1]);
         let whole = stored.windows == WINDOWS;
         let (shown_at, sessions) = if whole { decode(&stored.sessions)? } else { Default::default() };
-        let mail = stored.mail.filter(|_| whole).map(|mail| decode(&mail)).transpose()?;
+        let read = |mail: ByteVec| if whole { decode(&mail) } else { Ok(Mail::salvage(&mail)) };
+        let mail = stored.mail.map(read).transpose()?;
         let experience = stored.experience.filter(|_| whole).map(|learned| decode(&learned)).transpose()?;
         let shards = read_shards(stored.shards, seeded, whole)?;
         let mut council = stored.council;

@@ -6,13 +6,14 @@ use model::case::{Lifted, Opened};
 use model::event::Cause;
 use model::protected::{Hand, Refused};
 use model::{
-    Actor, BlockKind, Body, CaseId, Class, Command, Key, Millis, Mode, Offence, Order, Prefix, Secs,
-    Severity, Tariff, reasons,
+    Actor, BlockKind, Body, CaseId, Class, Command, Key, Lesson, Millis, Mode, Offence, Order, Prefix, Secs,
+    Severity, Subject, Tariff, reasons,
 };
 
 use crate::Receipt;
 use crate::council::{Books, Council};
 use crate::entry::Entry;
+use crate::experience::Experience;
 use crate::networks::{Price, is_network};
 use crate::reporters::Outcome;
 use crate::running::Running;
@@ -92,6 +93,7 @@ impl Council {
             Order::Protect(prefix, on) => Ok(self.protect(command, *prefix, *on, books)),
             Order::Panic(since) => Ok(self.panic(command, *since, books)),
             Order::Enter(entry) => self.enter(command, entry, books),
+            Order::Unlearn(subjects) => Ok(self.unlearn(command, subjects, books)),
             // Credit is shard work; by the time of the receipt it is done.
             Order::Credit(..) => Ok(Vec::new()),
         }
@@ -111,6 +113,17 @@ impl Council {
         self.networks.clear();
         self.write(Cause::Command(command.id), command.actor, mode, None, None, Body::ModeChanged(mode));
         cases
+    }
+
+    /// Takes lessons back, and forgets what they may rest on: what is learned again is told.
+    fn unlearn(&mut self, command: &Command, subjects: &[Subject], books: &mut Books<'_>) -> Vec<CaseId> {
+        *books.experience = Experience::new(books.seeded);
+        for of in subjects {
+            let lesson = Lesson { of: of.clone(), quarters: 0, until: Millis(0), bad: 0, good: 0 };
+            let cause = Cause::Command(command.id);
+            self.write(cause, Actor::Engine, Mode::Live, None, None, Body::Learnt(lesson));
+        }
+        Vec::new()
     }
 
     pub(crate) fn block(

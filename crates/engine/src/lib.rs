@@ -360,7 +360,12 @@ impl Engine {
 
     fn obey(&mut self, index: u32, input: &Input) {
         match input {
-            Input::Command(command) => self.with_council(|council, books| council.command(command, books)),
+            Input::Command(command) => {
+                if matches!(command.order, Order::Unlearn(_)) {
+                    self.mail.unlearn();
+                }
+                self.with_council(|council, books| council.command(command, books));
+            }
             Input::Policy(bytes) => match Policy::from_bytes(bytes) {
                 Ok(policy) => {
                     self.council.adopt(index, &policy);

@@ -71,6 +71,17 @@ pub(crate) struct StoredMail {
     greetings: Greetings,
 }
 
+/// What is read of a checkpoint of other windows.
+#[derive(Decode, Default)]
+struct Salvage {
+    #[n(1)]
+    #[cbor(default)]
+    reporters: StoredReporters,
+    #[n(5)]
+    #[cbor(default)]
+    traps: Watch,
+}
+
 impl Mail {
     pub(crate) fn new(seeded: Seeded) -> Mail {
         Mail {
@@ -218,6 +229,11 @@ impl Mail {
         Some((client_prefix(connected.client.addr), sight))
     }
 
+    /// Forgets what lessons about names rest on.
+    pub(crate) fn unlearn(&mut self) {
+        (self.domains, self.greetings) = (Domains::default(), Greetings::default());
+    }
+
     pub(crate) fn store(&self) -> StoredMail {
         StoredMail {
             delivered: self.delivered.store(),
@@ -230,6 +246,13 @@ impl Mail {
             mailboxes: self.mailboxes.store(),
             greetings: self.greetings.clone(),
         }
+    }
+
+    /// What a checkpoint of other windows holds that is no window: burnt traps, and how much the
+    /// word of reporters is worth. Their forms only ever grow; nothing, where they can not be read.
+    pub(crate) fn salvage(stored: &[u8]) -> StoredMail {
+        let Salvage { reporters, traps } = minicbor::decode(stored).unwrap_or_default();
+        StoredMail { reporters, traps, ..StoredMail::default() }
     }
 
     pub(crate) fn restore(seeded: Seeded, stored: StoredMail) -> Mail {

@@ -8,6 +8,7 @@ use minicbor::{Decode, Encode};
 use crate::case::{BlockKind, CaseId};
 use crate::event::Mode;
 use crate::key::{Key, Prefix};
+use crate::lesson::Subject;
 use crate::time::{Millis, Secs};
 
 /// Who decided.
@@ -112,4 +113,21 @@ pub enum Order {
     /// Block a key, if it does not cost too much.
     #[n(8)]
     Enter(#[n(0)] Box<Entry>),
+    /// Take lessons back that the engine knows nothing of: it began anew, and answers still
+    /// follow them.
+    #[n(9)]
+    Unlearn(#[n(0)] Vec<Subject>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::cbor;
+
+    #[test]
+    fn the_journal_s_bytes_of_an_order_to_unlearn_are_pinned() {
+        let order = Order::Unlearn(vec![Subject::Look(13)]);
+        assert_eq!(cbor(&order), [0x82, 9, 0x81, 0x81, 0x82, 0, 0x81, 13]);
+        assert_eq!(minicbor::decode::<Order>(&cbor(&order)).unwrap(), order);
+    }
 }

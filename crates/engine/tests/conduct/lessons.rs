@@ -1,7 +1,7 @@
 //! What a site learns of strangers, and what nobody can teach it.
 
 use engine::Engine;
-use model::{Body, Judgement, Lesson, Name, Rdns, Subject};
+use model::{Body, Judgement, Lesson, Name, Rdns, Secs, Subject};
 
 use crate::world::{Host, Mail, PEOPLE, World, mail, server, spam_to};
 
@@ -107,6 +107,31 @@ fn what_was_learned_outlives_a_restart() {
     world.engine = Engine::from_checkpoint(&world.engine.to_checkpoint()).unwrap().0;
     world.send(&spam_to(&named("192.0.2.7", "c.three.example"), PEOPLE));
     assert!(says(&world, &Subject::Network("192.0.2.0/24".parse().unwrap())) > 0);
+}
+
+/// After a change of windows the engine knows nothing of what answers still follow.
+#[test]
+fn lessons_that_outlived_the_windows_are_taken_back_by_an_order_and_learned_anew() {
+    let mut world = World::new();
+    let network = Subject::Network("192.0.2.0/24".parse().unwrap());
+    let spam = |world: &mut World, from: u64| {
+        for (n, name) in (from..).zip(["a.one.example", "b.two.example", "c.three.example"]) {
+            world.send(&spam_to(&named(&format!("192.0.2.{n}"), name), PEOPLE));
+        }
+    };
+    spam(&mut world, 0);
+    let mut checkpoint = world.engine.to_checkpoint();
+    checkpoint[2] += 1;
+    let (engine, dropped) = Engine::from_checkpoint(&checkpoint).unwrap();
+    assert!(dropped);
+    world.engine = engine;
+    world.send(&ham(&named("192.0.2.9", "mx.good.example"), PEOPLE));
+    assert!(says(&world, &network) > 0, "good mail can not take back what nobody knows");
+    world.order(model::Order::Unlearn(vec![network.clone()])).unwrap();
+    assert_eq!(says(&world, &network), 0);
+    world.wait(Secs::DAY);
+    spam(&mut world, 20);
+    assert!(says(&world, &network) > 0, "what was forgotten on both sides is learned like new");
 }
 
 #[test]

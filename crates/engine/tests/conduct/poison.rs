@@ -161,6 +161,11 @@ fn a_burnt_trap_is_one_after_a_restart_and_its_hash_is_in_no_event() {
     let again = engine::Engine::from_checkpoint(&world.engine.to_checkpoint()).unwrap().0;
     assert_eq!((again.burnt(), again.policy().traps.len()), (world.engine.burnt(), 0));
     assert_eq!(world.engine.burnt().len(), 1);
+    // A burnt trap is no window: it stays burnt where those begin anew.
+    let mut checkpoint = world.engine.to_checkpoint();
+    checkpoint[2] += 1;
+    let (again, dropped) = engine::Engine::from_checkpoint(&checkpoint).unwrap();
+    assert_eq!((dropped, again.burnt()), (true, world.engine.burnt()));
     let hash = 0xfeed_beef_dead_cafe_u64.to_be_bytes();
     for event in &world.events {
         assert!(!minicbor::to_vec(event).unwrap().windows(8).any(|bytes| bytes == hash));

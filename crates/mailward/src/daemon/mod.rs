@@ -18,6 +18,7 @@ mod servers;
 mod site_file;
 mod tell;
 mod threads;
+mod unlearning;
 mod vault;
 pub(crate) mod web;
 
@@ -208,6 +209,9 @@ fn first_inputs(config: &Config, keys: &SiteFile, recovered: &Recovered, clock: 
         let order = model::Order::SetMode(wanted);
         let (id, at, actor) = (clock.now().0, clock.now(), model::Actor::Operator);
         first.push(Input::Command(model::Command { id, at, actor, note: None, order }));
+    }
+    if recovered.unlearnt {
+        first.extend(unlearning::orders(&recovered.projector.current().lessons, clock.now()));
     }
     first
 }

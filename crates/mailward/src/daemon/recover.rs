@@ -28,6 +28,8 @@ pub(crate) struct Recovered {
     pub(crate) projector: Projector,
     /// The newest stamp on disk, if there was one.
     pub(crate) last_stamp: Option<Millis>,
+    /// The engine knows nothing of lessons that the ledger holds: it began anew.
+    pub(crate) unlearnt: bool,
     /// What an operator should read.
     pub(crate) notes: Vec<String>,
     /// Evidence that the ledger lacked: its headers are to be taken again.
@@ -57,9 +59,9 @@ pub(crate) fn recover(
         format!("{}: cut a torn tail of {} bytes that nobody had been told of", r.file.display(), r.cut_bytes)
     }));
     let seeds = journal.header().seeds;
-    let mut engine = match found {
+    let (mut engine, windows_dropped) = match found {
         Some((_, bytes)) => read_checkpoint(&bytes, &mut notes)?,
-        None => fresh(config, keys, ledger.life(), seeds),
+        None => (fresh(config, keys, ledger.life(), seeds), false),
     };
     atlases::hand_in_force(&mut engine, config.data_dir())?;
     let known = SqliteLedger::open_to_read(&store.ledger()).map_err(|e| e.to_string())?;
@@ -80,7 +82,9 @@ pub(crate) fn recover(
     if let Some(hash) = engine.atlas() {
         atlases::show(&mut projector, config.data_dir(), &hash);
     }
-    Ok(Recovered { engine, journal, ledger, projector, last_stamp, notes, taken })
+    // Of a new life that has said nothing yet, too.
+    let unlearnt = windows_dropped || engine.head().0.seq == 0;
+    Ok(Recovered { engine, journal, ledger, projector, last_stamp, unlearnt, notes, taken })
 }
 
 fn options(config: &Config) -> Options {
@@ -104,14 +108,15 @@ fn newest_checkpoint(store: &DataDir, notes: &mut Vec<String>) -> Result<Option<
     Ok(newest.found)
 }
 
-fn read_checkpoint(bytes: &[u8], notes: &mut Vec<String>) -> Result<Engine, String> {
+/// The engine, and whether it lost its windows.
+fn read_checkpoint(bytes: &[u8], notes: &mut Vec<String>) -> Result<(Engine, bool), String> {
     let (engine, windows_dropped) = Engine::from_checkpoint(bytes).map_err(|e| e.to_string())?;
     if windows_dropped {
         notes.push(
             "counting windows of an earlier version begin anew; standing and blocks are kept".to_owned(),
         );
     }
-    Ok(engine)
+    Ok((engine, windows_dropped))
 }
 
 /// An engine that begins a life.
