@@ -1,7 +1,8 @@
 //! Consequences: from events to the index, case views, and what enforcers should do.
 //!
-//! Everything here can be deleted and rebuilt from the ledger. A [`View`] is one
-//! immutable state of it all; readers hold it as long as they like and never lock.
+//! Everything here can be deleted and rebuilt from the ledger, but for what the engine tells
+//! beside its events because it is about persons ([`mailboxes`]), and tells anew at a start. A
+//! [`View`] is one immutable state of it all; readers hold it as long as they like and never lock.
 //!
 //! Quiet: no I/O, no clock; `now` is an argument.
 
