@@ -115,7 +115,7 @@ fn weigh(
     let early = early && !tried(Offence::EarlyTalker);
     let score = score.filter(|_| !tried(Offence::ReverseDns));
     let by_name = if is_known(view, addr) { Step::None } else { names::step(session, view, now) };
-    let applies = |reason| applies(reason, session);
+    let applies = |reason| applies(reason, session, view, now);
     let live = hardest(session, view, addr, now);
     let case = live.as_ref().filter(|_| enforced).map(|t| t.force.case);
     // 4, and before it 3: exempt recipients are open to every kind (DESIGN §8).
@@ -157,7 +157,7 @@ fn is_known(view: &View, addr: IpAddr) -> bool {
 /// longer. One that the score refuses is refused for that.
 fn hardest(session: &Session<'_>, view: &View, addr: IpAddr, now: Millis) -> Option<Threat> {
     let among = |deferrals: bool| {
-        let which = |reason| is_deferral(reason) == deferrals && applies(reason, session);
+        let which = |reason| is_deferral(reason) == deferrals && applies(reason, session, view, now);
         hold::against(view, addr, Mode::Live, session.began, now, &which)
     };
     among(false).or_else(|| among(true).filter(|_| !session.score.is_some_and(|s| s.refuses())))
@@ -193,9 +193,11 @@ pub fn may_defer(view: &View, session: &Session<'_>) -> bool {
     enforced(view, addr) && !is_open && !is_trusted
 }
 
-/// 9: whoever sends backscatter is refused its bounces only (TXT-11).
-fn applies(reason: u8, session: &Session<'_>) -> bool {
-    by_number(reason).offence != Offence::Backscatter || session.sender == Some(b"")
+/// 9: whoever sends backscatter is refused its bounces only (TXT-11), and not those to people who
+/// wrote lately (A.4).
+fn applies(reason: u8, session: &Session<'_>, view: &View, now: Millis) -> bool {
+    let wrote = || session.to.is_some_and(|who| view.writers.wrote(who, now));
+    by_number(reason).offence != Offence::Backscatter || (session.sender == Some(b"") && !wrote())
 }
 
 fn blocked(view: &View, addr: IpAddr, threat: &Threat, now: Millis) -> Tell {

@@ -15,8 +15,8 @@ use crate::names;
 use crate::session::ConnectionScore;
 use crate::territory;
 
-/// One stranger in so many is not held to what the site has learned, so that it sees what it
-/// would refuse (`docs/decisions/connection-score.md`).
+/// One stranger, and one network, in so many is not held to what the site has learned, so that
+/// it sees what it would refuse (`docs/decisions/connection-score.md`).
 const LET_THROUGH: u64 = 128;
 
 /// From whom to whom, and how the client behaved, as far as it weighs.
@@ -132,15 +132,18 @@ pub fn lessons(client: &Client, traits: &Traits, path: MailPath, view: &View, no
         faults: u8::try_from(path.faults.count()).unwrap_or(u8::MAX),
         ..Lessons::default()
     };
+    // A network is let through as a whole: who has one may not try its addresses in turn (ADV-12).
+    let network = Prefix::new(addr, if addr.is_ipv4() { 24 } else { 48 });
+    let network_weighs =
+        if is_let_through(network.addr(), view.seed) { 0 } else { view.lessons.network(network, now) };
+    let own = Lessons { network: network_weighs, ..own };
     if is_let_through(addr, view.seed) {
         return own;
     }
-    let network = Prefix::new(addr, if addr.is_ipv4() { 24 } else { 48 });
     let names = client.rdns.name().is_some_and(|name| are_of_lines(name.as_bytes(), view, now));
     Lessons {
         look: look(&learned(traits, names), view, now),
         names,
-        network: view.lessons.network(network, now),
         greeting: is_spammers(client, view, now),
         mailbox: mailbox(path, view, now),
         ..own

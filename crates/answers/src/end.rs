@@ -16,7 +16,7 @@ use std::net::IpAddr;
 use model::content::{Danger, Dmarc, Shape, Spf};
 use model::key::{client_prefix, fold};
 use model::reasons::{by_number, of_offence};
-use model::{CaseId, Class, Content, Judgement, Key, Millis, Mode, Offence, Verdict};
+use model::{CaseId, Class, Content, Judgement, Key, Millis, Mode, Offence, PersonHash, Verdict};
 use projections::View;
 
 use crate::answer::enforced;
@@ -287,13 +287,19 @@ fn is_automatic(content: &Content) -> bool {
 }
 
 /// The live case for backscatter against a client: it refuses bounces at RCPT, and automatic
-/// answers that have a sender at their end.
-pub fn bounces_case(view: &View, addr: IpAddr, now: Millis) -> Option<CaseId> {
+/// answers that have a sender at their end. None for mail to somebody who wrote lately (A.4).
+pub fn bounces_case(
+    view: &View,
+    addr: IpAddr,
+    mut to: impl Iterator<Item = PersonHash>,
+    now: Millis,
+) -> Option<CaseId> {
     let addr = fold(addr);
     let is_it = |reason| by_number(reason).offence == Offence::Backscatter;
     let threat =
         hold::is_marked(view, addr, now).then(|| hold::against(view, addr, Mode::Live, now, now, &is_it));
-    threat.flatten().map(|threat| threat.force.case)
+    let case = threat.flatten().map(|threat| threat.force.case)?;
+    (!to.any(|who| view.writers.wrote(who, now))).then_some(case)
 }
 
 /// Without a case a help page explains.

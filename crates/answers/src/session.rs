@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use model::{Key, Millis};
+use model::{Key, Millis, PersonHash};
 
 /// One question: may this client name this recipient?
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub struct Session<'a> {
     pub sender: Option<&'a [u8]>,
     /// The recipient; `None` where the question is not about one.
     pub recipient: Option<&'a [u8]>,
+    /// The keyed hash of the recipient, where the caller has one.
+    pub to: Option<PersonHash>,
     /// The client logged in.
     pub authenticated: bool,
     /// The client is of our own networks, or a declared relay or MX peer; the caller holds
@@ -76,6 +78,7 @@ impl<'a> Session<'a> {
             helo: None,
             sender: None,
             recipient: None,
+            to: None,
             authenticated: false,
             ours: false,
             early: false,

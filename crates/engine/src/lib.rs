@@ -117,6 +117,9 @@ pub struct Step {
     pub alarms: Vec<Alarm>,
     /// News for those who answer that no event may hold: mailboxes that get only spam.
     pub mailboxes: Vec<MailboxNews>,
+    /// The same: our own people who wrote, by fragments of keyed hashes, and until when bounces
+    /// may come to them.
+    pub writers: Vec<(u32, Millis)>,
 }
 
 /// What a command did.
@@ -285,6 +288,11 @@ impl Engine {
         self.mail.mailboxes.all()
     }
 
+    /// Our own people who wrote lately, as [`Step::writers`] tells them.
+    pub fn writers(&self) -> impl Iterator<Item = (u32, Millis)> {
+        self.mail.outbound.writers()
+    }
+
     /// Messages that a user's report would be matched with.
     pub fn deliveries(&self) -> usize {
         self.mail.delivered.len()
@@ -316,7 +324,8 @@ impl Engine {
             self.obey(index, input);
         }
         self.run(spread);
-        Step { mailboxes: self.mail.mailboxes.take_news(), ..self.council.finish() }
+        let (mailboxes, writers) = (self.mail.mailboxes.take_news(), self.mail.outbound.take_news());
+        Step { mailboxes, writers, ..self.council.finish() }
     }
 
     /// Lets the shards do what is queued, and the council hear of it in the order of inputs.

@@ -5,10 +5,14 @@
 //! five (C.0). Both are off while nothing was recorded; and since a bounce may come two
 //! weeks after its message, the first is off for so long after the record began, or lost
 //! something for lack of room.
+//!
+//! Who wrote at all lately gets bounces even of a server that is blocked for backscatter (A.4,
+//! `bounce`): those who answer hear of it beside the events ([`crate::Step::writers`]), for it is
+//! about persons.
 
 use hashbrown::HashMap;
 use minicbor::{Decode, Encode};
-use model::{DomainHash, Millis, PersonHash, Sent};
+use model::{DomainHash, Millis, PersonHash, Secs, Sent};
 
 use crate::seeded::Seeded;
 
@@ -18,6 +22,9 @@ const PAIRS_MAX: usize = 1_000_000;
 const DAYS: u32 = 90;
 /// Days in which a bounce may come.
 const BOUNCE_DAYS: u32 = 14;
+/// People whose last day of writing is told: near 3 MB. Beyond, some miss bounces of servers that
+/// are blocked for backscatter.
+const WRITERS_MAX: usize = 262_144;
 
 /// Who wrote where.
 #[derive(Debug)]
@@ -28,6 +35,10 @@ pub(crate) struct Outbound {
     /// From this day on the record is whole; `None` while there is none.
     whole_from: Option<u32>,
     swept: u32,
+    /// The newest day on which a person wrote, by a fragment of its hash.
+    writers: HashMap<u32, u32, Seeded>,
+    /// What those who answer have not heard yet.
+    news: Vec<(u32, Millis)>,
 }
 
 /// As it stands in a checkpoint.
@@ -39,6 +50,9 @@ pub(crate) struct StoredOutbound {
     whole_from: Option<u32>,
     #[n(2)]
     swept: u32,
+    #[n(3)]
+    #[cbor(default)]
+    writers: Vec<(u32, u32)>,
 }
 
 impl Outbound {
@@ -50,10 +64,43 @@ impl Outbound {
     pub(crate) fn sent(&mut self, sent: &Sent, at: Millis) {
         let Some(PersonHash(person)) = sent.sender else { return };
         self.whole_from.get_or_insert(at.day());
+        self.writer(person as u32, at.day());
         for domain in [0, sent.domain.map_or(0, |domain| domain.0)] {
             let pair = self.pair(person, domain);
             self.write(pair, at.day());
         }
+    }
+
+    /// A person wrote; those who answer hear of it once a day.
+    fn writer(&mut self, who: u32, day: u32) {
+        let known = self.writers.get(&who).copied();
+        if known.is_some_and(|wrote| wrote >= day) {
+            return;
+        }
+        if known.is_none() && !self.has_room(day) {
+            return;
+        }
+        self.writers.insert(who, day);
+        self.news.push((who, bounces_until(day)));
+    }
+
+    /// Whether one more writer has room; made once a day where there is none.
+    fn has_room(&mut self, day: u32) -> bool {
+        if self.writers.len() >= WRITERS_MAX && day > self.swept {
+            self.swept = day;
+            self.writers.retain(|_, wrote| day.saturating_sub(*wrote) <= BOUNCE_DAYS);
+        }
+        self.writers.len() < WRITERS_MAX
+    }
+
+    /// Who may get bounces, and until when, as far as it was not told.
+    pub(crate) fn take_news(&mut self) -> Vec<(u32, Millis)> {
+        std::mem::take(&mut self.news)
+    }
+
+    /// All who may get bounces, in no order, for those who answer and have just begun.
+    pub(crate) fn writers(&self) -> impl Iterator<Item = (u32, Millis)> {
+        self.writers.iter().map(|(who, day)| (*who, bounces_until(*day)))
     }
 
     fn write(&mut self, pair: u64, day: u32) {
@@ -96,20 +143,29 @@ impl Outbound {
         pairs.extend(self.pairs.iter().map(|(pair, day)| (*pair, *day)));
         // The order of the map must not reach a checkpoint.
         pairs.sort_unstable();
-        StoredOutbound { pairs, whole_from: self.whole_from, swept: self.swept }
+        let mut writers: Vec<_> = self.writers.iter().map(|(who, day)| (*who, *day)).collect();
+        writers.sort_unstable();
+        StoredOutbound { pairs, whole_from: self.whole_from, swept: self.swept, writers }
     }
 
     pub(crate) fn restore(seeded: Seeded, stored: StoredOutbound) -> Outbound {
         let mut pairs = HashMap::with_hasher(seeded);
         pairs.extend(stored.pairs.into_iter().take(PAIRS_MAX));
-        Outbound { seeded, pairs, whole_from: stored.whole_from, swept: stored.swept }
+        let mut writers = HashMap::with_hasher(seeded);
+        writers.extend(stored.writers.into_iter().take(WRITERS_MAX));
+        let (whole_from, swept) = (stored.whole_from, stored.swept);
+        Outbound { seeded, pairs, whole_from, swept, writers, news: Vec::new() }
     }
+}
+
+/// The end of the last day on which a bounce of something written on `day` may come.
+fn bounces_until(day: u32) -> Millis {
+    Millis::from_secs(u64::from(day + BOUNCE_DAYS + 1) * Secs::DAY.0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::Secs;
 
     const START: Millis = Millis::from_secs(1_793_491_200);
 
@@ -144,6 +200,26 @@ mod tests {
         out.sent(&sent(1, 5), day(0));
         let wrote = |domain, on| out.wrote(PersonHash(1), DomainHash(domain), day(on));
         assert_eq!([wrote(5, 90), wrote(5, 91), wrote(6, 1)], [true, false, false]);
+    }
+
+    #[test]
+    fn that_somebody_wrote_is_told_once_a_day() {
+        let mut out = Outbound::new(Seeded([1, 2]));
+        out.sent(&sent(1, 5), day(0));
+        out.sent(&sent(1, 6), day(0));
+        assert_eq!(out.take_news(), [(1, day(15))]);
+        out.sent(&sent(1, 5), day(1));
+        assert_eq!(out.take_news(), [(1, day(16))]);
+        assert_eq!(out.writers().collect::<Vec<_>>(), [(1, day(16))]);
+    }
+
+    #[test]
+    fn writers_are_bounded_and_old_ones_give_way() {
+        let mut out = Outbound::new(Seeded([1, 2]));
+        (0..WRITERS_MAX as u32 + 9).for_each(|who| out.writer(who, 100));
+        assert_eq!(out.writers.len(), WRITERS_MAX);
+        out.writer(u32::MAX, 115);
+        assert_eq!(out.writers().collect::<Vec<_>>(), [(u32::MAX, bounces_until(115))]);
     }
 
     #[test]

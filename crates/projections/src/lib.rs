@@ -12,9 +12,11 @@ pub mod lessons;
 pub mod mailboxes;
 pub mod plan;
 pub mod view;
+pub mod writers;
 
 pub use cases::CaseView;
 pub use index::{Change, Index, Mark};
 pub use lessons::Lessons;
 pub use mailboxes::Mailboxes;
 pub use view::{Projector, Threat, View};
+pub use writers::Writers;

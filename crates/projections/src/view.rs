@@ -17,6 +17,7 @@ use crate::cases::{CaseView, Cases};
 use crate::index::{Index, Mark};
 use crate::lessons::Lessons;
 use crate::mailboxes::Mailboxes;
+use crate::writers::Writers;
 
 /// For so long after its end a case keeps its page (REQUIREMENTS UNB-2).
 pub const KEPT_AFTER_END: Secs = Secs(30 * 86_400);
@@ -46,6 +47,8 @@ pub struct View {
     pub lessons: Lessons,
     /// Mailboxes that get only spam.
     pub mailboxes: Mailboxes,
+    /// Our own people who wrote lately.
+    pub writers: Writers,
     /// By which strangers are chosen whom a lesson does not touch.
     pub seed: u64,
     /// The table of networks in force, if there is one.
@@ -78,6 +81,7 @@ impl View {
             policy: [0; 32],
             lessons: Lessons::default(),
             mailboxes: Mailboxes::default(),
+            writers: Writers::default(),
             seed: seed[0] ^ seed[1].rotate_left(32),
             systems: Arc::default(),
             atlas: None,
@@ -192,6 +196,11 @@ impl Projector {
         self.view.mailboxes.set(who, until, dead);
     }
 
+    /// Takes the engine's news of one of our people who wrote.
+    pub fn set_writer(&mut self, who: u32, until: Millis) {
+        self.view.writers.set(who, until);
+    }
+
     /// Changes the site's words (a reload).
     pub fn set_site(&mut self, site: Arc<Site>) {
         self.view.site = site;
@@ -223,6 +232,7 @@ impl Projector {
         self.view.shadow.sweep(now.minute());
         self.view.lessons.sweep(now);
         self.view.mailboxes.sweep(now);
+        self.view.writers.sweep(now);
         while let Some((_, key)) = self.passes.first().cloned().filter(|(end, _)| *end <= now) {
             self.passes.pop_first();
             self.view.cases.pass_over(&key, now);

@@ -163,6 +163,16 @@ fn step_9_who_sends_backscatter_is_refused_its_bounces_only() {
 }
 
 #[test]
+fn a_4_bounces_come_to_people_who_wrote_lately() {
+    let mut projector = testing::projector(&[Block::of("192.0.2.25").with(|o| o.reason = 10)]);
+    projector.set_writer(7, NOW.plus(model::Secs(1)));
+    let view = projector.view();
+    let to = |who| Session { sender: Some(b""), to: Some(model::PersonHash(who)), ..session("192.0.2.25") };
+    check(&to(7), &view, "pass passed");
+    check(&to(8), &view, "550 blocked n1-1");
+}
+
+#[test]
 fn step_8_the_hardest_then_longest_case_decides_the_text() {
     let longer = Block::of("192.0.2.25").sentenced(&[(Offence::SpamVolume, 100)], 1);
     let view = testing::view(&[Block::of("192.0.2.25"), longer.clone()]);

@@ -1,6 +1,6 @@
 //! What is refused at the end of a message, and what it is marked with.
 
-use model::{Name, Site};
+use model::{Name, PersonHash, Site};
 
 use super::*;
 use crate::testing::{self, Block};
@@ -296,12 +296,25 @@ fn mail_that_was_here_before_is_not_refused_for_a_client_with_good_mail() {
 }
 
 #[test]
+fn a_4_automatic_answers_come_to_people_who_wrote_lately() {
+    let mut projector = testing::projector(&[Block::of("192.0.2.25").with(|o| o.reason = 10)]);
+    projector.set_writer(7, testing::NOW.plus(model::Secs::DAY));
+    let view = projector.view();
+    let to = |people: &[u64]| {
+        let people = people.iter().map(|who| PersonHash(*who));
+        bounces_case(&view, "192.0.2.25".parse().unwrap(), people, testing::NOW)
+    };
+    assert_eq!((to(&[7]), to(&[8, 7])), (None, None));
+    assert_eq!((to(&[8]), to(&[])), (Some(testing::case(1)), Some(testing::case(1))));
+}
+
+#[test]
 fn j5_who_sends_backscatter_is_refused_automatic_answers_and_no_other_mail() {
     let block = Block::of("192.0.2.25").with(|o| o.reason = 10);
     let view = testing::view(&[block]);
-    let bounces = bounces_case(&view, "192.0.2.25".parse().unwrap(), testing::NOW);
+    let bounces = bounces_case(&view, "192.0.2.25".parse().unwrap(), std::iter::empty(), testing::NOW);
     assert_eq!(bounces, Some(testing::case(1)));
-    assert_eq!(bounces_case(&view, "192.0.2.26".parse().unwrap(), testing::NOW), None);
+    assert_eq!(bounces_case(&view, "192.0.2.26".parse().unwrap(), std::iter::empty(), testing::NOW), None);
     let by_shape = |shape, exempt| {
         let content = Content { shape, ..Content::default() };
         let ended = at_end(&Ending { bounces, exempt, ..ending(&content, None) }, &ALL, &view);
@@ -313,5 +326,8 @@ fn j5_who_sends_backscatter_is_refused_automatic_answers_and_no_other_mail() {
     assert_eq!(by_shape(Shape::LIST | Shape::BULK, false), (false, None), "other mail is welcome");
     assert_eq!(by_shape(Shape::AUTOMATIC, true), (false, None), "postmaster is open");
     let spam_block = testing::view(&[Block::of("192.0.2.25")]);
-    assert_eq!(bounces_case(&spam_block, "192.0.2.25".parse().unwrap(), testing::NOW), None);
+    assert_eq!(
+        bounces_case(&spam_block, "192.0.2.25".parse().unwrap(), std::iter::empty(), testing::NOW),
+        None
+    );
 }

@@ -49,6 +49,7 @@ pub(super) fn answer(asked: &Asked<'_>, at: &Moment<'_>, out: &mut Vec<u8>) -> (
         helo: client.helo.as_ref().map(model::Name::as_bytes),
         sender: Some(sender),
         recipient: Some(recipient),
+        to: shared.means.persons.person(recipient),
         early,
         absent,
         score: weighed.score,

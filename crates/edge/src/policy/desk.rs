@@ -84,6 +84,7 @@ impl Desk {
             helo: some(request.helo_name),
             sender: Some(request.sender),
             recipient: some(request.recipient),
+            to: at.host.shared.means.persons.person(request.recipient),
             authenticated: !request.sasl_username.is_empty(),
             ours,
             early: lately.early,

@@ -186,7 +186,12 @@ impl Desk {
             exempt: is_open(letter, |to| answers::is_exempt(&view.site, to)),
             case: None,
             would: about.would,
-            bounces: answers::bounces_case(view, letter.client.addr, self.means.clock.now()),
+            bounces: answers::bounces_case(
+                view,
+                letter.client.addr,
+                self.people(letter),
+                self.means.clock.now(),
+            ),
         };
         answers::at_end(&ending, &self.rules, view)
     }
@@ -271,8 +276,12 @@ impl Desk {
     }
 
     fn is_for_trap(&self, letter: &Letter) -> bool {
-        let mut people = letter.recipients.iter().filter_map(|to| self.means.persons.person(to));
-        !self.traps.is_empty() && people.any(|who| self.traps.contains(&who))
+        !self.traps.is_empty() && self.people(letter).any(|who| self.traps.contains(&who))
+    }
+
+    /// Its recipients.
+    fn people(&self, letter: &Letter) -> impl Iterator<Item = PersonHash> {
+        letter.recipients.iter().filter_map(|to| self.means.persons.person(to))
     }
 
     /// Whether a rule could block for it: what is only good mail leaves no trace.

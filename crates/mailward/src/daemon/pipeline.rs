@@ -75,6 +75,8 @@ struct Durable {
     receipts: Vec<(u64, Result<engine::Receipt, engine::CommandError>)>,
     /// Mailboxes that get only spam: of no event, but no earlier than the events around it.
     mailboxes: Vec<MailboxNews>,
+    /// Our own people who wrote, the same.
+    writers: Vec<(u32, Millis)>,
 }
 
 /// What the threads share.
@@ -340,8 +342,9 @@ fn make_durable(
             next = if full { None } else { decided.try_recv().ok() };
         }
         let Some(durable) = persist(&mut ledger, journal, steps, common) else { return };
-        let Durable { events, receipts, mailboxes } = &durable;
-        let news = !(events.is_empty() && receipts.is_empty() && mailboxes.is_empty());
+        let Durable { events, receipts, mailboxes, writers } = &durable;
+        let none = events.is_empty() && receipts.is_empty() && mailboxes.is_empty() && writers.is_empty();
+        let news = !none;
         if news && out.send(durable).is_err() {
             return;
         }
@@ -383,6 +386,7 @@ fn persist(
     for step in steps {
         durable.receipts.extend(step.receipts);
         durable.mailboxes.extend(step.mailboxes);
+        durable.writers.extend(step.writers);
     }
     Some(durable)
 }
@@ -457,6 +461,7 @@ fn project(mut projector: Projector, durable: &Receiver<Durable>, common: &Commo
             news = true;
             apply(&mut projector, &one.events, &common.data_dir);
             one.mailboxes.iter().for_each(|m| projector.set_mailbox(m.who, m.until, m.dead));
+            one.writers.iter().for_each(|(who, until)| projector.set_writer(*who, *until));
             receipts.extend(one.receipts);
             next = if Instant::now() < end { durable.try_recv().ok() } else { None };
         }

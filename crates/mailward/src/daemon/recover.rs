@@ -79,6 +79,7 @@ pub(crate) fn recover(
     agree(&engine, &ledger)?;
     project(&mut projector, &ledger, arrival)?;
     engine.mailboxes().for_each(|m| projector.set_mailbox(m.who, m.until, m.dead));
+    engine.writers().for_each(|(who, until)| projector.set_writer(who, until));
     if let Some(hash) = engine.atlas() {
         atlases::show(&mut projector, config.data_dir(), &hash);
     }

@@ -177,7 +177,7 @@ impl Trial {
             exempt: false,
             case: None,
             would: None,
-            bounces: answers::bounces_case(view, letter.client.addr, line.at),
+            bounces: answers::bounces_case(view, letter.client.addr, std::iter::empty(), line.at),
         };
         answers::at_end(&ending, &self.rules, view)
     }

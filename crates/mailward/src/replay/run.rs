@@ -157,6 +157,7 @@ impl Replay {
             helo: client.helo.as_ref().map(Name::as_bytes),
             sender: line.sender.as_deref().map(str::as_bytes),
             recipient: line.recipient.as_deref().map(str::as_bytes),
+            to: line.recipient.as_deref().map(person),
             ours,
             score: score.filter(|_| self.by_score),
             pool: asked.map(|_| greylist::pool(client, &traits)),
@@ -189,6 +190,7 @@ impl Replay {
         let frame = Frame { wall, salt: [0; 16], inputs };
         let step = self.engine.step(self.position, &frame, &Alone);
         step.mailboxes.iter().for_each(|m| self.projector.set_mailbox(m.who, m.until, m.dead));
+        step.writers.iter().for_each(|(who, until)| self.projector.set_writer(*who, *until));
         for sealed in step.events {
             // Just sealed from an envelope: it opens.
             if let Ok(event) = sealed.open() {
