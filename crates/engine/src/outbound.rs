@@ -160,7 +160,7 @@ impl Outbound {
 
 /// The end of the last day on which a bounce of something written on `day` may come.
 fn bounces_until(day: u32) -> Millis {
-    Millis::from_secs(u64::from(day + BOUNCE_DAYS + 1) * Secs::DAY.0)
+    Millis::from_secs((u64::from(day) + u64::from(BOUNCE_DAYS) + 1) * Secs::DAY.0)
 }
 
 #[cfg(test)]
@@ -211,6 +211,13 @@ mod tests {
         out.sent(&sent(1, 5), day(1));
         assert_eq!(out.take_news(), [(1, day(16))]);
         assert_eq!(out.writers().collect::<Vec<_>>(), [(1, day(16))]);
+    }
+
+    #[test]
+    fn a_day_that_never_comes_breaks_nothing() {
+        let mut out = Outbound::new(Seeded([1, 2]));
+        out.sent(&sent(1, 5), Millis(u64::MAX));
+        assert!(out.take_news()[0].1 > day(0));
     }
 
     #[test]
