@@ -9,6 +9,7 @@
 pub mod arf;
 pub mod authres;
 pub mod automatic;
+pub mod dns;
 pub mod fields;
 pub mod lmtp;
 pub mod maillog;
