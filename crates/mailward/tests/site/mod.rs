@@ -5,6 +5,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -86,7 +87,19 @@ impl Site {
             }
         });
         self.daemon = Some(child);
+        if told.last().is_some_and(|line| line.contains("started policy")) {
+            self.wait_for_control();
+        }
         told
+    }
+
+    /// Waits until commands are taken, which on a busy machine is a moment after answers are given.
+    fn wait_for_control(&self) {
+        let socket = self.data().join("control.sock");
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while UnixStream::connect(&socket).is_err() && std::time::Instant::now() < end {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
     }
 
     pub(crate) fn kill(&mut self) {
