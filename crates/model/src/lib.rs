@@ -10,6 +10,7 @@
 pub mod atlas;
 pub mod case;
 pub mod class;
+pub mod codes;
 pub mod command;
 pub mod content;
 pub mod damage;
@@ -41,6 +42,7 @@ pub mod window;
 pub use atlas::Atlas;
 pub use case::{BlockKind, Case, CaseId, Force};
 pub use class::Class;
+pub use codes::{Codes, SUB_ZONES, SubZone};
 pub use command::{Actor, Command, Entry, Order, Record};
 pub use content::Content;
 pub use event::{Body, Envelope, EventId, Mode, NetworkNews, Node, Sealed};
