@@ -109,12 +109,13 @@ impl Cases {
         force(cases.filter(|(_, case)| !case.spares(addr)), mode, now, known.lifted_up_to)
     }
 
-    /// The latest end among the cases of a key that hold in one mode.
-    pub(crate) fn last_end(&self, key: &Key, mode: Mode, now: Millis) -> Option<Millis> {
-        let known = self.keys.get(key)?;
-        let cases = known.cases.iter().filter_map(|id| self.cases.get(id));
-        let holding = cases.filter(|c| c.case.mode == mode && c.case.holds(now, known.lifted_up_to));
-        holding.map(|c| c.case.until()).max()
+    /// The cases of a key that hold in one mode, oldest first.
+    pub fn holding_on(&self, key: &Key, mode: Mode, now: Millis) -> impl Iterator<Item = &Case> {
+        let known = self.keys.get(key);
+        let lifted = known.map_or(Millis(0), |known| known.lifted_up_to);
+        let ids = known.into_iter().flat_map(|known| &known.cases);
+        let cases = ids.filter_map(|id| Some(&self.cases.get(id)?.case));
+        cases.filter(move |case| case.mode == mode && case.holds(now, lifted))
     }
 
     /// Joins one event.

@@ -7,12 +7,15 @@
 //! Quiet: no I/O, no clock; `now` is an argument.
 
 pub mod cases;
+mod grade;
 pub mod index;
 pub mod lessons;
+mod listed;
 pub mod mailboxes;
 pub mod plan;
 pub mod view;
 pub mod writers;
+pub mod zone;
 
 pub use cases::CaseView;
 pub use index::{Change, Index, Mark};
@@ -20,3 +23,4 @@ pub use lessons::Lessons;
 pub use mailboxes::Mailboxes;
 pub use view::{Projector, Threat, View};
 pub use writers::Writers;
+pub use zone::Listing;

@@ -10,12 +10,15 @@ use std::sync::Arc;
 use model::case::Force;
 use model::key::{client_prefix, fold};
 use model::{
-    Atlas, Body, CaseId, Envelope, Hybrid, Key, Millis, Mode, NetworkNews, Prefix, Protected, Secs, Site,
+    Atlas, Body, Case, CaseId, Envelope, Hybrid, Key, Millis, Mode, NetworkNews, Prefix, Protected, Secs,
+    Site,
 };
 
 use crate::cases::{CaseView, Cases};
+use crate::grade;
 use crate::index::{Index, Mark};
 use crate::lessons::Lessons;
+use crate::listed::{Ends, Listed};
 use crate::mailboxes::Mailboxes;
 use crate::writers::Writers;
 
@@ -33,6 +36,8 @@ pub struct View {
     pub live: Index,
     /// Keys that would be blocked.
     pub shadow: Index,
+    /// Blocked names and IPv6 networks in their order.
+    pub(crate) listed: Listed,
     /// Cases and keys.
     pub cases: Cases,
     /// Blocked prefixes that are no single client's key; few.
@@ -74,6 +79,7 @@ impl View {
             mode: Mode::Shadow,
             live: Index::new(seed),
             shadow: Index::new(seed),
+            listed: Listed::default(),
             cases: Cases::default(),
             nets: Arc::new(Vec::new()),
             protected,
@@ -151,6 +157,8 @@ pub struct Projector {
     policy_at: Hybrid,
     /// The latest news of each AS: of two, the later counts.
     systems: BTreeMap<u32, (Hybrid, bool)>,
+    /// When entries of `View::listed` run out.
+    listed_ends: Ends,
 }
 
 impl Projector {
@@ -168,6 +176,7 @@ impl Projector {
             mode_at: Hybrid::default(),
             policy_at: Hybrid::default(),
             systems: BTreeMap::new(),
+            listed_ends: Ends::new(),
         }
     }
 
@@ -230,6 +239,7 @@ impl Projector {
     pub fn sweep(&mut self, now: Millis) {
         self.view.live.sweep(now.minute());
         self.view.shadow.sweep(now.minute());
+        self.view.listed.sweep(now.minute(), &mut self.listed_ends);
         self.view.lessons.sweep(now);
         self.view.mailboxes.sweep(now);
         self.view.writers.sweep(now);
@@ -275,8 +285,13 @@ impl Projector {
         if matches!(event.body, Body::StandingChanged(_) | Body::GreylistPassed(_)) {
             return;
         }
-        if let Key::Net(prefix) = key {
-            self.mark(key, *prefix, event.at.wall);
+        match key {
+            Key::Net(prefix) => self.mark(key, *prefix, event.at.wall),
+            Key::Domain(domain) => {
+                let mark = self.mark_of(key, Mode::Live, event.at.wall);
+                self.view.listed.set_name(domain, mark, &mut self.listed_ends);
+            }
+            Key::DomainAt(..) => {}
         }
     }
 
@@ -284,17 +299,29 @@ impl Projector {
     fn mark(&mut self, key: &Key, prefix: Prefix, now: Millis) {
         let mut blocked = false;
         for mode in [Mode::Live, Mode::Shadow] {
-            let force = self.view.cases.force(key, mode, now);
-            let end = self.view.cases.last_end(key, mode, now);
+            let mark = self.mark_of(key, mode, now);
             let index = if mode == Mode::Live { &mut self.view.live } else { &mut self.view.shadow };
-            match force.zip(end) {
+            match mark {
                 // `Protected` keeps prefixes this wide from ever becoming a case.
-                Some((force, end)) => drop(index.set(prefix, Mark::new(class(force), end))),
+                Some(mark) => drop(index.set(prefix, mark)),
                 None => index.remove(prefix),
             }
-            blocked |= force.is_some();
+            if mode == Mode::Live {
+                self.view.listed.set_net(prefix, mark, &mut self.listed_ends);
+            }
+            blocked |= mark.is_some();
         }
         self.mark_net(prefix, blocked);
+    }
+
+    /// What the index says of a key by its cases.
+    fn mark_of(&self, key: &Key, mode: Mode, now: Millis) -> Option<Mark> {
+        let cases = &self.view.cases;
+        let force = cases.force(key, mode, now)?;
+        let end = cases.holding_on(key, mode, now).map(Case::until).max()?;
+        let mut holding = cases.holding_on(key, mode, now);
+        let more = holding.next().is_some_and(|case| !case.holes.is_empty()) || holding.next().is_some();
+        Some(Mark::new(grade::class(force, more), end))
     }
 
     fn mark_net(&mut self, prefix: Prefix, blocked: bool) {
@@ -307,12 +334,6 @@ impl Projector {
             nets.push(prefix);
         }
     }
-}
-
-/// The index class of a force: harder kinds are larger, the reason's DNS code below.
-fn class(force: Force) -> u8 {
-    let code = model::reasons::by_number(force.reason).dns.octets()[3];
-    ((force.kind as u8) << 6) | code
 }
 
 #[cfg(test)]

@@ -64,6 +64,26 @@ impl<const TAIL: usize> Leaf<TAIL> {
         Some(columns.mark(at))
     }
 
+    /// Whether a key with a rest from `from` to `to` has a mark that `fits`; when `left` looks
+    /// are used up, yes.
+    pub(super) fn any_between(
+        &self,
+        from: u128,
+        to: u128,
+        left: &mut usize,
+        fits: impl Fn(Mark) -> bool,
+    ) -> bool {
+        let columns = self.columns();
+        let start = columns.search(from).unwrap_or_else(|at| at);
+        for at in (start..columns.len()).take_while(|at| columns.rest(*at) <= to) {
+            if *left == 0 || fits(columns.mark(at)) {
+                return true;
+            }
+            *left -= 1;
+        }
+        false
+    }
+
     /// How many keys it holds.
     pub(super) fn len(&self) -> usize {
         self.columns().len()

@@ -36,6 +36,15 @@ use self::own::Own;
 use self::shuffle::Shuffle;
 use self::tree::Tree;
 
+/// What holds on one client.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Marks {
+    /// On its own key: the IPv4 address, the IPv6 /64.
+    pub own: Option<Mark>,
+    /// The hardest on any other prefix around it, and on a single IPv6 address.
+    pub around: Option<Mark>,
+}
+
 /// One version of the index; see the module's text.
 #[derive(Clone)]
 pub struct Index {
@@ -75,6 +84,39 @@ impl Index {
             IpAddr::V4(addr) => self.get_v4(addr.to_bits(), now_min),
             IpAddr::V6(addr) => self.get_v6(addr.to_bits(), now_min),
         }
+    }
+
+    /// The mark of the client's own key apart from those of networks around it.
+    #[inline(always)]
+    pub fn marks(&self, addr: IpAddr, now_min: u32) -> Marks {
+        match addr {
+            IpAddr::V4(addr) => Marks {
+                own: self.v4.get(addr.to_bits().into(), now_min),
+                around: self.around4(addr.to_bits(), now_min),
+            },
+            IpAddr::V6(addr) => {
+                let net = self.shuffle.net((addr.to_bits() >> 64) as u64);
+                let rare = !(self.host6.is_empty() && self.own6.is_empty());
+                let around = if rare { self.get_rare_v6(addr.to_bits(), now_min) } else { None };
+                Marks { own: self.net6.get(net.into(), now_min), around }
+            }
+        }
+    }
+
+    #[inline]
+    fn around4(&self, addr: u32, now_min: u32) -> Option<Mark> {
+        if self.own4.is_empty() { None } else { self.own4.get(u128::from(addr) << 96, now_min) }
+    }
+
+    /// Whether a mark that `fits` holds on an IPv4 address of the prefix that has these high bits
+    /// and this length.
+    ///
+    /// Where very many marks do not fit, the answer is yes without having seen them all.
+    pub fn any_in_v4(&self, bits: u32, len: u8, fits: impl Fn(Mark) -> bool) -> bool {
+        let last = bits | u32::MAX.checked_shr(len.into()).unwrap_or(0);
+        let [first, last] = [bits, last].map(u128::from);
+        self.v4.any_between(first, last, &fits)
+            || self.own4.any_between(first << 96, last << 96 | u128::from(u32::MAX) << 64, &fits)
     }
 
     #[inline]

@@ -55,10 +55,23 @@ impl Own {
 
     /// The hardest mark that holds on a prefix around `addr`.
     pub(super) fn get(&self, addr: u128, now_min: u32) -> Option<Mark> {
-        let last = self.starts.partition_point(|&start| start <= addr).checked_sub(1)?;
-        let around = std::iter::successors(self.rows.get(last), |row| self.rows.get(row.around as usize));
-        let holding = around.filter(|row| covers(row.key, addr) && row.mark.holds(now_min));
-        holding.map(|row| row.mark).max()
+        self.around(addr).map(|row| row.mark).filter(|mark| mark.holds(now_min)).max()
+    }
+
+    /// Whether a prefix that shares an address with `first` to `last` has a mark that `fits`.
+    pub(super) fn any_between(&self, first: u128, last: u128, fits: impl Fn(Mark) -> bool) -> bool {
+        let start = self.starts.partition_point(|&start| start <= first);
+        let inside = self.rows[start..].iter().take_while(|row| row.key.0 <= last);
+        inside.chain(self.around(first)).any(|row| fits(row.mark))
+    }
+
+    /// The rows around `addr`, the narrowest first.
+    fn around(&self, addr: u128) -> impl Iterator<Item = &Row> {
+        let last = self.starts.partition_point(|&start| start <= addr).checked_sub(1);
+        let around = std::iter::successors(last.and_then(|last| self.rows.get(last)), |row| {
+            self.rows.get(row.around as usize)
+        });
+        around.filter(move |row| covers(row.key, addr))
     }
 
     /// Carries out edits in their order; all rows are made anew once, if one changes.

@@ -26,6 +26,10 @@ const SWEEP_LEAVES_MAX: usize = LEAVES / 256;
 /// One sweep stops when it has read this many marks: some 50 µs.
 const SWEEP_ENTRIES_MAX: usize = 16 * 1024;
 
+/// A question whether there is any mark of a kind looks at so many, some 20 µs: whoever fills a
+/// network with marks of another kind shall not make each such question long.
+const LOOKS_MAX: usize = 4096;
+
 /// Marks of keys of `4 + TAIL` bytes; see the module's text.
 #[derive(Clone)]
 pub(super) struct Tree<const TAIL: usize> {
@@ -113,6 +117,22 @@ impl<const TAIL: usize> Tree<TAIL> {
             }
         }
         before - self.len
+    }
+
+    /// Whether a key from `first` to `last` has a mark that `fits`.
+    ///
+    /// Looks at no more than [`LOOKS_MAX`] marks, and then says yes: there are keys.
+    pub(super) fn any_between(&self, first: u128, last: u128, fits: impl Fn(Mark) -> bool) -> bool {
+        let mut left = LOOKS_MAX;
+        let numbers = leaf_number::<TAIL>(first)..=leaf_number::<TAIL>(last);
+        numbers.filter_map(|number| Some((number, self.leaf(number)?))).any(|(number, leaf)| {
+            let rest = |key: u128, at_edge: bool, else_: u128| {
+                if at_edge { Leaf::<TAIL>::rest_of(key) } else { else_ }
+            };
+            let from = rest(first, number == leaf_number::<TAIL>(first), 0);
+            let to = rest(last, number == leaf_number::<TAIL>(last), u128::MAX);
+            leaf.any_between(from, to, &mut left, &fits)
+        })
     }
 
     /// Bytes of heap that this version holds, shared or not.

@@ -1,0 +1,226 @@
+//! Names and IPv6 networks that are blocked, in their order.
+//!
+//! The index answers for one client and keeps IPv6 shuffled, so that nobody chooses his place
+//! in it. A name server is also asked whether anything is listed *below* a name (RFC 8020):
+//! for that the keys must stand in order. They are few beside IPv4's addresses, which stand in
+//! order in the index.
+
+use std::collections::BTreeSet;
+use std::ops::Bound;
+
+use model::{Codes, Domain, Prefix};
+use rpds::RedBlackTreeMapSync;
+
+use crate::grade;
+use crate::index::Mark;
+
+/// Octets of the longest name in its usual form, and a dot.
+const TURNED_MAX: usize = 254;
+
+/// Blocked keys in order, each with its mark. A clone shares everything.
+#[derive(Clone, Debug)]
+pub(crate) struct Ordered<K: Ord>(RedBlackTreeMapSync<K, Mark>);
+
+impl<K: Ord> Default for Ordered<K> {
+    fn default() -> Self {
+        Ordered(RedBlackTreeMapSync::new_sync())
+    }
+}
+
+impl<K: Ord + Clone> Ordered<K> {
+    fn set(&mut self, key: K, mark: Option<Mark>) {
+        match mark {
+            Some(mark) => self.0.insert_mut(key, mark),
+            None => _ = self.0.remove_mut(&key),
+        }
+    }
+}
+
+/// What is blocked of IPv6 and of names.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Listed {
+    /// By lowest address and length.
+    six: Ordered<(u128, u8)>,
+    /// By the name with its labels turned round: `com.example`.
+    names: Ordered<Box<str>>,
+}
+
+/// When which entry runs out.
+pub(crate) type Ends = BTreeSet<(u32, End)>;
+
+/// One entry that can run out.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum End {
+    Six(u128, u8),
+    Name(Box<str>),
+}
+
+impl Listed {
+    /// Brings the entry of an IPv6 network in line; IPv4 stands in the index.
+    pub(crate) fn set_net(&mut self, prefix: Prefix, mark: Option<Mark>, ends: &mut Ends) {
+        if let Prefix::V6(bits, len) = prefix {
+            self.six.set((bits, len), mark);
+            ends.extend(mark.map(|mark| (mark.until_min, End::Six(bits, len))));
+        }
+    }
+
+    /// Brings the entry of a name in line.
+    pub(crate) fn set_name(&mut self, domain: &Domain, mark: Option<Mark>, ends: &mut Ends) {
+        let key: Box<str> = Turned::of(domain.as_str()).as_str().into();
+        ends.extend(mark.map(|mark| (mark.until_min, End::Name(key.clone()))));
+        self.names.set(key, mark);
+    }
+
+    /// Drops what has run out by `now_min`.
+    pub(crate) fn sweep(&mut self, now_min: u32, ends: &mut Ends) {
+        let over = |mark: &Mark| !mark.holds(now_min);
+        while let Some((_, end)) = ends.first().filter(|(end, _)| *end <= now_min).cloned() {
+            ends.pop_first();
+            match end {
+                End::Six(bits, len) if self.six.0.get(&(bits, len)).is_some_and(over) => {
+                    self.six.set((bits, len), None);
+                }
+                End::Name(name) if self.names.0.get(&name).is_some_and(over) => self.names.set(name, None),
+                _ => {}
+            }
+        }
+    }
+
+    /// Whether some IPv6 network inside the prefix may be listed with one of these codes.
+    pub(crate) fn any_in_v6(&self, bits: u128, len: u8, among: Codes) -> bool {
+        let last = bits | u128::MAX.checked_shr(len.into()).unwrap_or(0);
+        let mut inside = self.six.0.range((bits, 0)..=(last, u8::MAX));
+        inside.any(|(_, mark)| grade::may_be(*mark, among))
+    }
+
+    /// Whether no name is listed, and nobody need look.
+    pub(crate) fn has_names(&self) -> bool {
+        !self.names.0.is_empty()
+    }
+
+    /// The listed names that are `name` or stand above it, the widest first.
+    pub(crate) fn names_of(&self, name: &str) -> impl Iterator<Item = (Turned, Mark)> {
+        let turned = Turned::of(name);
+        let ends = (1..=turned.len).filter(move |end| *end == turned.len || turned.bytes[*end] == b'.');
+        ends.filter_map(move |end| {
+            let upper = turned.cut(end);
+            Some((upper, *self.names.0.get(upper.as_str())?))
+        })
+    }
+
+    /// Whether a name below `name` is listed with one of these codes.
+    pub(crate) fn any_below(&self, name: &str, among: Codes) -> bool {
+        let mut from = Turned::of(name);
+        from.push(b'.');
+        let below = self.names.0.range::<str, _>((Bound::Included(from.as_str()), Bound::Unbounded));
+        let mut inside = below.take_while(|(key, _)| key.starts_with(from.as_str()));
+        inside.any(|(_, mark)| grade::may_be(*mark, among))
+    }
+}
+
+/// A name with its labels turned round.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Turned {
+    bytes: [u8; TURNED_MAX],
+    len: usize,
+}
+
+impl Turned {
+    /// Of a name in its usual form; what is longer than a name can be is cut.
+    pub(crate) fn of(name: &str) -> Turned {
+        let mut turned = Turned { bytes: [0; TURNED_MAX], len: 0 };
+        for label in name.rsplit('.') {
+            if turned.len > 0 {
+                turned.push(b'.');
+            }
+            label.bytes().for_each(|byte| turned.push(byte));
+        }
+        turned
+    }
+
+    fn push(&mut self, byte: u8) {
+        if let Some(place) = self.bytes.get_mut(self.len) {
+            *place = byte;
+            self.len += 1;
+        }
+    }
+
+    /// The first `len` octets of it: a name above it.
+    fn cut(&self, len: usize) -> Turned {
+        Turned { bytes: self.bytes, len }
+    }
+
+    /// The turned text.
+    pub(crate) fn as_str(&self) -> &str {
+        // It came from a text; a cut inside a letter leaves nothing that is listed.
+        std::str::from_utf8(&self.bytes[..self.len]).unwrap_or_default()
+    }
+
+    /// The name in its usual form.
+    pub(crate) fn name(&self) -> String {
+        self.as_str().rsplit('.').collect::<Vec<_>>().join(".")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOLDS: Option<Mark> = Some(Mark { class: 1 << 6 | 2, until_min: 100 });
+
+    fn listed(names: &[&str]) -> (Listed, Ends) {
+        let (mut listed, mut ends) = (Listed::default(), Ends::new());
+        for name in names {
+            listed.set_name(&name.parse().unwrap(), HOLDS, &mut ends);
+        }
+        (listed, ends)
+    }
+
+    #[test]
+    fn a_name_is_found_from_below_and_from_above() {
+        let (listed, _) = listed(&["example.com", "mail.example.net"]);
+        let of = |name: &str| listed.names_of(name).map(|(turned, _)| turned.name()).collect::<Vec<_>>();
+        assert_eq!(of("a.b.example.com"), ["example.com"]);
+        assert_eq!(of("example.com"), ["example.com"]);
+        assert_eq!(
+            [of("com"), of("xexample.com"), of("example.net"), of("")],
+            [const { Vec::<String>::new() }; 4]
+        );
+        let below = |name: &str| listed.any_below(name, Codes::of(2));
+        assert!(below("com") && below("net") && below("example.net"));
+        assert!(!below("example.com") && !below("org") && !below("xample.net"));
+        assert!(!listed.any_below("com", Codes::of(3)), "of another code");
+    }
+
+    #[test]
+    fn networks_are_found_in_any_wider_one() {
+        let (mut listed, mut ends) = (Listed::default(), Ends::new());
+        let prefix: Prefix = "2001:db8:1:2::/64".parse().unwrap();
+        listed.set_net(prefix, HOLDS, &mut ends);
+        let Prefix::V6(bits, _) = prefix else { unreachable!() };
+        for len in (0..=64).step_by(4) {
+            assert!(listed.any_in_v6(
+                bits & u128::MAX.checked_shl(128 - len).unwrap_or(0),
+                len as u8,
+                Codes::of(2)
+            ));
+        }
+        assert!(!listed.any_in_v6(0x2001_0db9 << 96, 32, Codes::of(2)));
+        assert!(!listed.any_in_v6(bits, 48, Codes::of(3)));
+        listed.sweep(99, &mut ends);
+        assert!(listed.any_in_v6(bits, 64, Codes::of(2)));
+        listed.sweep(100, &mut ends);
+        assert!(!listed.any_in_v6(bits, 64, Codes::of(2)) && ends.is_empty());
+    }
+
+    #[test]
+    fn an_entry_that_was_prolonged_outlives_its_old_end() {
+        let (mut listed, mut ends) = listed(&["example.com"]);
+        let later = Some(Mark { class: 1 << 6 | 2, until_min: 200 });
+        listed.set_name(&"example.com".parse().unwrap(), later, &mut ends);
+        listed.sweep(150, &mut ends);
+        assert!(listed.has_names());
+        listed.sweep(200, &mut ends);
+        assert!(!listed.has_names());
+    }
+}

@@ -1,0 +1,154 @@
+//! What our block lists say of an address or a name.
+//!
+//! The answer comes from the live cases and from the bulk lists, in that order; it names all
+//! codes that hold, and until when. The index answers for nearly everybody: only where it
+//! does not know everything (several cases, holes, networks around the client, an end that is
+//! near) the cases themselves are asked.
+
+use std::net::IpAddr;
+
+use model::case::Case;
+use model::reasons::by_number;
+use model::{Codes, Key, Millis, Mode, Prefix, Secs};
+
+use crate::grade;
+use crate::index::Marks;
+use crate::view::View;
+
+/// What a block list says of one name.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Listing {
+    /// All codes that hold, at least one.
+    pub codes: Codes,
+    /// Until when the answer stays as it is, exact when that is near.
+    pub until: Millis,
+}
+
+/// Ends by code, while a listing is put together.
+#[derive(Clone, Copy, Debug, Default)]
+struct Ends {
+    codes: Codes,
+    until: [Millis; 32],
+}
+
+impl Ends {
+    /// A code holds until then; of two ends of one code the later counts.
+    fn add(&mut self, codes: Codes, until: Millis) {
+        self.codes = self.codes.or(codes);
+        for last in codes.octets() {
+            let known = &mut self.until[usize::from(last)];
+            *known = (*known).max(until);
+        }
+    }
+
+    /// The answer changes when the first code ends.
+    fn listing(&self) -> Option<Listing> {
+        let until = self.codes.octets().map(|last| self.until[usize::from(last)]).min()?;
+        Some(Listing { codes: self.codes, until })
+    }
+}
+
+impl View {
+    /// What the lists say of one address at `now`, among some codes.
+    ///
+    /// An end that is further away than `enough` need not be exact; it is never too late.
+    pub fn listing(&self, addr: IpAddr, among: Codes, now: Millis, enough: Secs) -> Option<Listing> {
+        let marks = self.live.marks(addr, now.minute());
+        if self.feeds_are_silent() && marks == Marks::default() {
+            return None;
+        }
+        self.plain(marks, among, now, enough).unwrap_or_else(|| self.whole(addr, marks, among, now))
+    }
+
+    /// The answer that the index alone can give; `None` when it can not.
+    fn plain(&self, marks: Marks, among: Codes, now: Millis, enough: Secs) -> Option<Option<Listing>> {
+        let mark = marks.own.filter(|_| marks.around.is_none() && self.feeds_are_silent())?;
+        // The index rounds up to the next minute.
+        let until = Millis::from_secs(u64::from(mark.until_min.saturating_sub(1)) * 60);
+        let codes = grade::codes(mark).and(among);
+        let known = grade::is_whole(mark) && until >= now.plus(enough);
+        known.then(|| (!codes.is_empty()).then_some(Listing { codes, until }))
+    }
+
+    /// The answer with everything that is known.
+    fn whole(&self, addr: IpAddr, marks: Marks, among: Codes, now: Millis) -> Option<Listing> {
+        let mut ends = Ends::default();
+        if marks != Marks::default() {
+            self.add_cases(addr, among, now, &mut ends);
+        }
+        self.add_feeds(addr, among, now, &mut ends);
+        ends.listing()
+    }
+
+    fn add_cases(&self, addr: IpAddr, among: Codes, now: Millis, ends: &mut Ends) {
+        // A mapped address that is asked for by name is one of IPv6 (STD-2).
+        let own =
+            [if addr.is_ipv4() { Prefix::host(addr) } else { Prefix::new(addr, 64) }, Prefix::host(addr)];
+        let own = &own[..if addr.is_ipv4() { 1 } else { 2 }];
+        let around = self.nets.iter().filter(|net| net.covers(Prefix::host(addr)));
+        for prefix in own.iter().chain(around) {
+            self.add_key(&Key::Net(*prefix), |case| !case.spares(addr), among, now, ends);
+        }
+    }
+
+    fn add_key(&self, key: &Key, counts: impl Fn(&Case) -> bool, among: Codes, now: Millis, ends: &mut Ends) {
+        for case in self.cases.holding_on(key, Mode::Live, now).filter(|case| counts(case)) {
+            let reason = case.opened.as_ref().map_or(0, |opened| opened.reason);
+            let code = Codes::of(by_number(reason).dns.octets()[3]);
+            ends.add(code.and(among), case.until());
+        }
+    }
+
+    /// Whether something is listed inside the network of the first `len` bits: then a name
+    /// that stands for it exists (RFC 8020), though nothing is said of it.
+    pub fn lists_below_v4(&self, bits: u32, len: u8, among: Codes, now: Millis) -> bool {
+        let (now_min, fits) = (now.minute(), |mark: crate::Mark| grade::may_be(mark, among));
+        self.live.any_in_v4(bits, len, |mark| mark.holds(now_min) && fits(mark))
+            || self.feeds_list_below(Prefix::V4(bits, len), among, now)
+    }
+
+    /// The same of IPv6.
+    pub fn lists_below_v6(&self, bits: u128, len: u8, among: Codes, now: Millis) -> bool {
+        let net = Prefix::V6(bits, len);
+        self.listed.any_in_v6(bits, len, among)
+            || self.nets.iter().any(|around| around.covers(net))
+            || self.feeds_list_below(net, among, now)
+    }
+
+    /// What the lists say of a name in its usual form, in lower case. A name is listed with
+    /// all that stand below it.
+    pub fn listing_of_name(&self, name: &str, among: Codes, now: Millis) -> Option<Listing> {
+        let mut ends = Ends::default();
+        if self.listed.has_names() {
+            for (turned, _) in self.listed.names_of(name) {
+                let Ok(domain) = turned.name().parse() else { continue };
+                self.add_key(&Key::Domain(domain), |_| true, among, now, &mut ends);
+            }
+        }
+        self.add_feeds_of_name(name, among, now, &mut ends);
+        ends.listing()
+    }
+
+    /// Whether a name below this one is listed.
+    pub fn lists_names_below(&self, name: &str, among: Codes, now: Millis) -> bool {
+        self.listed.any_below(name, among) || self.feeds_list_names_below(name, among, now)
+    }
+
+    // Bulk lists join here.
+
+    fn feeds_are_silent(&self) -> bool {
+        true
+    }
+
+    fn add_feeds(&self, _addr: IpAddr, _among: Codes, _now: Millis, _ends: &mut Ends) {}
+
+    fn feeds_list_below(&self, _net: Prefix, _among: Codes, _now: Millis) -> bool {
+        false
+    }
+
+    fn add_feeds_of_name(&self, _name: &str, _among: Codes, _now: Millis, _ends: &mut Ends) {}
+
+    fn feeds_list_names_below(&self, _name: &str, _among: Codes, _now: Millis) -> bool {
+        false
+    }
+}
