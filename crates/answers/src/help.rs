@@ -56,6 +56,27 @@ pub const TOPICS: &[HelpPage] = &[
         ],
     },
     HelpPage {
+        topic: "dnsbl",
+        title: "Our lists in DNS",
+        paragraphs: &[
+            "What this site blocks can be asked by DNS, where the operator permits it. An address that is \
+             listed has an A record in 127.0.0.0/8, whose last part says why, and a TXT record with the reason \
+             and the page about it. The lists hold what this site itself saw; a listing ends by itself, never \
+             costs anything, and can be lifted on the page of the address.",
+            "Reasons: 2 operator, 3 spam, 4 bot, 5 open relay, 6 open proxy, 7 trap, 8 trap before greylisting, \
+             9 network, 10 dynamic line, 11 country, 12 provider, 13 dictionary attack or flood, 14 virus, \
+             15 backscatter, 16 reports of users, 17 lists of others, 18 guessed passwords, 19 reverse DNS.",
+            "An answer of 127.255.255.252, .254 or .255 is an error and not a listing: there is no such list, \
+             the resolver is not permitted to ask, or it asks too often. Please let your mail server take only \
+             the answers that you mean, for example 127.0.0.2 to 127.0.0.19.",
+        ],
+        steps: &[
+            "Ask from a resolver of your own: public resolvers ask for everybody, and are often not permitted.",
+            "Test the list: 127.0.0.2 is always listed, 127.0.0.1 never.",
+            "If you want to use the lists, or to fetch them whole, write to the contact below.",
+        ],
+    },
+    HelpPage {
         topic: "grey",
         title: "My mail was asked to come back later",
         paragraphs: &[

@@ -14,6 +14,7 @@ pub mod help;
 mod hold;
 pub mod link;
 pub mod lint;
+pub mod listing;
 mod names;
 pub mod page;
 pub mod public;
@@ -31,6 +32,7 @@ pub use end::{Act, EndRule, EndRules, Ended, Ending, Finish, Mark, at_end, bounc
 pub use explain::explain;
 pub use help::{HelpPage, help_page};
 pub use lint::{OverBudget, lint};
+pub use listing::{ListingText, NoAnswer};
 pub use page::{CasePage, LookupPage, case_page, lookup_page, reference_page};
 pub use public::{Public, Reply};
 pub use redact::redact;

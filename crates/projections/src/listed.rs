@@ -38,7 +38,7 @@ impl<K: Ord + Clone> Ordered<K> {
 
 /// What is blocked of IPv6 and of names.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Listed {
+pub struct Listed {
     /// By lowest address and length.
     six: Ordered<(u128, u8)>,
     /// By the name with its labels turned round: `com.example`.

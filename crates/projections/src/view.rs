@@ -37,7 +37,7 @@ pub struct View {
     /// Keys that would be blocked.
     pub shadow: Index,
     /// Blocked names and IPv6 networks in their order.
-    pub(crate) listed: Listed,
+    pub listed: Listed,
     /// Cases and keys.
     pub cases: Cases,
     /// Blocked prefixes that are no single client's key; few.

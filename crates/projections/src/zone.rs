@@ -24,16 +24,33 @@ pub struct Listing {
     pub until: Millis,
 }
 
+/// Why something is listed, as far as the lists say.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Why {
+    /// A case for this reason (its number), since then.
+    Case {
+        /// Number of the reason.
+        reason: u8,
+        /// When it took effect.
+        since: Millis,
+    },
+}
+
 /// Ends by code, while a listing is put together.
 #[derive(Clone, Copy, Debug, Default)]
 struct Ends {
     codes: Codes,
     until: [Millis; 32],
+    /// Of what ends last.
+    why: Option<(Millis, Why)>,
 }
 
 impl Ends {
     /// A code holds until then; of two ends of one code the later counts.
-    fn add(&mut self, codes: Codes, until: Millis) {
+    fn add(&mut self, codes: Codes, until: Millis, why: Why) {
+        if !codes.is_empty() {
+            self.why = self.why.max(Some((until, why)));
+        }
         self.codes = self.codes.or(codes);
         for last in codes.octets() {
             let known = &mut self.until[usize::from(last)];
@@ -60,6 +77,12 @@ impl View {
         self.plain(marks, among, now, enough).unwrap_or_else(|| self.whole(addr, marks, among, now))
     }
 
+    /// The same with its reason: that of the block that lasts longest.
+    pub fn listing_with_reason(&self, addr: IpAddr, among: Codes, now: Millis) -> Option<(Listing, Why)> {
+        let ends = self.ends(addr, self.live.marks(addr, now.minute()), among, now);
+        Some((ends.listing()?, ends.why?.1))
+    }
+
     /// The answer that the index alone can give; `None` when it can not.
     fn plain(&self, marks: Marks, among: Codes, now: Millis, enough: Secs) -> Option<Option<Listing>> {
         let mark = marks.own.filter(|_| marks.around.is_none() && self.feeds_are_silent())?;
@@ -72,12 +95,16 @@ impl View {
 
     /// The answer with everything that is known.
     fn whole(&self, addr: IpAddr, marks: Marks, among: Codes, now: Millis) -> Option<Listing> {
+        self.ends(addr, marks, among, now).listing()
+    }
+
+    fn ends(&self, addr: IpAddr, marks: Marks, among: Codes, now: Millis) -> Ends {
         let mut ends = Ends::default();
         if marks != Marks::default() {
             self.add_cases(addr, among, now, &mut ends);
         }
         self.add_feeds(addr, among, now, &mut ends);
-        ends.listing()
+        ends
     }
 
     fn add_cases(&self, addr: IpAddr, among: Codes, now: Millis, ends: &mut Ends) {
@@ -93,9 +120,11 @@ impl View {
 
     fn add_key(&self, key: &Key, counts: impl Fn(&Case) -> bool, among: Codes, now: Millis, ends: &mut Ends) {
         for case in self.cases.holding_on(key, Mode::Live, now).filter(|case| counts(case)) {
-            let reason = case.opened.as_ref().map_or(0, |opened| opened.reason);
-            let code = Codes::of(by_number(reason).dns.octets()[3]);
-            ends.add(code.and(among), case.until());
+            // A case that holds was opened.
+            let Some(opened) = &case.opened else { continue };
+            let code = Codes::of(by_number(opened.reason).dns.octets()[3]);
+            let why = Why::Case { reason: opened.reason, since: opened.from };
+            ends.add(code.and(among), case.until(), why);
         }
     }
 
@@ -117,7 +146,7 @@ impl View {
 
     /// What the lists say of a name in its usual form, in lower case. A name is listed with
     /// all that stand below it.
-    pub fn listing_of_name(&self, name: &str, among: Codes, now: Millis) -> Option<Listing> {
+    pub fn listing_of_name(&self, name: &str, among: Codes, now: Millis) -> Option<(Listing, Why)> {
         let mut ends = Ends::default();
         if self.listed.has_names() {
             for (turned, _) in self.listed.names_of(name) {
@@ -126,7 +155,7 @@ impl View {
             }
         }
         self.add_feeds_of_name(name, among, now, &mut ends);
-        ends.listing()
+        Some((ends.listing()?, ends.why?.1))
     }
 
     /// Whether a name below this one is listed.

@@ -19,9 +19,9 @@ mod response;
 mod reversed;
 
 pub use edns::{COOKIE_CLIENT_LEN, Edns};
-pub use name::{DnsName, NAME_LEN_MAX, NameError};
+pub use name::{DnsName, Labels, NAME_LEN_MAX, NameError};
 pub use query::{Opcode, Query, QueryError, Question};
-pub use response::{Answered, Header, Response, Section, Soa};
+pub use response::{Answered, Header, Response, Section, Shared, Soa};
 pub use reversed::Reversed;
 
 /// Octets of a message's header.

@@ -9,7 +9,8 @@ use hickory_proto::rr::{DNSClass, Name, RData, RecordType};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use wire::dns::{
-    Answered, DnsName, HEADER_LEN, Query, QueryError, Response, Reversed, Section, Soa, UDP_LEN_MAX, rcode,
+    Answered, DnsName, HEADER_LEN, Query, QueryError, Response, Reversed, Section, Shared, Soa, UDP_LEN_MAX,
+    rcode,
 };
 
 fn label() -> impl Strategy<Value = Vec<u8>> {
@@ -94,12 +95,17 @@ proptest! {
             *at += label.len() + 1;
             Some(*at)
         })).collect();
-        let contact = b"\x01a\x07example\0";
+        let start = *before.get(&starts);
+        let whole = query.question.unwrap().name.as_bytes();
+        let zone = DnsName::whole(&whole[start..]).unwrap();
+        // Names that end with the zone, and share its end, and share nothing.
+        let primary = [&b"\x02ns"[..], &whole[start..]].concat();
+        let primary = DnsName::whole(&primary).unwrap_or(DnsName::ROOT);
+        let contact = DnsName::whole(b"\x01a\x07example\0").unwrap();
         let soa = Soa {
-            primary: DnsName::ROOT, contact: DnsName::whole(contact).unwrap(),
+            primary: Shared::of(primary, zone), contact: Shared::of(contact, zone),
             serial: 1, refresh: 2, retry: 3, expire: 4, minimum: 5,
         };
-        let start = *before.get(&starts);
         response.soa(Section::Authority, start, 60, &soa);
         let is_cut = response.is_cut();
         let len = response.finish(rcode::NXDOMAIN, &Answered::default());
@@ -119,6 +125,9 @@ proptest! {
             let labels = name.iter().scan(0, |at, label| { let here = *at; *at += label.len() + 1; Some((here, label)) });
             let tail = Name::from_labels(labels.filter(|(at, _)| *at >= start).map(|(_, label)| label)).unwrap();
             prop_assert_eq!(&record.name, &tail);
+            let RData::SOA(soa) = &record.data else { panic!("{record}") };
+            let said = tail.prepend_label("ns").unwrap_or_else(|_| Name::root());
+            prop_assert_eq!((&soa.mname, soa.rname.to_string(), soa.minimum), (&said, "a.example.".to_owned(), 5));
         }
     }
 

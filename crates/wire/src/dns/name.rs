@@ -140,6 +140,23 @@ impl<'a> Labels<'a> {
         matches!(self.0, [] | [0])
     }
 
+    /// How many octets they take, with their lengths.
+    pub fn octets(self) -> usize {
+        self.0.len()
+    }
+
+    /// The last label, and those in front of it.
+    pub fn split_last(self) -> Option<(Labels<'a>, &'a [u8])> {
+        let mut at = 0;
+        loop {
+            let next = at + 1 + usize::from(*self.0.get(at)?);
+            if next >= self.0.len() {
+                return Some((Labels(&self.0[..at]), self.0.get(at + 1..)?));
+            }
+            at = next;
+        }
+    }
+
     /// The first label and the others.
     pub fn split_first(self) -> Option<(&'a [u8], Labels<'a>)> {
         let (len, rest) = self.0.split_first()?;
@@ -221,6 +238,20 @@ pub(super) mod tests {
         check("a\x02bl\x07example", &zone, None);
         check("", &zone, None);
         check("a.b", &[0], Some(&["a", "b"]));
+    }
+
+    #[test]
+    fn labels_are_taken_off_from_behind() {
+        let bytes = wire("7.113.bl.example");
+        let zone = wire("example");
+        let labels = DnsName(&bytes).within(DnsName(&zone)).unwrap();
+        let (front, last) = labels.split_last().unwrap();
+        assert_eq!(
+            (front.collect::<Vec<_>>(), last, front.octets()),
+            (vec![&b"7"[..], b"113"], &b"bl"[..], 6)
+        );
+        let (front, last) = front.split_last().unwrap().0.split_last().unwrap();
+        assert_eq!((front.is_none(), last, front.split_last()), (true, &b"7"[..], None));
     }
 
     #[test]

@@ -26,13 +26,52 @@ pub enum Section {
     Authority,
 }
 
+/// A name of which the end may be that of the zone's, and need not be written again
+/// (RFC 1035 §4.1.4).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Shared<'a> {
+    own: &'a [u8],
+    /// So many octets into the zone's name its end begins.
+    end: Option<u16>,
+}
+
+impl<'a> Shared<'a> {
+    /// Finds the longest common end of a name and a zone's.
+    pub fn of(name: DnsName<'a>, zone: DnsName<'_>) -> Shared<'a> {
+        let whole = name.as_bytes();
+        let mut at = 0;
+        while whole[at] != 0 {
+            let ends = |from: &usize| zone.as_bytes()[*from..].eq_ignore_ascii_case(&whole[at..]);
+            if let Some(from) = starts(zone).find(ends) {
+                return Shared { own: &whole[..at], end: u16::try_from(from).ok() };
+            }
+            at += 1 + usize::from(whole[at]);
+        }
+        Shared { own: whole, end: None }
+    }
+
+    /// As it is written where the zone's name stands at `zone` in the message.
+    fn parts(&self, zone: usize) -> (&'a [u8], [u8; 2], usize) {
+        // A name's offset is less than 12 + 255.
+        let pointer = self.end.map_or(0, |end| POINTER | (zone as u16 + end)).to_be_bytes();
+        (self.own, pointer, if self.end.is_some() { 2 } else { 0 })
+    }
+}
+
+/// Where the labels of a name begin.
+fn starts(name: DnsName<'_>) -> impl Iterator<Item = usize> {
+    let bytes = name.as_bytes();
+    std::iter::successors(Some(0), |at| Some(at + 1 + usize::from(bytes[*at])))
+        .take_while(|at| bytes[*at] != 0)
+}
+
 /// The start of a zone (RFC 1035 §3.3.13).
 #[derive(Clone, Copy, Debug)]
 pub struct Soa<'a> {
     /// The primary server.
-    pub primary: DnsName<'a>,
+    pub primary: Shared<'a>,
     /// The mailbox of whom to ask, its `@` a dot.
-    pub contact: DnsName<'a>,
+    pub contact: Shared<'a>,
     /// The zone's number (RFC 1982).
     pub serial: u32,
     /// Seconds between two looks of a secondary.
@@ -99,6 +138,12 @@ impl<'b> Response<'b> {
         response
     }
 
+    /// Begins an answer to what can not be read: a header alone.
+    pub fn to_fault(header: Header, out: &'b mut [u8]) -> Response<'b> {
+        let end = out.len();
+        Response { out, at: HEADER_LEN, end, header, counts: [0; 4], cut: false, dnssec_ok: None }
+    }
+
     /// An address: in a block list, a code.
     pub fn a(&mut self, ttl: u32, address: Ipv4Addr) {
         self.record(Section::Answer, HEADER_LEN, rtype::A, ttl, &[&address.octets()]);
@@ -117,8 +162,9 @@ impl<'b> Response<'b> {
     }
 
     /// A name server of the zone that was asked about.
-    pub fn ns(&mut self, ttl: u32, server: DnsName<'_>) {
-        self.record(Section::Answer, HEADER_LEN, rtype::NS, ttl, &[server.as_bytes()]);
+    pub fn ns(&mut self, ttl: u32, server: Shared<'_>) {
+        let (own, pointer, len) = server.parts(HEADER_LEN);
+        self.record(Section::Answer, HEADER_LEN, rtype::NS, ttl, &[own, &pointer[..len]]);
     }
 
     /// The start of the zone whose name stands `before` octets behind the beginning of the
@@ -126,8 +172,11 @@ impl<'b> Response<'b> {
     pub fn soa(&mut self, section: Section, before: usize, ttl: u32, soa: &Soa<'_>) {
         let numbers = [soa.serial, soa.refresh, soa.retry, soa.expire, soa.minimum];
         let numbers = numbers.map(u32::to_be_bytes);
-        let data = [soa.primary.as_bytes(), soa.contact.as_bytes(), numbers.as_flattened()];
-        self.record(section, HEADER_LEN + before, rtype::SOA, ttl, &data);
+        let (primary, primary_end, primary_len) = soa.primary.parts(HEADER_LEN + before);
+        let (contact, contact_end, contact_len) = soa.contact.parts(HEADER_LEN + before);
+        let names = [primary, &primary_end[..primary_len], contact, &contact_end[..contact_len]];
+        let [a, b, c, d] = names;
+        self.record(section, HEADER_LEN + before, rtype::SOA, ttl, &[a, b, c, d, numbers.as_flattened()]);
     }
 
     /// Whether anything did not fit.
@@ -239,7 +288,8 @@ mod tests {
     }
 
     fn soa_of<'a>(primary: &'a [u8], contact: &'a [u8]) -> Soa<'a> {
-        let name = |bytes| DnsName::whole(bytes).unwrap();
+        let zone = wire("bl.example");
+        let name = |bytes| Shared::of(DnsName::whole(bytes).unwrap(), DnsName::whole(&zone).unwrap());
         let (primary, contact) = (name(primary), name(contact));
         Soa { primary, contact, serial: 7, refresh: 60, retry: 30, expire: 86_400, minimum: 60 }
     }
@@ -261,7 +311,26 @@ mod tests {
         assert_eq!(&got[4..12], [0, 1, 0, 0, 0, 1, 0, 0]);
         let record = &got[12 + asked("7.bl.example", 16).len()..];
         assert_eq!(&record[..4], [0xc0, 14, 0, 6]);
-        assert_eq!(usize::from(record[11]), primary.len() + contact.len() + 20);
+        // `ns` and `a`, and two pointers at `example` behind `7` and `bl`.
+        assert_eq!(record[12..][..9], [2, b'n', b's', 0xc0, 17, 1, b'a', 0xc0, 17]);
+        assert_eq!((usize::from(record[11]), record.len()), (9 + 20, 12 + 9 + 20));
+    }
+
+    #[test]
+    fn names_share_the_longest_end_in_any_case() {
+        #[track_caller]
+        fn check(name: &str, own: &str, end: Option<u16>) {
+            let (name, zone) = (wire(name), wire("bl.Example.org"));
+            let shared = Shared::of(DnsName::whole(&name).unwrap(), DnsName::whole(&zone).unwrap());
+            let own = if end.is_some() { &wire(own)[..wire(own).len() - 1] } else { &wire(own)[..] };
+            assert_eq!(shared, Shared { own, end });
+        }
+        check("ns1.bl.example.org", "ns1", Some(0));
+        check("ns1.example.ORG", "ns1", Some(3));
+        check("ns1.xexample.org", "ns1.xexample", Some(11));
+        check("bl.example.org", "", Some(0));
+        check("ns1.example.net", "ns1.example.net", None);
+        check("", "", None);
     }
 
     #[test]
