@@ -13,6 +13,7 @@ pub mod lessons;
 mod listed;
 pub mod mailboxes;
 pub mod plan;
+pub mod records;
 pub mod view;
 pub mod writers;
 pub mod zone;

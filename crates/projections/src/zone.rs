@@ -15,6 +15,8 @@ use crate::grade;
 use crate::index::Marks;
 use crate::view::View;
 
+pub use crate::records;
+
 /// What a block list says of one name.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Listing {
