@@ -19,8 +19,11 @@ pub(crate) const WORLD: &[&str] =
     &["postfix", "swaks", "iproute2", "m4", "clamav-daemon", "rspamd", "spamd", "spamassassin", "miltertest"];
 
 /// What the benches need; what is not there is left out. Each is asked for by itself.
+pub(crate) const BENCH_KNOT: &[&str] = &["knot"];
+pub(crate) const BENCH_NSD: &[&str] = &["nsd"];
 pub(crate) const BENCH_POSTFIX: &[&str] = &["postfix"];
 pub(crate) const BENCH_POSTGREY: &[&str] = &["postgrey"];
+pub(crate) const BENCH_RBLDNSD: &[&str] = &["rbldnsd"];
 pub(crate) const BENCH_RSPAMD: &[&str] = &["rspamd"];
 
 /// Answers to questions that packages would ask. Without the first one the

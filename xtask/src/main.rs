@@ -71,6 +71,12 @@ enum Task {
     /// Internal to `bench`: a milter that accepts everything.
     #[command(hide = true)]
     MilterBare(bench::milter::bare::BareOptions),
+    /// Internal to `bench`: the DNS load generator.
+    #[command(hide = true)]
+    DnsLoad(bench::dns::load::LoadOptions),
+    /// Internal to `bench`: a DNS server that turns questions into answers and nothing else.
+    #[command(hide = true)]
+    DnsEcho(bench::dns::echo::EchoOptions),
 }
 
 /// Whether all was well; the exit code says the same.
@@ -102,5 +108,7 @@ fn perform(task: Task) -> Verdict {
         Task::PolicyLoad(options) => bench::load::load(&options),
         Task::PolicyEcho(options) => bench::echo::echo(&options),
         Task::MilterBare(options) => bench::milter::bare::bare(&options),
+        Task::DnsLoad(options) => bench::dns::load::load(&options),
+        Task::DnsEcho(options) => bench::dns::echo::echo(&options),
     }
 }

@@ -10,6 +10,8 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use nix::time::{ClockId, clock_getcpuclockid};
+use nix::unistd::Pid;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use crate::error::TaskError;
@@ -69,6 +71,30 @@ impl Meter {
         }
         spent
     }
+}
+
+/// Time on a processor so far of `processes`, ended threads included.
+///
+/// The process clock (clock_getcpuclockid(3)) is exact to the nanosecond. What the kernel
+/// does for network packets within a system call counts as the caller's, where the
+/// kernel does not account interrupts apart.
+pub(super) fn processor_time(processes: &[u32]) -> Duration {
+    processes.iter().filter_map(|process| of_process(*process)).sum()
+}
+
+fn of_process(process: u32) -> Option<Duration> {
+    let process = Pid::from_raw(i32::try_from(process).ok()?);
+    clock_getcpuclockid(process).and_then(ClockId::now).ok().map(Duration::from)
+}
+
+/// Memory of `processes` in bytes, pages that several share counted once (Pss).
+pub(super) fn resident(processes: &[u32]) -> u64 {
+    let kib = |process: &u32| {
+        let text = fs::read_to_string(format!("/proc/{process}/smaps_rollup")).ok()?;
+        let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+        line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()
+    };
+    processes.iter().filter_map(kib).sum::<u64>() * 1024
 }
 
 fn thread(task: &Path) -> Option<Thread> {
@@ -171,6 +197,8 @@ mod tests {
         assert!(!Meter::read(&[own]).0.is_empty());
         assert!(peak_kib(own).is_some_and(|kib| kib > 0));
         assert!(ticks().0 >= ticks().1);
+        assert!(processor_time(&[own]) > Duration::ZERO);
+        assert!(resident(&[own]) > 0);
     }
 
     #[test]

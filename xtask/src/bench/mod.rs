@@ -4,6 +4,7 @@
 //! itself, so that a load generator never runs unoptimised. Rows go to standard
 //! output, remarks to standard error.
 
+pub(crate) mod dns;
 pub(crate) mod echo;
 mod histogram;
 pub(crate) mod load;
@@ -46,6 +47,8 @@ pub(crate) struct BenchOptions {
 /// A measurement.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 enum Name {
+    /// Answers of DNS block lists, and how long changes take.
+    Dns,
     /// Observations judged, and what is remembered of a key.
     Engine,
     /// Look-ups and changes of the address index.
@@ -59,10 +62,11 @@ enum Name {
 }
 
 impl Name {
-    const ALL: [Self; 5] = [Self::Engine, Self::Index, Self::Milter, Self::Policy, Self::Replay];
+    const ALL: [Self; 6] = [Self::Dns, Self::Engine, Self::Index, Self::Milter, Self::Policy, Self::Replay];
 
     fn name(self) -> &'static str {
         match self {
+            Self::Dns => "dns",
             Self::Engine => "engine",
             Self::Index => "index",
             Self::Milter => "milter",
@@ -73,6 +77,7 @@ impl Name {
 
     fn measure(self, quick: bool) -> Result<Vec<Row>, TaskError> {
         match self {
+            Self::Dns => dns::dns(quick),
             Self::Engine => own::engine(quick),
             Self::Index => own::index(quick),
             Self::Milter => milter::milter(quick),

@@ -142,7 +142,7 @@ fn rows(connections: usize, subject: &str, rounds: &[Value]) -> Vec<Row> {
 }
 
 /// The rounds that hardly waited; when those are too few, the better half.
-fn least_disturbed(rounds: &[Value]) -> Vec<&Value> {
+pub(super) fn least_disturbed(rounds: &[Value]) -> Vec<&Value> {
     let wait = |round: &Value| round["wait"].as_f64().unwrap_or(1.0);
     let mut sorted: Vec<&Value> = rounds.iter().collect();
     sorted.sort_by(|a, b| wait(a).total_cmp(&wait(b)));
