@@ -8,6 +8,7 @@ use std::fmt::{self, Write};
 use std::net::IpAddr;
 
 use model::Site;
+use model::codes::meaning;
 use model::reasons::by_number;
 use projections::Why;
 
@@ -104,6 +105,9 @@ impl fmt::Display for Because {
                 id.chars().try_for_each(|char| f.write_char(if char == '-' { ' ' } else { char }))?;
                 write!(f, " since {}.", When::day(since))
             }
+            Why::List { code, since } => {
+                write!(f, "Blocked: on a list ({}) since {}.", meaning(code), When::day(since))
+            }
         }
     }
 }
@@ -138,6 +142,14 @@ mod tests {
             assert!(text.len() < TXT_LEN_MAX && text.ends_with(":6666"), "{text}");
             assert!(text.bytes().all(|byte| matches!(byte, 32..=126)), "{text}");
         }
+    }
+
+    #[test]
+    fn std_5_an_entry_of_a_bulk_list_says_its_code_and_nothing_of_the_list() {
+        let since = Millis(1_795_219_200_000);
+        let text = name_listing_text(&site("https://portal.example"), Why::List { code: 13, since });
+        let expect = "Blocked: on a list (dictionary attack or flood) since 2026-11-21. https://portal.example/h/dnsbl";
+        assert_eq!(said(text), expect);
     }
 
     #[test]

@@ -14,6 +14,31 @@ pub const CODE_MAX: u8 = 19;
 /// in no transferred zone (STD-83).
 pub const CODE_EXTERNAL: u8 = 17;
 
+/// What a code says, in a word or two.
+pub const fn meaning(last: u8) -> &'static str {
+    match last {
+        2 => "operator",
+        3 => "spam",
+        4 => "bot",
+        5 => "open relay",
+        6 => "open proxy",
+        7 => "trap",
+        8 => "greytrap",
+        9 => "network",
+        10 => "dynamic line",
+        11 => "country",
+        12 => "provider",
+        13 => "dictionary attack or flood",
+        14 => "virus",
+        15 => "backscatter",
+        16 => "reports of users",
+        17 => "lists of others",
+        18 => "guessed passwords",
+        19 => "reverse DNS or HELO",
+        _ => "no meaning",
+    }
+}
+
 /// A set of return codes: of 127.0.0.n the bit n.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Codes(u32);
@@ -51,6 +76,16 @@ impl Codes {
     /// Whether there is none.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
+    }
+
+    /// The set as bits: of 127.0.0.n the bit n.
+    pub const fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// The set of these bits; those without a meaning fall away.
+    pub const fn from_bits(bits: u32) -> Codes {
+        Codes(bits & Codes::ALL.0)
     }
 
     /// How many there are.
@@ -142,10 +177,18 @@ mod tests {
     }
 
     #[test]
+    fn every_code_says_something_of_its_own() {
+        let said: std::collections::BTreeSet<&str> = (CODE_MIN..=CODE_MAX).map(meaning).collect();
+        assert_eq!(said.len(), Codes::ALL.len());
+        assert!(!said.contains(meaning(1)));
+    }
+
+    #[test]
     fn sets_are_told_as_addresses_ascending() {
         let codes: Codes = [16, 3, 3, 1].into_iter().collect();
         let told: Vec<_> = codes.addresses().map(|a| a.to_string()).collect();
         assert_eq!((told, codes.len()), (vec!["127.0.0.3".to_owned(), "127.0.0.16".to_owned()], 2));
+        assert_eq!(Codes::from_bits(codes.bits() | 0b11), codes);
         assert_eq!(codes.and(Codes::of(3)).or(Codes::of(4)).without(Codes::of(3)), Codes::of(4));
     }
 

@@ -7,6 +7,7 @@
 //! Quiet: no I/O, no clock; `now` is an argument.
 
 pub mod cases;
+pub mod feeds;
 mod grade;
 pub mod index;
 pub mod lessons;
@@ -14,11 +15,13 @@ mod listed;
 pub mod mailboxes;
 pub mod plan;
 pub mod records;
+mod search;
 pub mod view;
 pub mod writers;
 pub mod zone;
 
 pub use cases::CaseView;
+pub use feeds::Feed;
 pub use index::{Change, Index, Mark};
 pub use lessons::Lessons;
 pub use listed::Listed;

@@ -15,6 +15,7 @@ use model::{
 };
 
 use crate::cases::{CaseView, Cases};
+use crate::feeds::Feed;
 use crate::grade;
 use crate::index::{Index, Mark};
 use crate::lessons::Lessons;
@@ -60,6 +61,8 @@ pub struct View {
     pub atlas: Option<Arc<Atlas>>,
     /// Autonomous systems with many blocked servers for their size (OFF-23); few.
     pub systems: Arc<BTreeSet<u32>>,
+    /// Bulk lists, by name; one that is over stays for a while, to be shown.
+    pub feeds: Arc<Vec<Arc<Feed>>>,
 }
 
 /// What holds against a client, with the key it holds against.
@@ -90,6 +93,7 @@ impl View {
             writers: Writers::default(),
             seed: seed[0] ^ seed[1].rotate_left(32),
             systems: Arc::default(),
+            feeds: Arc::default(),
             atlas: None,
         }
     }

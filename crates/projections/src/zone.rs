@@ -11,6 +11,7 @@ use model::case::Case;
 use model::reasons::by_number;
 use model::{Codes, Key, Millis, Mode, Prefix, Secs};
 
+use crate::feeds::{Feed, FeedEntry};
 use crate::grade;
 use crate::index::Marks;
 use crate::view::View;
@@ -36,6 +37,13 @@ pub enum Why {
         /// When it took effect.
         since: Millis,
     },
+    /// A bulk list says so with this code, since then.
+    List {
+        /// The last octet of 127.0.0.n.
+        code: u8,
+        /// When the list was adopted.
+        since: Millis,
+    },
 }
 
 /// Ends by code, while a listing is put together.
@@ -58,6 +66,11 @@ impl Ends {
             let known = &mut self.until[usize::from(last)];
             *known = (*known).max(until);
         }
+    }
+
+    fn add_entry(&mut self, feed: &Feed, entry: FeedEntry, among: Codes) {
+        let why = Why::List { code: entry.code, since: feed.adopted_at };
+        self.add(Codes::of(entry.code).and(among), feed.end_of(entry), why);
     }
 
     /// The answer changes when the first code ends.
@@ -165,21 +178,31 @@ impl View {
         self.listed.any_below(name, among) || self.feeds_list_names_below(name, among, now)
     }
 
-    // Bulk lists join here.
-
     fn feeds_are_silent(&self) -> bool {
-        true
+        self.feeds.is_empty()
     }
 
-    fn add_feeds(&self, _addr: IpAddr, _among: Codes, _now: Millis, _ends: &mut Ends) {}
-
-    fn feeds_list_below(&self, _net: Prefix, _among: Codes, _now: Millis) -> bool {
-        false
+    fn add_feeds(&self, addr: IpAddr, among: Codes, now: Millis, ends: &mut Ends) {
+        let mut said = self.feeds.iter().filter_map(|feed| Some((feed, feed.get(addr, now)?))).peekable();
+        // A list can not know our protected keys.
+        if said.peek().is_some() && !self.protected.lists(addr) {
+            said.for_each(|(feed, entry)| ends.add_entry(feed, entry, among));
+        }
     }
 
-    fn add_feeds_of_name(&self, _name: &str, _among: Codes, _now: Millis, _ends: &mut Ends) {}
+    fn feeds_list_below(&self, net: Prefix, among: Codes, now: Millis) -> bool {
+        self.feeds.iter().any(|feed| feed.any_in(net, among, now))
+    }
 
-    fn feeds_list_names_below(&self, _name: &str, _among: Codes, _now: Millis) -> bool {
-        false
+    fn add_feeds_of_name(&self, name: &str, among: Codes, now: Millis, ends: &mut Ends) {
+        for feed in self.feeds.iter() {
+            if let Some(entry) = feed.get_name(name, now) {
+                ends.add_entry(feed, entry, among);
+            }
+        }
+    }
+
+    fn feeds_list_names_below(&self, name: &str, among: Codes, now: Millis) -> bool {
+        self.feeds.iter().any(|feed| feed.any_below(name, among, now))
     }
 }

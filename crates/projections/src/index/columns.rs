@@ -15,6 +15,7 @@ use std::ops::Range;
 
 use super::Mark;
 use super::merge::{Edit, Entry};
+use crate::search::lower_bound;
 
 /// Bytes before the columns.
 pub(super) const HEAD: usize = size_of::<u32>();
@@ -25,12 +26,6 @@ pub(super) const FAR: u32 = u32::MAX;
 /// Bytes of a mark: its end, then its class.
 const NEAR_MARK: usize = 3;
 const FAR_MARK: usize = 5;
-
-/// How many neighbours of the interpolated place are looked at together: one cache line.
-///
-/// With keys spread evenly over a leaf of 150 the guess is off by 6 at most (one standard
-/// deviation, in the middle), so the window nearly always holds the key.
-const WINDOW: usize = 32;
 
 /// A part of a leaf to be made, in the order of its keys.
 pub(super) enum Piece {
@@ -96,7 +91,7 @@ impl<'a, const TAIL: usize> Columns<'a, TAIL> {
     #[inline]
     pub(super) fn search(&self, rest: u128) -> Result<usize, usize> {
         let next = (rest >> (8 * TAIL)) as u16;
-        let mut at = self.lower_bound(next);
+        let mut at = lower_bound(self.pairs, self.len, next);
         while self.nexts().get(at).is_some_and(|&pair| u16::from_le_bytes(pair) == next) {
             if TAIL == 0 || self.rest(at) == rest {
                 return Ok(at);
@@ -107,23 +102,6 @@ impl<'a, const TAIL: usize> Columns<'a, TAIL> {
             at += 1;
         }
         Err(at)
-    }
-
-    /// The place of the first key not below `next`.
-    #[inline]
-    fn lower_bound(&self, next: u16) -> usize {
-        let nexts = self.nexts();
-        let below = |&pair: &[u8; 2]| u16::from_le_bytes(pair) < next;
-        let start = ((usize::from(next) * nexts.len()) >> 16).saturating_sub(WINDOW / 2);
-        let start = start.min(nexts.len().saturating_sub(WINDOW));
-        let end = nexts.len().min(start + WINDOW);
-        if start > 0 && !below(&nexts[start]) {
-            return nexts[..start].partition_point(below);
-        }
-        if end < nexts.len() && below(&nexts[end - 1]) {
-            return end + nexts[end..].partition_point(below);
-        }
-        start + count_below(&self.pairs[start..], end - start, next)
     }
 
     /// The key at this place, without its 16 highest bits.
@@ -193,27 +171,4 @@ fn column(
 /// Bytes of a mark in a leaf of this base.
 const fn mark_len(base: u32) -> usize {
     if base == FAR { FAR_MARK } else { NEAR_MARK }
-}
-
-/// How many of the first `len` pairs are below `next`; `len` is at most [`WINDOW`].
-///
-/// Always looks at a whole number of lanes, also at bytes behind the first `len` pairs,
-/// which it does not count: a loop whose length differs from leaf to leaf would stall the
-/// processor more often than it saves.
-#[inline]
-fn count_below(pairs: &[[u8; 2]], len: usize, next: u16) -> usize {
-    if let Some(lanes) = pairs.first_chunk::<WINDOW>() {
-        lanes_below(lanes, len, next)
-    } else if let Some(lanes) = pairs.first_chunk::<{ WINDOW / 2 }>() {
-        lanes_below(lanes, len, next)
-    } else {
-        pairs[..len].iter().filter(|&&pair| u16::from_le_bytes(pair) < next).count()
-    }
-}
-
-#[inline]
-fn lanes_below<const N: usize>(lanes: &[[u8; 2]; N], len: usize, next: u16) -> usize {
-    let len = len as u16;
-    let below = |(lane, &pair)| u16::from(lane < len && u16::from_le_bytes(pair) < next);
-    usize::from((0..N as u16).zip(lanes).map(below).sum::<u16>())
 }
