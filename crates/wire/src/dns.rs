@@ -4,8 +4,8 @@
 //! packet. [`Response`] writes an answer into a buffer of the caller's. What a name under a
 //! list's zone denotes is read by [`Reversed`]: an address, a prefix, or nothing.
 //!
-//! What is not here: transfers and their signatures (TSIG), which `edge` takes from a
-//! library; and what the answer is, which `projections::zone` knows.
+//! A signature is taken off and put on by [`Tsig`]. What is not here: keys and hashes, and
+//! transfers, which are `edge`'s; and what the answer is, which `projections::zone` knows.
 //!
 //! Everything is written by strangers, from addresses that they may have forged. So a
 //! message that is a response, or too short to be anything, is no [`Query`] and has no
@@ -17,12 +17,14 @@ mod name;
 mod query;
 mod response;
 mod reversed;
+mod tsig;
 
 pub use edns::{COOKIE_CLIENT_LEN, Edns};
 pub use name::{DnsName, Labels, NAME_LEN_MAX, NameError};
 pub use query::{Opcode, Query, QueryError, Question};
 pub use response::{Answered, Header, Response, Section, Shared, Soa};
 pub use reversed::Reversed;
+pub use tsig::{BadMessage, Tsig, tsig_error};
 
 /// Octets of a message's header.
 pub const HEADER_LEN: usize = 12;
@@ -79,6 +81,8 @@ pub mod rcode {
     pub const NOTIMP: u16 = 4;
     /// We do not do that for you.
     pub const REFUSED: u16 = 5;
+    /// The signature does not hold (RFC 8945).
+    pub const NOTAUTH: u16 = 9;
     /// No EDNS version of ours.
     pub const BADVERS: u16 = 16;
     /// The cookie is not ours, or too old.

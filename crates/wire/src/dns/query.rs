@@ -180,7 +180,7 @@ impl<'a> Record<'a> {
 
 /// What stands behind a name, whose end may be a pointer. Nothing is followed, so nothing can
 /// go in circles.
-fn skip_name(bytes: &[u8]) -> Option<&[u8]> {
+pub(super) fn skip_name(bytes: &[u8]) -> Option<&[u8]> {
     let mut rest = bytes;
     loop {
         let (len, after) = rest.split_first()?;
