@@ -9,6 +9,7 @@
 pub mod clock;
 mod deadline;
 mod decided;
+pub mod dns;
 mod greetings;
 mod greylist;
 pub mod intake;

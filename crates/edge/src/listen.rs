@@ -5,7 +5,7 @@
 
 use std::fs::{self, Permissions};
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -63,6 +63,34 @@ pub fn tcp_shared(addr: SocketAddr, count: usize) -> Result<Vec<TcpListener>, Li
     let addr = local_addr(&first, addr)?;
     let others = (1..count).map(|_| shared(addr));
     std::iter::once(Ok(first)).chain(others).collect()
+}
+
+/// Binds `count` UDP sockets to one address, among which the kernel spreads clients, one for
+/// each thread; port 0 takes any free one. `buffer` octets are asked for in both directions.
+///
+/// # Errors
+///
+/// [`ListenError`]; an address that another program holds is refused here, too, even if it
+/// would share it.
+pub fn udp_shared(addr: SocketAddr, count: usize, buffer: usize) -> Result<Vec<UdpSocket>, ListenError> {
+    let error = |e: io::Error| ListenError::of_udp(addr, e);
+    let alone = UdpSocket::bind(addr).and_then(|socket| socket.local_addr());
+    let mut addr = addr;
+    addr.set_port(alone.map_err(error)?.port());
+    (0..count).map(|_| udp(addr, buffer).map_err(|e| error(e.into()))).collect()
+}
+
+fn udp(addr: SocketAddr, buffer: usize) -> Result<UdpSocket, Errno> {
+    let family = if addr.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let socket = net::socket_with(family, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
+    sockopt::set_socket_reuseport(&socket, true)?;
+    sockopt::set_socket_recv_buffer_size(&socket, buffer)?;
+    sockopt::set_socket_send_buffer_size(&socket, buffer)?;
+    if addr.is_ipv6() {
+        sockopt::set_ipv6_v6only(&socket, true)?;
+    }
+    net::bind(&socket, &addr)?;
+    Ok(UdpSocket::from(socket))
 }
 
 fn local_addr(listener: &TcpListener, addr: SocketAddr) -> Result<SocketAddr, ListenError> {

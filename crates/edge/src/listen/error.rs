@@ -15,6 +15,11 @@ pub enum ListenError {
         /// The address.
         addr: SocketAddr,
     },
+    /// Another program has the address on UDP.
+    TakenUdp {
+        /// The address.
+        addr: SocketAddr,
+    },
     /// The address is not one of this machine.
     NotOurs {
         /// The address.
@@ -81,6 +86,14 @@ impl ListenError {
         }
     }
 
+    /// On UDP the system says the same things; `ss` has to be asked otherwise.
+    pub(super) fn of_udp(addr: SocketAddr, source: io::Error) -> ListenError {
+        match ListenError::of_tcp(addr, source) {
+            ListenError::Taken { addr } => ListenError::TakenUdp { addr },
+            other => other,
+        }
+    }
+
     pub(super) fn of_unix(path: &Path, source: io::Error) -> ListenError {
         let path = path.to_owned();
         match source.kind() {
@@ -103,6 +116,14 @@ impl fmt::Display for ListenError {
                     f,
                     "expected to listen on {addr}, but another program does; find it with \
                      `ss -ltnp 'sport = :{port}'` and stop it, or configure another port"
+                )
+            }
+            ListenError::TakenUdp { addr } => {
+                let port = addr.port();
+                write!(
+                    f,
+                    "expected to listen on {addr} (UDP), but another program does; find it with \
+                     `ss -lnup 'sport = :{port}'` and stop it, or configure another port"
                 )
             }
             ListenError::NotOurs { addr } => write!(

@@ -1,0 +1,116 @@
+//! Which of our zones a name lies in.
+
+use model::codes::Lists;
+use model::{Codes, SUB_ZONES, SubZone};
+use wire::dns::{DnsName, Labels, Shared, Soa};
+
+use super::Config;
+use super::names::OwnedName;
+
+/// How many zones there are: the base zone, number 0, and the sub-zones behind it.
+pub const ZONES: usize = SUB_ZONES.len() + 1;
+
+/// How long a secondary waits between two looks, and after a failure; and when it forgets a
+/// zone that it can not renew: after a day, because lists live by the minute.
+const REFRESH: u32 = 300;
+const RETRY: u32 = 60;
+const EXPIRE: u32 = 86_400;
+
+/// The base zone as a list: of nothing.
+const BASE: SubZone = SubZone { label: "", lists: Lists::Addresses, codes: Codes::NONE, doc: "" };
+
+/// The number of a sub-zone by its label.
+pub fn zone_index(label: &str) -> Option<usize> {
+    SUB_ZONES.iter().position(|zone| zone.label == label).map(|at| at + 1)
+}
+
+/// The name of a zone by its number.
+pub fn zone_name(base: &OwnedName, zone: usize) -> OwnedName {
+    let label = zone.checked_sub(1).and_then(|at| SUB_ZONES.get(at)).map(|zone| zone.label);
+    // A base zone to which no label fits is refused with the configuration.
+    label.and_then(|label| base.below(label).ok()).unwrap_or_else(|| base.clone())
+}
+
+/// Where a name lies.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place<'q> {
+    /// The zone's number.
+    pub(super) zone: usize,
+    /// What the zone lists.
+    pub(super) lists: &'static SubZone,
+    /// Labels in front of the zone, without a key.
+    pub(super) front: Labels<'q>,
+    /// So many octets of the name stand in front of the zone's.
+    pub(super) before: usize,
+    /// What stands where a key would: right in front of the zone.
+    pub(super) key: Option<(&'q [u8], Labels<'q>)>,
+    /// A label of the base zone that names no list, and what stands in front of it.
+    pub(super) unknown: Option<Labels<'q>>,
+}
+
+/// Finds the zone of a name; `None` where it is not ours.
+pub(super) fn find<'q>(base: &OwnedName, name: DnsName<'q>) -> Option<Place<'q>> {
+    let front = name.within(base.name())?;
+    let Some((rest, label)) = front.split_last() else {
+        return Some(Place { zone: 0, lists: &BASE, front, before: 0, key: None, unknown: None });
+    };
+    let sub = SUB_ZONES.iter().position(|zone| label.eq_ignore_ascii_case(zone.label.as_bytes()));
+    let Some(at) = sub else {
+        let before = front.octets();
+        return Some(Place { zone: 0, lists: &BASE, front, before, key: None, unknown: Some(rest) });
+    };
+    let key = rest.split_last().map(|(before_key, key)| (key, before_key));
+    Some(Place {
+        zone: at + 1,
+        lists: &SUB_ZONES[at],
+        front: rest,
+        before: rest.octets(),
+        key,
+        unknown: None,
+    })
+}
+
+/// What each zone says of itself: who serves it.
+#[derive(Debug)]
+pub(super) struct Apexes {
+    zones: Vec<OwnedName>,
+    servers: Vec<OwnedName>,
+    contact: OwnedName,
+    /// By zone: where the primary's and the contact's names end as the zone's does.
+    minimum: u32,
+}
+
+impl Apexes {
+    pub(super) fn of(config: &Config) -> Apexes {
+        Apexes {
+            zones: (0..ZONES).map(|zone| zone_name(&config.base, zone)).collect(),
+            servers: if config.servers.is_empty() {
+                vec![config.base.clone()]
+            } else {
+                config.servers.clone()
+            },
+            contact: config.contact.clone(),
+            minimum: config.negative_ttl,
+        }
+    }
+
+    /// The start of a zone.
+    pub(super) fn soa(&self, zone: usize, serial: u32) -> Soa<'_> {
+        let name = self.zones[zone].name();
+        Soa {
+            primary: Shared::of(self.servers[0].name(), name),
+            contact: Shared::of(self.contact.name(), name),
+            serial,
+            refresh: REFRESH,
+            retry: RETRY,
+            expire: EXPIRE,
+            minimum: self.minimum,
+        }
+    }
+
+    /// Its servers.
+    pub(super) fn servers(&self, zone: usize) -> impl Iterator<Item = Shared<'_>> {
+        let name = self.zones[zone].name();
+        self.servers.iter().map(move |server| Shared::of(server.name(), name))
+    }
+}
