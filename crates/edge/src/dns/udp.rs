@@ -110,7 +110,10 @@ struct Desk<P> {
     responder: Responder,
     questions: Box<[u8]>,
     answers: Box<[u8]>,
-    headers: MultiHeaders<P>,
+    /// What the kernel fills in as it takes questions. Another set than that for answers: one
+    /// that has sent points to addresses that are gone.
+    taking: MultiHeaders<P>,
+    giving: MultiHeaders<P>,
     /// From whom each question came, and how long it is; none for those that are no more.
     came: Vec<(Option<P>, usize)>,
 }
@@ -121,7 +124,8 @@ impl<P: Peer> Desk<P> {
             responder,
             questions: vec![0; BATCH * QUERY_LEN_MAX].into(),
             answers: vec![0; BATCH * UDP_LEN_MAX].into(),
-            headers: MultiHeaders::preallocate(BATCH, None),
+            taking: MultiHeaders::preallocate(BATCH, None),
+            giving: MultiHeaders::preallocate(BATCH, None),
             came: Vec::with_capacity(BATCH),
         }
     }
@@ -148,14 +152,14 @@ impl<P: Peer> Desk<P> {
             std::array::from_fn(|_| [IoSliceMut::new(rooms.next().unwrap_or_default())]);
         self.came.clear();
         let flags = MsgFlags::MSG_WAITFORONE;
-        let taken = recvmmsg(socket.as_raw_fd(), &mut self.headers, slices.iter_mut(), flags, None)?;
+        let taken = recvmmsg(socket.as_raw_fd(), &mut self.taking, slices.iter_mut(), flags, None)?;
         self.came.extend(taken.map(|message| (message.address, message.bytes)));
         Ok(())
     }
 
     /// Answers what came, and sends the answers.
     fn answer(&mut self, socket: &UdpSocket) {
-        let Desk { responder, questions, answers, headers, came } = self;
+        let Desk { responder, questions, answers, giving, came, .. } = self;
         let mut lens = [0; BATCH];
         responder.at_once(|responder, at| {
             let rooms = questions.chunks_exact(QUERY_LEN_MAX).zip(answers.chunks_exact_mut(UDP_LEN_MAX));
@@ -171,7 +175,7 @@ impl<P: Peer> Desk<P> {
                 count += 1;
             }
         }
-        let unsent = send(socket, headers, &slices[..count], &peers[..count]);
+        let unsent = send(socket, giving, &slices[..count], &peers[..count]);
         (0..unsent).for_each(|_| responder.counters.unsent.up());
     }
 }

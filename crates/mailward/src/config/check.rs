@@ -106,7 +106,10 @@ fn documentation(settings: &Settings) -> Vec<Vec<Side>> {
     }
     let listeners = listeners(settings);
     let public = listeners.into_iter().filter(|(_, listener)| !listener.is_loopback());
-    public.map(|(name, listener)| vec![on_loopback(name, listener)]).collect()
+    let public = public.map(|(name, listener)| vec![on_loopback(name, listener)]);
+    let dns = settings.dns.listen.iter().any(|place| !place.0.ip().is_loopback());
+    let expected = "loopback addresses beside allow-documentation-prefixes".to_owned();
+    public.chain(dns.then(|| vec![Side::new("dns.listen", &settings.dns.listen, expected)])).collect()
 }
 
 /// Everything that listens on TCP.

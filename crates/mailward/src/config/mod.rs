@@ -10,6 +10,7 @@
 mod check;
 mod conduct;
 mod damage;
+mod dns;
 mod error;
 mod forms;
 mod judges;
@@ -38,6 +39,7 @@ use std::time::Duration;
 
 use model::{Domain, Name, Node, Prefix, Secs};
 
+pub(crate) use dns::NameServer;
 pub(crate) use error::{ConfigError, ConfigErrors};
 pub(crate) use judges::{Endpoint, HeaderMark};
 pub(crate) use words::Level;

@@ -10,7 +10,7 @@ use super::net::{Mailbox, Recipient};
 use super::settings::Settings;
 use super::url::Url;
 use super::words::{Expiry, FirstMode};
-use super::{Config, Weights};
+use super::{Config, NameServer, Weights};
 
 /// Open at every domain whatever is configured (RFC 5321 §4.5.1).
 const POSTMASTER: &str = "postmaster";
@@ -81,6 +81,12 @@ impl Config {
         let mut traps: Vec<_> = self.traps.iter().map(|(who, kind)| (person(&who.0), *kind)).collect();
         traps.sort_by_key(|(who, _)| *who);
         traps
+    }
+
+    /// The name server, where a zone is set.
+    pub(crate) fn name_server(&self) -> Option<NameServer> {
+        let contact = self.settings.portal.contact.as_ref().map_or(NO_CONTACT, |mailbox| &mailbox.0);
+        self.settings.dns.server(contact)
     }
 
     /// Whether DNS is asked for the names with which strangers greet.

@@ -9,6 +9,7 @@ use model::{Domain, Prefix, Secs};
 
 use super::conduct::{Bot, HashFlood, Protocol};
 use super::damage::{Dictionary, Flood};
+use super::dns::Dns;
 use super::forms::{Count, Limit, Score, Title};
 use super::judges::{Encrypted, Endpoint, HeaderMark, Macros, Resolver};
 use super::net::{Listener, Mailbox, Recipient};
@@ -30,6 +31,7 @@ pub(super) struct Settings {
     pub(super) milter: Milter,
     pub(super) judges: Judges,
     pub(super) reports: Reports,
+    pub(super) dns: Dns,
     pub(super) control_socket: Option<PathBuf>,
     pub(super) own: Own,
     pub(super) traps: Traps,

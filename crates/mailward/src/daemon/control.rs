@@ -260,6 +260,7 @@ async fn status(State(daemon): State<Arc<Shared>>) -> Json<Value> {
         "waiting": daemon.inputs.len(),
         "policy": counts::policy(&daemon),
         "milter": counts::milter(&daemon),
+        "dns": counts::dns(&daemon),
         "judges": counts::judges(&daemon),
         "reports": counts::reports(&daemon),
         "greylist": counts::greylist(&daemon),

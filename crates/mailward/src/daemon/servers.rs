@@ -2,17 +2,24 @@
 
 use std::sync::Arc;
 
-use edge::{Greetings, lmtp, milter, policy};
+use edge::{Greetings, dns, lmtp, milter, policy};
 use model::policy::RuleMode;
 use model::{Name, Offence, PersonHash, Policy, Prefix};
 
+use sha2::{Digest, Sha256};
+
 use super::inbox::Inbox;
 use super::letters::{self, Judges, Letters};
-use super::{Shared, names, scorer};
+use super::{Shared, names, scorer, site_file};
+use crate::config::NameServer;
 use crate::hearing::Hearing;
 
 /// How long a judge's last word may come after its own deadline.
 const SLACK: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// Connections on TCP that ask for lists, at once, and how long one may idle (RFC 7766 §6.2.3).
+const DNS_CONNECTIONS: usize = 512;
+const DNS_IDLE: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// Everything that answers mail systems; all of it stops when this is dropped.
 #[derive(Default)]
@@ -20,6 +27,7 @@ pub(crate) struct Servers {
     pub(crate) policy: Option<policy::Running>,
     pub(crate) milter: Option<milter::Running>,
     pub(crate) lmtp: Option<lmtp::Running>,
+    pub(crate) dns: Option<dns::Running>,
     pub(crate) hearing: Option<Hearing>,
     pub(crate) inbox: Option<Arc<Inbox>>,
     /// After the milter: it waits for its judges.
@@ -38,6 +46,7 @@ impl Servers {
         let mut servers = Servers { policy, ..Servers::default() };
         servers.serve_milter(shared, greetings)?;
         servers.serve_lmtp(shared)?;
+        servers.serve_dns(shared)?;
         Ok(servers)
     }
 
@@ -97,6 +106,48 @@ impl Servers {
         self.lmtp = Some(running);
         Ok(())
     }
+
+    fn serve_dns(&mut self, shared: &Shared) -> Result<(), String> {
+        let Some(settings) = shared.config.name_server() else { return Ok(()) };
+        let config = name_server(settings, shared)?;
+        let zone = config.base.to_string();
+        let running = dns::Running::start(config, shared.published.clone(), shared.clock.clone());
+        let running = running.map_err(|e| e.to_string())?;
+        tracing::info!(zone, addresses = ?running.addresses(), "block lists are served");
+        self.dns = Some(running);
+        Ok(())
+    }
+}
+
+/// What a name server is, from the configuration.
+fn name_server(settings: NameServer, shared: &Shared) -> Result<dns::Config, String> {
+    let policy = shared.config.policy(&|_| PersonHash(0));
+    let loopback = ["127.0.0.0/8", "::1"].into_iter().filter_map(|prefix| prefix.parse().ok());
+    let known = loopback.chain(policy.protected).chain(settings.allow).collect();
+    let drawn = site_file::random()?;
+    Ok(dns::Config {
+        listen: settings.listen,
+        threads: settings.threads.unwrap_or_else(cores),
+        base: settings.base,
+        servers: settings.servers,
+        contact: settings.contact,
+        ttl: settings.ttl,
+        negative_ttl: settings.negative_ttl,
+        access: settings.access,
+        known,
+        keys: dns::Keys::new(settings.keys.iter().map(String::as_str), drawn),
+        rates: settings.rates,
+        // The same on all hosts of a site, so that a client may change between them.
+        cookie_secret: Sha256::new()
+            .chain_update(b"dns")
+            .chain_update(shared.view().site.link_key.secret)
+            .finalize()
+            .into(),
+        connections_max: DNS_CONNECTIONS,
+        idle: DNS_IDLE,
+        serials: Arc::default(),
+        transfers: None,
+    })
 }
 
 /// What the milter does about floods; a rule that is off counts nobody.

@@ -72,10 +72,10 @@ fn a_quoted_key_is_one_name() {
     check(
         "\"policy.tcp\" = \"off\"\n\"\" = 1\n[policy]\n\"a\\nb\" = 1",
         &[
-            "t.toml:1: policy.tcp: expected one of allow-documentation-prefixes, control, data-dir, evidence, greylist, guards, \
+            "t.toml:1: policy.tcp: expected one of allow-documentation-prefixes, control, data-dir, dns, evidence, greylist, guards, \
              journal, judges, log, memory, milter, mode, networks, node, own, policy, portal, reports, rules, sentence, shared, site, \
              traps, but got \"policy.tcp\"",
-            "t.toml:2: : expected one of allow-documentation-prefixes, control, data-dir, evidence, greylist, guards, journal, judges, \
+            "t.toml:2: : expected one of allow-documentation-prefixes, control, data-dir, dns, evidence, greylist, guards, journal, judges, \
              log, memory, milter, mode, networks, node, own, policy, portal, reports, rules, sentence, shared, site, traps, but got \"\"",
             "t.toml:4: policy.a\\nb: expected one of tcp, threads, trust-local, unix, but got 'a\\nb'",
         ],

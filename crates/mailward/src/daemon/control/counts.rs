@@ -29,6 +29,41 @@ pub(super) fn policy(daemon: &Shared) -> Value {
     })
 }
 
+/// The name server: questions and answers by zone, codes by their last octet.
+pub(super) fn dns(daemon: &Shared) -> Value {
+    let Some(counts) = daemon.servers().dns.as_ref().map(edge::dns::Running::counts) else {
+        return Value::Null;
+    };
+    let labels = std::iter::once("base").chain(model::SUB_ZONES.iter().map(|zone| zone.label));
+    let zones: Map<String, Value> =
+        labels.zip(&counts.zones).map(|(label, zone)| (label.to_owned(), dns_zone(zone))).collect();
+    json!({
+        "zones": zones,
+        "connections": counts.connections,
+        "silent": counts.silent,
+        "malformed": counts.malformed,
+        "refused": counts.refused,
+        "errors": counts.errors,
+        "dropped": counts.dropped,
+        "slipped": counts.slipped,
+        "truncated": counts.truncated,
+        "transfers": counts.transfers,
+        "unsent": counts.unsent,
+        "turned_away": counts.turned_away,
+    })
+}
+
+fn dns_zone(zone: &edge::dns::ZoneCounts) -> Value {
+    let codes = zone.listed.iter().enumerate().filter(|(_, count)| **count > 0);
+    let listed: Map<String, Value> = codes.map(|(last, count)| (last.to_string(), json!(count))).collect();
+    json!({
+        "questions": zone.questions,
+        "listed": listed,
+        "unlisted": zone.unlisted,
+        "no_data": zone.no_data,
+    })
+}
+
 /// The milter.
 pub(super) fn milter(daemon: &Shared) -> Value {
     let Some(counts) = daemon.servers().milter.as_ref().map(edge::milter::Running::counters) else {
