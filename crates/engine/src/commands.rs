@@ -6,8 +6,8 @@ use model::case::{Lifted, Opened};
 use model::event::Cause;
 use model::protected::{Hand, Refused};
 use model::{
-    Actor, BlockKind, Body, CaseId, Class, Command, Key, Lesson, Millis, Mode, Offence, Order, Prefix, Secs,
-    Severity, Subject, Tariff, reasons,
+    Actor, BlockKind, Body, CaseId, Class, Command, FeedNews, Key, Lesson, Millis, Mode, Offence, Order,
+    Prefix, Secs, Severity, Subject, Tariff, reasons,
 };
 
 use crate::Receipt;
@@ -94,6 +94,8 @@ impl Council {
             Order::Panic(since) => Ok(self.panic(command, *since, books)),
             Order::Enter(entry) => self.enter(command, entry, books),
             Order::Unlearn(subjects) => Ok(self.unlearn(command, subjects, books)),
+            Order::AdoptFeed(adopted) => Ok(self.feed(command, FeedNews::Adopted((**adopted).clone()))),
+            Order::DropFeed(name) => Ok(self.feed(command, FeedNews::Dropped(name.clone()))),
             // Credit is shard work; by the time of the receipt it is done.
             Order::Credit(..) => Ok(Vec::new()),
         }
@@ -113,6 +115,13 @@ impl Council {
         self.networks.clear();
         self.write(Cause::Command(command.id), command.actor, mode, None, None, Body::ModeChanged(mode));
         cases
+    }
+
+    /// Tells of a bulk list: rules do not look into it, so that the event is all.
+    fn feed(&mut self, command: &Command, news: FeedNews) -> Vec<CaseId> {
+        let cause = Cause::Command(command.id);
+        self.write(cause, command.actor, Mode::Live, None, None, Body::Feed(news));
+        Vec::new()
     }
 
     /// Takes lessons back, and forgets what they may rest on: what is learned again is told.

@@ -7,6 +7,7 @@ use minicbor::{Decode, Encode};
 
 use crate::case::{BlockKind, CaseId};
 use crate::event::Mode;
+use crate::feed::{FeedAdopted, FeedName};
 use crate::key::{Key, Prefix};
 use crate::lesson::Subject;
 use crate::time::{Millis, Secs};
@@ -117,12 +118,25 @@ pub enum Order {
     /// follow them.
     #[n(9)]
     Unlearn(#[n(0)] Vec<Subject>),
+    /// Put a bulk list in force, in place of an earlier one of its name.
+    #[n(10)]
+    AdoptFeed(#[n(0)] Box<FeedAdopted>),
+    /// Remove a bulk list.
+    #[n(11)]
+    DropFeed(#[n(0)] FeedName),
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::event::cbor;
+
+    #[test]
+    fn the_journal_s_bytes_of_an_order_to_drop_a_list_are_pinned() {
+        let order = Order::DropFeed("drop".parse().unwrap());
+        assert_eq!(cbor(&order), [0x82, 11, 0x81, 0x64, b'd', b'r', b'o', b'p']);
+        assert_eq!(minicbor::decode::<Order>(&cbor(&order)).unwrap(), order);
+    }
 
     #[test]
     fn the_journal_s_bytes_of_an_order_to_unlearn_are_pinned() {

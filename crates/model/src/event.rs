@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::case::{CaseId, Extended, Lifted, Opened};
 use crate::class::Class;
 use crate::command::Actor;
+use crate::feed::FeedNews;
 use crate::finding::Offence;
 use crate::key::{Key, Prefix};
 use crate::lesson::Lesson;
@@ -181,6 +182,8 @@ pub enum Body {
     GreylistPassed(Millis),
     /// 13: news of a network: a hole in a case's block, an AS, the table of networks.
     Network(NetworkNews),
+    /// 15: a bulk list came into force, or was removed.
+    Feed(FeedNews),
     /// A kind that this program does not know: its number and its bytes.
     Unknown(u16, Vec<u8>),
 }
@@ -235,6 +238,7 @@ impl Body {
             Body::Learnt(_) => 11,
             Body::GreylistPassed(_) => 14,
             Body::Network(_) => 13,
+            Body::Feed(_) => 15,
             Body::Unknown(kind, _) => *kind,
         }
     }
@@ -251,6 +255,7 @@ impl Body {
             Body::PolicyAdopted(hash) => cbor(&minicbor::bytes::ByteArray::from(*hash)),
             Body::Learnt(lesson) => cbor(lesson),
             Body::Network(news) => cbor(news),
+            Body::Feed(news) => cbor(news),
             Body::Unknown(_, bytes) => bytes.clone(),
         }
     }
@@ -273,6 +278,7 @@ impl Body {
             11 => Body::Learnt(minicbor::decode(bytes)?),
             14 => Body::GreylistPassed(minicbor::decode(bytes)?),
             13 => Body::Network(minicbor::decode(bytes)?),
+            15 => Body::Feed(minicbor::decode(bytes)?),
             _ => Body::Unknown(kind, bytes.to_vec()),
         })
     }
@@ -407,6 +413,14 @@ mod tests {
             Body::Unknown(777, vec![1, 2, 3]),
             Body::GreylistPassed(Millis(40)),
         ]
+    }
+
+    #[test]
+    fn news_of_lists_survive_their_bytes_which_are_pinned() {
+        let envelope = sample(Body::Feed(FeedNews::Dropped("drop".parse().unwrap())));
+        assert_eq!(envelope.seal().open().unwrap(), envelope);
+        let bytes: String = cbor(&envelope.body).iter().map(|b| format!("{b:02x}")).collect();
+        assert_eq!(bytes, "820f488201816464726f70");
     }
 
     #[test]

@@ -132,6 +132,27 @@ pub struct FeedAdopted {
     pub entries: u64,
 }
 
+/// What became of a list.
+#[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
+pub enum FeedNews {
+    /// It came into force.
+    #[n(0)]
+    Adopted(#[n(0)] FeedAdopted),
+    /// It was removed by hand.
+    #[n(1)]
+    Dropped(#[n(0)] FeedName),
+}
+
+impl FeedNews {
+    /// Which list.
+    pub fn name(&self) -> &FeedName {
+        match self {
+            FeedNews::Adopted(adopted) => &adopted.name,
+            FeedNews::Dropped(name) => name,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -49,7 +49,7 @@ pub use content::Content;
 pub use event::{Body, Envelope, EventId, Mode, NetworkNews, Node, Sealed};
 pub use evidence::Evidence;
 pub use exhibit::{Exhibit, ExhibitId, Redacted};
-pub use feed::{FeedAdopted, FeedKind, FeedName};
+pub use feed::{FeedAdopted, FeedKind, FeedName, FeedNews};
 pub use few::Few;
 pub use finding::{Facts, Finding, Offence, Units};
 pub use greylist::Greylist;

@@ -13,6 +13,7 @@
 
 mod damaged;
 mod flat;
+mod in_force;
 mod names;
 mod overlap;
 #[cfg(test)]
@@ -29,6 +30,7 @@ use model::{Codes, FeedAdopted, FeedKind, FeedName, Millis, Prefix};
 
 pub use self::damaged::Damaged;
 pub use self::flat::{Builder, ENTRIES_MAX, Flat, NotListed, Span};
+pub(crate) use self::in_force::InForce;
 pub use self::names::{Covers, NAMES_MAX, Named, Names, NamesBuilder, NotNamed, Said};
 pub use self::value::FeedEntry;
 
@@ -149,10 +151,19 @@ impl Feed {
             FeedKind::Curated => codes.and(external).is_empty(),
         };
         check(is_apart, "the codes for its kind")?;
+        Ok(Feed::of(adopted, at, table))
+    }
+
+    /// A list whose file can not be read, or is of another kind.
+    pub fn missing(adopted: &FeedAdopted, at: Millis) -> Feed {
+        Feed::of(adopted, at, None)
+    }
+
+    fn of(adopted: &FeedAdopted, at: Millis, table: Option<&Table>) -> Feed {
         let Table { flat, names, source } = table.cloned().unwrap_or_else(Table::empty);
         let FeedAdopted { name, kind, hash, code, until, entries } = adopted.clone();
         let is_missing = table.is_none();
-        Ok(Feed { name, kind, hash, entries, adopted_at: at, until, source, code, is_missing, flat, names })
+        Feed { name, kind, hash, entries, adopted_at: at, until, source, code, is_missing, flat, names }
     }
 
     /// Whether it is in force at `now`.

@@ -15,7 +15,7 @@ use model::{
 };
 
 use crate::cases::{CaseView, Cases};
-use crate::feeds::Feed;
+use crate::feeds::{Feed, InForce, Table};
 use crate::grade;
 use crate::index::{Index, Mark};
 use crate::lessons::Lessons;
@@ -161,6 +161,7 @@ pub struct Projector {
     policy_at: Hybrid,
     /// The latest news of each AS: of two, the later counts.
     systems: BTreeMap<u32, (Hybrid, bool)>,
+    feeds: InForce,
     /// When entries of `View::listed` run out.
     listed_ends: Ends,
 }
@@ -180,6 +181,7 @@ impl Projector {
             mode_at: Hybrid::default(),
             policy_at: Hybrid::default(),
             systems: BTreeMap::new(),
+            feeds: InForce::default(),
             listed_ends: Ends::new(),
         }
     }
@@ -202,6 +204,17 @@ impl Projector {
     /// Another table of networks is in force.
     pub fn set_atlas(&mut self, atlas: Arc<Atlas>) {
         self.view.atlas = Some(atlas);
+    }
+
+    /// Hands in the table of a file, before the event that adopts it or after; without it
+    /// (`None`) the list says nothing.
+    pub fn shelve(&mut self, hash: [u8; 32], table: Option<Arc<Table>>) {
+        self.feeds.shelve(hash, table, &mut self.view);
+    }
+
+    /// The files of lists in force that nobody has handed in yet.
+    pub fn wanted_feeds(&self) -> Vec<[u8; 32]> {
+        self.feeds.wanted()
     }
 
     /// Takes the engine's news of a mailbox that gets only spam.
@@ -235,6 +248,7 @@ impl Projector {
                 self.list_system(*system, event.at, *on && event.mode == Mode::Live);
             }
             Body::ProtectedChanged(prefix, on) => self.protect(*prefix, event.at, *on),
+            Body::Feed(news) => self.feeds.hear(news, event.at, &mut self.view),
             _ => self.apply_to_cases(event),
         }
     }
@@ -247,6 +261,7 @@ impl Projector {
         self.view.lessons.sweep(now);
         self.view.mailboxes.sweep(now);
         self.view.writers.sweep(now);
+        self.feeds.sweep(now, &mut self.view);
         while let Some((_, key)) = self.passes.first().cloned().filter(|(end, _)| *end <= now) {
             self.passes.pop_first();
             self.view.cases.pass_over(&key, now);

@@ -11,6 +11,7 @@ pub mod authres;
 pub mod automatic;
 pub mod dns;
 pub mod fields;
+pub mod lists;
 pub mod lmtp;
 pub mod maillog;
 pub mod milter;

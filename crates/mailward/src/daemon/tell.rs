@@ -2,7 +2,7 @@
 //!
 //! No sender, recipient or trap stands in it.
 
-use model::{Body, Envelope, Mode, NetworkNews};
+use model::{Body, Envelope, FeedNews, Mode, NetworkNews};
 
 use super::pipeline::utc;
 
@@ -48,6 +48,11 @@ pub(crate) fn event(arrival: u64, event: &Envelope) {
         Body::Network(NetworkNews::AtlasAdopted(_)) => {
             tracing::info!(seq = arrival, "table of networks adopted");
         }
+        Body::Feed(FeedNews::Adopted(feed)) => {
+            let (name, kind, entries, until) = (&feed.name, feed.kind, feed.entries, utc(feed.until));
+            tracing::info!(%name, %kind, entries, until, seq = arrival, "bulk list adopted");
+        }
+        Body::Feed(FeedNews::Dropped(name)) => tracing::info!(%name, seq = arrival, "bulk list removed"),
         Body::StandingChanged(change) => {
             tracing::debug!(key, class = change.class.word(), seq = arrival, "standing changed");
         }
