@@ -113,11 +113,16 @@ impl Books {
 
     /// Publishes a block of `key` as case `n1-<seq>`, for an hour from `from` on.
     pub(crate) fn block(&mut self, seq: u64, key: &str, from: Millis) {
+        self.sentence(seq, key, 2, from, Secs::HOUR);
+    }
+
+    /// Publishes a block for the reason of this number, for so long.
+    pub(crate) fn sentence(&mut self, seq: u64, key: &str, reason: u8, from: Millis, lasts: Secs) {
         let body = Body::CaseOpened(Opened {
             kind: BlockKind::Rbl,
-            reason: 2,
+            reason,
             from,
-            until: from.plus(Secs::HOUR),
+            until: from.plus(lasts),
             caused_at: from,
             units: Vec::new(),
             repeats: 0,

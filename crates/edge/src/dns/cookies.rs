@@ -62,7 +62,7 @@ impl Cookies {
         if cookie[8..12] != VERSION || !is_fresh {
             return false;
         }
-        let made = Millis::from_secs(now.secs().wrapping_sub(i64::from(age as i32) as u64)).day();
+        let made = Millis::from_secs(now.secs().wrapping_add_signed(-i64::from(age.cast_signed()))).day();
         let expect = self.hash(made, client, stamp, from);
         // Every octet is compared, whichever is the first that differs.
         expect.iter().zip(&cookie[16..]).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0

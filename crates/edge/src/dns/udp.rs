@@ -134,9 +134,7 @@ impl<P: Peer> Desk<P> {
         while !stop.load(Ordering::Acquire) {
             match self.receive(socket) {
                 Ok(()) => self.answer(socket),
-                Err(Errno::EAGAIN | Errno::EINTR) => {}
-                // What the network says of answers that nobody took comes back here.
-                Err(Errno::ECONNREFUSED | Errno::EHOSTUNREACH | Errno::ENETUNREACH) => {}
+                Err(error) if is_nothing(error) => {}
                 Err(error) => {
                     tracing::error!(error = %io::Error::from(error), "questions can not be received");
                     thread::sleep(LOOK);
@@ -178,6 +176,14 @@ impl<P: Peer> Desk<P> {
         let unsent = send(socket, giving, &slices[..count], &peers[..count]);
         (0..unsent).for_each(|_| responder.counters.unsent.up());
     }
+}
+
+/// Nothing came; or the network says of an answer that nobody took it.
+fn is_nothing(error: Errno) -> bool {
+    matches!(
+        error,
+        Errno::EAGAIN | Errno::EINTR | Errno::ECONNREFUSED | Errno::EHOSTUNREACH | Errno::ENETUNREACH
+    )
 }
 
 /// Sends all answers; one that can not be sent is left out. Says how many those are.
