@@ -16,6 +16,8 @@ pub mod mailboxes;
 pub mod plan;
 pub mod records;
 mod search;
+#[cfg(test)]
+mod testing;
 pub mod view;
 pub mod writers;
 pub mod zone;

@@ -358,51 +358,11 @@ impl Projector {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::case::Extended;
-    use model::case::{BlockKind, Lifted, Opened};
-    use model::event::StandingChange;
-    use model::event::{Cause, EventId, FORMAT, Node};
-    use model::sentence::{Severity, Tariff};
-    use model::{Actor, Class};
+    use crate::testing::{event, opened};
+    use model::Class;
+    use model::case::{Extended, Lifted};
+    use model::event::{EventId, StandingChange};
     use proptest::prelude::*;
-
-    fn event(seq: u64, at: u64, key: &str, body: Body) -> Envelope {
-        let id = EventId { node: Node(1), life: 1, seq };
-        Envelope {
-            format: FORMAT,
-            site: 1,
-            id,
-            prev: [0; 32],
-            at: Hybrid { wall: Millis(at), count: 0 },
-            cause: Cause::Input(1, 0),
-            actor: Actor::Engine,
-            rule: None,
-            mode: Mode::Live,
-            case: Some(CaseId(id)),
-            key: Some(key.parse().unwrap()),
-            scope: None,
-            link_epoch: 1,
-            evidence: Vec::new(),
-            must_understand: false,
-            body,
-        }
-    }
-
-    fn opened(from: u64, until: u64) -> Body {
-        Body::CaseOpened(Opened {
-            kind: BlockKind::Rbl,
-            reason: 2,
-            from: Millis(from),
-            until: Millis(until),
-            caused_at: Millis(from),
-            units: Vec::new(),
-            repeats: 0,
-            severity: Severity::Minor,
-            class: Class::Unknown,
-            facts: Vec::new(),
-            tariff: Tariff::SHIPPED,
-        })
-    }
 
     fn projector() -> Projector {
         Projector::new(Arc::new(Site::default()), Vec::new(), true, [1, 2])

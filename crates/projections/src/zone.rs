@@ -46,6 +46,23 @@ pub enum Why {
     },
 }
 
+impl Listing {
+    /// What one bulk list says by itself.
+    fn of(feed: &Feed, entry: FeedEntry, among: Codes) -> Option<Listing> {
+        let codes = Codes::of(entry.code).and(among);
+        (!codes.is_empty()).then(|| Listing { codes, until: feed.end_of(entry) })
+    }
+}
+
+/// What the bulk lists say of an address.
+enum Fed<'v> {
+    Nothing,
+    /// One says something, and nothing keeps it from being said.
+    Once(&'v Feed, FeedEntry),
+    /// The rest has to be put together.
+    Unclear,
+}
+
 /// Ends by code, while a listing is put together.
 #[derive(Clone, Copy, Debug, Default)]
 struct Ends {
@@ -86,10 +103,13 @@ impl View {
     /// An end that is further away than `enough` need not be exact; it is never too late.
     pub fn listing(&self, addr: IpAddr, among: Codes, now: Millis, enough: Secs) -> Option<Listing> {
         let marks = self.live.marks(addr, now.minute());
-        if self.feeds_are_silent() && marks == Marks::default() {
-            return None;
-        }
-        self.plain(marks, among, now, enough).unwrap_or_else(|| self.whole(addr, marks, among, now))
+        let known = match (marks == Marks::default(), self.fed(addr, now)) {
+            (true, Fed::Nothing) => return None,
+            (true, Fed::Once(feed, entry)) => Some(Listing::of(feed, entry, among)),
+            (false, Fed::Nothing) => self.plain(marks, among, now, enough),
+            (_, Fed::Once(..) | Fed::Unclear) => None,
+        };
+        known.unwrap_or_else(|| self.whole(addr, marks, among, now))
     }
 
     /// The same with its reason: that of the block that lasts longest.
@@ -100,7 +120,7 @@ impl View {
 
     /// The answer that the index alone can give; `None` when it can not.
     fn plain(&self, marks: Marks, among: Codes, now: Millis, enough: Secs) -> Option<Option<Listing>> {
-        let mark = marks.own.filter(|_| marks.around.is_none() && self.feeds_are_silent())?;
+        let mark = marks.own.filter(|_| marks.around.is_none())?;
         // The index rounds up to the next minute.
         let until = Millis::from_secs(u64::from(mark.until_min.saturating_sub(1)) * 60);
         let codes = grade::codes(mark).and(among);
@@ -155,8 +175,14 @@ impl View {
     pub fn lists_below_v6(&self, bits: u128, len: u8, among: Codes, now: Millis) -> bool {
         let net = Prefix::V6(bits, len);
         self.listed.any_in_v6(bits, len, among)
-            || self.nets.iter().any(|around| around.covers(net))
+            || self.nets.iter().any(|around| around.covers(net) && self.is_listed(*around, among, now))
             || self.feeds_list_below(net, among, now)
+    }
+
+    fn is_listed(&self, net: Prefix, among: Codes, now: Millis) -> bool {
+        let mut ends = Ends::default();
+        self.add_key(&Key::Net(net), |_| true, among, now, &mut ends);
+        !ends.codes.is_empty()
     }
 
     /// What the lists say of a name in its usual form, in lower case. A name is listed with
@@ -178,8 +204,14 @@ impl View {
         self.listed.any_below(name, among) || self.feeds_list_names_below(name, among, now)
     }
 
-    fn feeds_are_silent(&self) -> bool {
-        self.feeds.is_empty()
+    /// What the bulk lists alone say of an address.
+    fn fed(&self, addr: IpAddr, now: Millis) -> Fed<'_> {
+        let mut said = self.feeds.iter().filter_map(|feed| Some((&**feed, feed.get(addr, now)?)));
+        match (said.next(), said.next()) {
+            (None, _) => Fed::Nothing,
+            (Some((feed, entry)), None) if !self.protected.lists(addr) => Fed::Once(feed, entry),
+            _ => Fed::Unclear,
+        }
     }
 
     fn add_feeds(&self, addr: IpAddr, among: Codes, now: Millis, ends: &mut Ends) {
@@ -206,3 +238,6 @@ impl View {
         self.feeds.iter().any(|feed| feed.any_below(name, among, now))
     }
 }
+
+#[cfg(test)]
+mod tests;
