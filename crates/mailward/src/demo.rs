@@ -31,6 +31,8 @@ const STREAM: &[u8] = include_bytes!("../../../examples/demo/spamassassin.jsonl.
 const MARKER: &str = ".mailward-demo";
 /// Longer gaps are cut to this.
 const GAP_MAX: Secs = Secs(20);
+/// The base zone of its block lists.
+const ZONE: &str = "dnsbl.example.org";
 /// A verdict comes so many sessions after its message, as from a real filter.
 const VERDICT_LAG: usize = 8;
 
@@ -42,6 +44,9 @@ pub(crate) struct DemoArgs {
     /// Where the portal listens.
     #[arg(long, default_value = "127.0.0.1:12380")]
     portal: SocketAddr,
+    /// Where the block lists are asked by DNS.
+    #[arg(long, default_value = "127.0.0.1:12353")]
+    dns: SocketAddr,
     /// Where its data lie; wiped at the start.
     #[arg(long, default_value = "target/demo")]
     dir: PathBuf,
@@ -51,11 +56,12 @@ pub(crate) struct DemoArgs {
 }
 
 pub(crate) fn main(args: &DemoArgs) -> Done {
-    if !(args.policy.ip().is_loopback() && args.portal.ip().is_loopback()) {
+    let listeners = [args.policy, args.portal, args.dns];
+    if listeners.iter().any(|addr| !addr.ip().is_loopback()) {
         return Err(Failed::Usage("the demo listens on loopback only, such as 127.0.0.1:12340".to_owned()));
     }
     serve::log_to_stderr("warn");
-    for addr in [args.policy, args.portal] {
+    for addr in listeners {
         // A running demo would lose its folder before its port is found to be taken.
         drop(edge::listen::tcp(addr).map_err(|e| e.to_string())?);
     }
@@ -119,11 +125,12 @@ fn fresh_dir(dir: &Path) -> Result<PathBuf, String> {
 }
 
 fn settings(args: &DemoArgs, dir: &Path) -> String {
-    let (dir, policy, portal) = (dir.display(), args.policy, args.portal);
+    let (dir, policy, portal, dns) = (dir.display(), args.policy, args.portal, args.dns);
     format!(
         "site = \"Example Networks\"\ndata-dir = \"{dir}/data\"\nmode = \"enforce\"\nallow-documentation-prefixes = true\n\
          [policy]\ntcp = \"{policy}\"\ntrust-local = true\n[milter]\ntcp = \"off\"\n\
          [portal]\nurl = \"http://{portal}\"\nlisten = \"{portal}\"\ncontact = \"postmaster@mx.example.org\"\n\
+         [dns]\nzone = \"{ZONE}\"\nlisten = [\"{dns}\"]\n\
          [control]\nsocket = \"{dir}/control.sock\"\n\
          [own]\nnames = [\"mx.example.org\"]\nnetworks = [\"192.0.2.0/24\"]\n"
     )
@@ -230,6 +237,14 @@ fn verdict(number: usize, line: &Line) -> Option<String> {
     Some(format!("{{\"queue_id\":\"D{number}\",\"verdict\":\"{word}\",\"source\":\"demo\"}}"))
 }
 
+/// How the list says why an address is blocked.
+fn dig(shared: &Shared, key: &model::Key) -> Option<String> {
+    let at = *shared.servers().dns.as_ref()?.addresses().first()?;
+    let std::net::IpAddr::V4(addr) = key.prefix()?.addr() else { return None };
+    let [a, b, c, d] = addr.octets();
+    Some(format!("dig +short -p {} @{} TXT {d}.{c}.{b}.{a}.bl.{ZONE}", at.port(), at.ip()))
+}
+
 fn print_tour(shared: &Shared, web: &Web, dir: &Path) -> Result<(), String> {
     let (view, now) = (shared.view(), shared.clock.now());
     let holding = view.holding(Mode::Live, now);
@@ -245,6 +260,7 @@ fn print_tour(shared: &Shared, web: &Web, dir: &Path) -> Result<(), String> {
     let program = std::env::current_exe().map_or_else(|_| "mailward".into(), |p| p.display().to_string());
     let policy = shared.config.listeners().policy_tcp.map(|a| (a.ip(), a.port()));
     let (ip, port) = policy.unwrap_or((std::net::Ipv4Addr::LOCALHOST.into(), 12340));
+    let dig = dig(shared, key).unwrap_or_default();
     let heard = &shared.queue.heard;
     let taken = heard.taken.load(std::sync::atomic::Ordering::Relaxed);
     crate::say!(
@@ -253,7 +269,9 @@ fn print_tour(shared: &Shared, web: &Web, dir: &Path) -> Result<(), String> {
          Three things to try:\n  \
          1. Open the case link: what a blocked sender sees.\n  \
          2. Ask as Postfix would, and be refused:\n     \
-         printf 'request=smtpd_access_policy\\nprotocol_state=RCPT\\nclient_address={key}\\nrecipient=you@inbox.example\\n\\n' | timeout 2 bash -c 'exec 3<>/dev/tcp/{ip}/{port}; cat >&3; head -1 <&3'\n  \
+         printf 'request=smtpd_access_policy\\nprotocol_state=RCPT\\nclient_address={key}\\nrecipient=you@inbox.example\\n\\n' | timeout 2 bash -c 'exec 3<>/dev/tcp/{ip}/{port}; cat >&3; head -1 <&3'\n     \
+         or as any mail server can, by DNS:\n     \
+         {dig}\n  \
          3. Be the operator:\n     \
          {program} --config {config} explain {key}\n     \
          {program} --config {config} list\n\n\
