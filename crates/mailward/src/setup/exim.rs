@@ -85,11 +85,7 @@ fn rcpt(place: &Place) -> String {
     condition = ${{if match{{$acl_m_mailward}}{{\\N^action=4\\d\\d \\N}}}}
     message = ${{sg{{$acl_m_mailward}}{{\\N^action=|\\s+$\\N}}{{}}}}
     log_message = Mailward: $sender_host_address shall come again
-  # Where Mailward's DNS list is served to other hosts, those that do not ask as above can use it:
-  # deny
-  #   !local_parts = postmaster : abuse
-  #   dnslists = bl.example.org
-  #   message = $dnslist_text
+  # Hosts that do not ask as above can ask Mailward's lists by DNS: mailward setup lists
 "
     )
 }

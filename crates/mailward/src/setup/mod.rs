@@ -3,6 +3,7 @@
 
 mod exim;
 mod intake;
+mod lists;
 mod milter;
 mod opensmtpd;
 mod ours;
@@ -40,6 +41,8 @@ pub(crate) enum SetupCommand {
     Sendmail(sendmail::SendmailArgs),
     /// For OpenSMTPD: the filter, which asks the policy server.
     Opensmtpd(opensmtpd::OpensmtpdArgs),
+    /// For mail servers and filters that ask our lists by DNS, at this site and at others.
+    Lists(lists::ListsArgs),
 }
 
 /// Where Postfix's settings come from, and how the plan is printed.
@@ -76,6 +79,7 @@ fn sheet_of(ours: &Path, what: &SetupCommand, config: Option<&Config>) -> Result
         SetupCommand::Exim(args) => (exim::sheet(args, ours, config), args.json),
         SetupCommand::Sendmail(args) => (sendmail::sheet(args, ours, config), args.json),
         SetupCommand::Opensmtpd(args) => (opensmtpd::sheet(args, ours, config), args.json),
+        SetupCommand::Lists(args) => (lists::sheet(ours, config), args.json),
     })
 }
 
