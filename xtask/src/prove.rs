@@ -105,6 +105,7 @@ const PROOFS: &[Proof] = &[
             (1_000_000, &["test", "--locked", "--release", "-p", "wire", "--test", "arf_mutations"]),
             (400_000, &["test", "--locked", "--release", "-p", "judges", "--test", "inspect_mutations"]),
             (1_000_000, &["test", "--locked", "--release", "-p", "detectors", "--test", "names_mutations"]),
+            (1_000_000, &["test", "--locked", "--release", "-p", "edge", "--test", "dns_mutations"]),
         ],
         limit: Duration::from_secs(60 * 60),
         fuzzes: true,

@@ -78,6 +78,37 @@ pub struct Config {
     pub transfers: Option<Arc<dyn Transfers>>,
 }
 
+impl Config {
+    /// A server that listens nowhere, knows no network, limits nothing, and serves itself.
+    pub fn plain(base: OwnedName, access: Access) -> Config {
+        Config {
+            listen: Vec::new(),
+            threads: 1,
+            servers: Vec::new(),
+            contact: base.clone(),
+            base,
+            ttl: 300,
+            negative_ttl: 60,
+            access,
+            known: Vec::new(),
+            keys: Keys::default(),
+            rates: Rates::NONE,
+            cookie_secret: [0; 32],
+            connections_max: 1,
+            idle: Duration::from_secs(10),
+            serials: Arc::default(),
+            transfers: None,
+        }
+    }
+}
+
+impl Responder {
+    /// One that belongs to no socket: for whoever has packets of another source.
+    pub fn alone(config: Config, views: Arc<dyn Views>, clock: Clock) -> Responder {
+        Responder::new(Arc::new(responder::Shared::new(config, views, clock)))
+    }
+}
+
 /// A running name server; stops when it is dropped.
 pub struct Running {
     udp: udp::Threads,

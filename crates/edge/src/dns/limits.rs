@@ -40,6 +40,12 @@ pub struct Rates {
     pub everybody: bool,
 }
 
+impl Rates {
+    /// No limit at all.
+    pub const NONE: Rates =
+        Rates { count_only: false, listed: 0, unlisted: 0, errors: 0, slip: 0, quota: 0, everybody: false };
+}
+
 /// What kind of answer it is: each has a rate of its own.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Kind {
