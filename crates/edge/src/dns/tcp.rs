@@ -21,11 +21,12 @@ use tokio::sync::watch;
 use tokio::task::{spawn_local, yield_now};
 use tokio::time::sleep;
 
+use super::access;
 use super::responder::{Responder, Shared, Transport};
 use crate::listen::{self, ListenError};
 use crate::pipe::{Lost, Pipe};
 
-/// Connections of one client at once (REQUIREMENTS B.3).
+/// Connections at once of one client that is not known (REQUIREMENTS B.3).
 const PER_CLIENT: usize = 5;
 
 /// Octets of the length in front of a message (RFC 1035 §4.2.2).
@@ -144,11 +145,13 @@ impl Seat {
         let client = fold(from.ip());
         let mut clients = host.clients.borrow_mut();
         let total = usize::try_from(host.open.load(Relaxed)).unwrap_or(usize::MAX);
-        let of_client = clients.entry(client).or_default();
-        // Our own host may ask for all that it serves.
-        if total >= host.connections_max || *of_client >= PER_CLIENT && !client.is_loopback() {
+        let of_client = clients.get(&client).copied().unwrap_or_default();
+        // A secondary fetches all zones at once.
+        let is_known = || access::is_known(&host.responder.borrow().shared.config.known, client);
+        if total >= host.connections_max || of_client >= PER_CLIENT && !is_known() {
             return None;
         }
+        let of_client = clients.entry(client).or_default();
         *of_client += 1;
         host.open.fetch_add(1, Relaxed);
         Some(Seat { host: host.clone(), client })

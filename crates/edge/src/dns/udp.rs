@@ -6,6 +6,7 @@
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -133,7 +134,13 @@ impl<P: Peer> Desk<P> {
     fn serve(mut self, socket: &UdpSocket, stop: &AtomicBool) {
         while !stop.load(Ordering::Acquire) {
             match self.receive(socket) {
-                Ok(()) => self.answer(socket),
+                // The kernel goes on to give this socket its share of questions: a thread that
+                // ended would leave them unanswered.
+                Ok(()) => {
+                    if catch_unwind(AssertUnwindSafe(|| self.answer(socket))).is_err() {
+                        tracing::error!(server = "dns", "answering panicked; the questions at hand are lost");
+                    }
+                }
                 Err(error) if is_nothing(error) => {}
                 Err(error) => {
                     tracing::error!(error = %io::Error::from(error), "questions can not be received");
