@@ -20,6 +20,7 @@ mod tcp;
 mod tests;
 mod transfers;
 mod udp;
+mod xdp;
 mod zones;
 
 use std::net::SocketAddr;
@@ -45,6 +46,8 @@ pub use zones::{ZONES, zone_index, zone_name};
 pub struct Config {
     /// Where it listens, on UDP and TCP alike; never a wildcard address.
     pub listen: Vec<SocketAddr>,
+    /// The interface from which questions are taken straight, beside the sockets.
+    pub xdp: Option<String>,
     /// Threads for each UDP address.
     pub threads: usize,
     /// The base zone; each list is a sub-zone of it.
@@ -83,6 +86,7 @@ impl Config {
     pub fn plain(base: OwnedName, access: Access) -> Config {
         Config {
             listen: Vec::new(),
+            xdp: None,
             threads: 1,
             servers: Vec::new(),
             contact: base.clone(),
@@ -112,6 +116,7 @@ impl Responder {
 /// A running name server; stops when it is dropped.
 pub struct Running {
     udp: udp::Threads,
+    xdp: Option<xdp::Threads>,
     tcp: Option<tcp::Running>,
     counters: Vec<Arc<counters::Counters>>,
 }
@@ -131,8 +136,10 @@ impl Running {
             responder
         };
         let udp = udp::Threads::start(&shared, &mut made)?;
+        let xdp = shared.config.xdp.as_deref();
+        let xdp = xdp.map(|name| xdp::Threads::start(name, &udp.addresses(), &mut made));
         let tcp = tcp::Running::start(&shared, &udp.addresses(), &mut made)?;
-        Ok(Running { udp, tcp, counters })
+        Ok(Running { udp, xdp, tcp, counters })
     }
 
     /// Where it listens; real ports where 0 was asked for.
@@ -145,6 +152,7 @@ impl Running {
         let mut sum = Counts::default();
         self.counters.iter().for_each(|thread| thread.add_to(&mut sum));
         sum.connections = self.tcp.as_ref().map_or(0, tcp::Running::connections);
+        sum.frames = self.xdp.as_ref().map_or((0, 0), xdp::Threads::counts);
         sum
     }
 }

@@ -25,6 +25,7 @@ mod seats;
 mod service;
 mod trouble;
 pub mod views;
+pub mod xdp;
 
 pub use clock::{Clock, Jump, NotManual, Start};
 pub use greetings::{Existence, Greetings};

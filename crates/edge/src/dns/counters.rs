@@ -30,6 +30,8 @@ pub struct Counts {
     pub zones: [ZoneCounts; ZONES],
     /// Connections on TCP that are open.
     pub connections: u64,
+    /// Frames taken straight from an interface, and those among them without a whole datagram.
+    pub frames: (u64, u64),
     /// What can not be answered at all: responses, and less than a header.
     pub silent: u64,
     /// Messages that can not be read, or ask for what we do not do.

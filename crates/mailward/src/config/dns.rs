@@ -15,12 +15,16 @@ const ZONE_LEN_MAX: usize = 120;
 /// Octets of a key in front of a zone: what nobody guesses, and one label.
 const KEY_LEN: std::ops::RangeInclusive<usize> = 16..=63;
 
+/// Letters of the longest name that Linux gives to an interface.
+const CARD_LEN_MAX: usize = 15;
+
 /// The section.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Dns {
     pub(super) zone: Option<Zone>,
     pub(super) listen: Vec<Place>,
     pub(super) threads: Count<0, 256>,
+    pub(super) xdp: Option<Card>,
     pub(super) access: Asked,
     pub(super) allow: Vec<Prefix>,
     pub(super) keys: Vec<Key>,
@@ -45,6 +49,8 @@ pub(crate) struct NameServer {
     pub(crate) listen: Vec<SocketAddr>,
     /// Threads for each address; `None` is one per core.
     pub(crate) threads: Option<usize>,
+    /// The interface from which questions are taken straight.
+    pub(crate) xdp: Option<String>,
     /// Who may ask.
     pub(crate) access: Access,
     /// Networks that may always ask.
@@ -72,6 +78,7 @@ impl Dns {
         Some(NameServer {
             listen: self.listen.iter().map(|place| place.0).collect(),
             threads: usize::try_from(self.threads.0).ok().filter(|n| *n > 0),
+            xdp: self.xdp.as_ref().map(|card| card.0.clone()),
             access: self.access.0,
             allow: self.allow.clone(),
             keys: self.keys.iter().map(|key| key.label.clone()).collect(),
@@ -143,6 +150,26 @@ impl Written for Place {
 
     fn text(&self) -> String {
         self.0.to_string()
+    }
+}
+
+/// A network interface by its name.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Card(pub(super) String);
+
+impl Written for Card {
+    fn expected() -> String {
+        format!("the name of a network interface, at most {CARD_LEN_MAX} letters, digits and marks")
+    }
+
+    fn parse(text: &str) -> Result<Self, Fault> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.@:".contains(c);
+        let is_name = (1..=CARD_LEN_MAX).contains(&text.len()) && text.chars().all(plain);
+        if is_name && !text.starts_with('.') { Ok(Card(text.to_owned())) } else { Err(Fault::default()) }
+    }
+
+    fn text(&self) -> String {
+        self.0.clone()
     }
 }
 

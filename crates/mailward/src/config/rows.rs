@@ -262,6 +262,8 @@ pub(crate) const ROWS: &[Row] = &[
         "Where it is asked, on UDP and TCP; each address by itself."),
     row("dns.threads", slot!(dns.threads), "0",
         "Threads for each address; 0 is one per core."),
+    unset("dns.xdp", slot!(dns.xdp), "'eth0'",
+        "The interface from which questions are taken past the kernel's network stack and its firewall (AF_XDP); where that can not be, the sockets answer."),
     row("dns.access", slot!(dns.access), "'local'",
         "Who may ask: local (this machine, own.networks, dns.allow; others hear REFUSED), acl (the same, others hear 127.255.255.254), keyed (also whoever has a key), public."),
     list("dns.allow", slot!(dns.allow), "['198.51.100.0/24']",

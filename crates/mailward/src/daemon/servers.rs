@@ -128,6 +128,7 @@ fn name_server(settings: NameServer, shared: &Shared) -> Result<dns::Config, Str
     Ok(dns::Config {
         listen: settings.listen,
         threads: settings.threads.unwrap_or_else(cores),
+        xdp: settings.xdp,
         base: settings.base,
         servers: settings.servers,
         contact: settings.contact,

@@ -78,6 +78,7 @@ impl Desk {
 fn config() -> Config {
     Config {
         listen: Vec::new(),
+        xdp: None,
         threads: 1,
         base: "example".parse().unwrap(),
         servers: vec!["ns1.example".parse().unwrap(), "ns.example.net".parse().unwrap()],
