@@ -56,6 +56,13 @@ pub(super) enum Kind {
     Question,
 }
 
+/// Kinds of one network stand side by side: one line of memory for all that is asked of it.
+const KINDS: usize = 4;
+
+/// Where a network is counted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seat(usize);
+
 /// What becomes of an answer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Verdict {
@@ -86,9 +93,19 @@ impl Limiter {
         &self.rates
     }
 
-    /// What becomes of one answer of this kind to this client at `micros`.
-    pub(super) fn rule(&mut self, from: IpAddr, kind: Kind, micros: u64) -> Verdict {
-        if self.takes(from, kind, micros) {
+    /// Where what a client's network gets is counted.
+    pub(super) fn seat(&self, from: IpAddr) -> Seat {
+        let mut hasher = self.hasher;
+        match network(from) {
+            Prefix::V4(bits, _) => hasher.write_u32(bits),
+            Prefix::V6(bits, _) => hasher.write_u64((bits >> 64) as u64),
+        }
+        Seat((hasher.finish() % (PLACES / KINDS) as u64) as usize * KINDS)
+    }
+
+    /// What becomes of one answer of this kind at `micros`.
+    pub(super) fn rule(&mut self, seat: Seat, kind: Kind, micros: u64) -> Verdict {
+        if self.takes(seat, kind, micros) {
             return Verdict::Send;
         }
         self.above = self.above.wrapping_add(1);
@@ -97,7 +114,7 @@ impl Limiter {
     }
 
     /// Takes one more, if a second's worth is not yet taken.
-    pub(super) fn takes(&mut self, from: IpAddr, kind: Kind, micros: u64) -> bool {
+    pub(super) fn takes(&mut self, seat: Seat, kind: Kind, micros: u64) -> bool {
         let rate = match kind {
             Kind::Listed => self.rates.listed,
             Kind::Unlisted => self.rates.unlisted,
@@ -109,23 +126,13 @@ impl Limiter {
         }
         // Whole places of the kernel's spreading are not known, so each thread takes its share.
         let cost = SECOND * u64::from(self.share) / u64::from(rate);
-        let place = self.place(from, kind);
+        let place = seat.0 + kind as usize;
         let filled = self.places[place].max(micros).saturating_add(cost);
         let fits = filled - micros <= SECOND.max(cost);
         if fits {
             self.places[place] = filled;
         }
         fits
-    }
-
-    fn place(&self, from: IpAddr, kind: Kind) -> usize {
-        let network = network(from);
-        let mut hasher = self.hasher;
-        match network {
-            Prefix::V4(bits, _) => hasher.write_u64(u64::from(bits) << 8 | kind as u64),
-            Prefix::V6(bits, _) => hasher.write_u64((bits >> 64) as u64 | kind as u64),
-        }
-        (hasher.finish() % PLACES as u64) as usize
     }
 }
 
@@ -143,7 +150,7 @@ mod tests {
         Rates { count_only: false, listed: 20, unlisted: 10, errors: 5, slip: 2, quota: 0, everybody: false };
 
     fn answers(limiter: &mut Limiter, from: &str, kind: Kind, questions: u64, over: u64) -> [usize; 3] {
-        let from = from.parse().unwrap();
+        let from = limiter.seat(from.parse().unwrap());
         let verdicts: Vec<_> =
             (0..questions).map(|n| limiter.rule(from, kind, 7 * SECOND + n * over / questions)).collect();
         [Verdict::Send, Verdict::Slip, Verdict::Drop]

@@ -19,7 +19,7 @@ use super::access::{self, Access};
 use super::cookies::{COOKIE_LEN, Cookies};
 use super::counters::Counters;
 use super::finding::{Finding, find_in};
-use super::limits::{Kind, Limiter, Verdict};
+use super::limits::{Kind, Limiter, Seat, Verdict};
 use super::transfers::Transfers;
 use super::zones::{self, Apexes, Place};
 use crate::clock::Clock;
@@ -88,6 +88,8 @@ struct Client {
     is_known: bool,
     /// It is where it says it is: it holds a connection, or one of our cookies.
     is_there: bool,
+    /// Where what it gets is counted, if it is limited.
+    seat: Option<Seat>,
     /// Octets of the question.
     asked: usize,
     cookie: Option<[u8; COOKIE_LEN]>,
@@ -167,7 +169,9 @@ impl Responder {
     fn client(&self, from: SocketAddr, transport: Transport, asked: usize) -> Client {
         let addr = fold(from.ip());
         let is_known = access::is_known(&self.shared.config.known, addr);
-        Client { addr, transport, is_known, is_there: transport == Transport::Tcp, asked, cookie: None }
+        let is_limited = !is_known || self.limiter.rates().everybody;
+        let seat = is_limited.then(|| self.limiter.seat(addr));
+        Client { addr, transport, is_known, is_there: transport == Transport::Tcp, seat, asked, cookie: None }
     }
 
     /// Makes the cookie of the answer, and looks at the client's.
@@ -211,17 +215,13 @@ impl Responder {
         if !(client.is_known || has_key || access == Access::Public) {
             return Some((access != Access::Local).then_some(NoAnswer::NotPermitted));
         }
-        let limited = !client.is_known || self.limiter.rates().everybody;
-        let is_too_many = limited && !self.limiter.takes(client.addr, Kind::Question, micros);
+        let is_too_many = client.seat.is_some_and(|seat| !self.limiter.takes(seat, Kind::Question, micros));
         is_too_many.then_some(Some(NoAnswer::TooMany))
     }
 
     fn permits(&mut self, client: &Client, kind: Kind, micros: u64) -> Verdict {
-        let everybody = self.limiter.rates().everybody;
-        if client.is_there || client.is_known && !everybody {
-            return Verdict::Send;
-        }
-        let verdict = self.limiter.rule(client.addr, kind, micros);
+        let Some(seat) = client.seat.filter(|_| !client.is_there) else { return Verdict::Send };
+        let verdict = self.limiter.rule(seat, kind, micros);
         match verdict {
             Verdict::Send => {}
             Verdict::Slip => self.counters.slipped.up(),

@@ -76,30 +76,28 @@ pub(super) struct Apexes {
     zones: Vec<OwnedName>,
     servers: Vec<OwnedName>,
     contact: OwnedName,
-    /// By zone: where the primary's and the contact's names end as the zone's does.
+    /// By zone, where the names of the primary and the contact end as the zone's does: every
+    /// negative answer writes both.
+    ends: Vec<[(usize, Option<u16>); 2]>,
     minimum: u32,
 }
 
 impl Apexes {
     pub(super) fn of(config: &Config) -> Apexes {
-        Apexes {
-            zones: (0..ZONES).map(|zone| zone_name(&config.base, zone)).collect(),
-            servers: if config.servers.is_empty() {
-                vec![config.base.clone()]
-            } else {
-                config.servers.clone()
-            },
-            contact: config.contact.clone(),
-            minimum: config.negative_ttl,
-        }
+        let zones: Vec<OwnedName> = (0..ZONES).map(|zone| zone_name(&config.base, zone)).collect();
+        let servers =
+            if config.servers.is_empty() { vec![config.base.clone()] } else { config.servers.clone() };
+        let lens = |name: &OwnedName, zone: &OwnedName| Shared::of(name.name(), zone.name()).lens();
+        let ends = zones.iter().map(|zone| [lens(&servers[0], zone), lens(&config.contact, zone)]).collect();
+        Apexes { zones, servers, contact: config.contact.clone(), ends, minimum: config.negative_ttl }
     }
 
     /// The start of a zone.
     pub(super) fn soa(&self, zone: usize, serial: u32) -> Soa<'_> {
-        let name = self.zones[zone].name();
+        let [primary, contact] = self.ends[zone];
         Soa {
-            primary: Shared::of(self.servers[0].name(), name),
-            contact: Shared::of(self.contact.name(), name),
+            primary: Shared::kept(self.servers[0].name(), primary.0, primary.1),
+            contact: Shared::kept(self.contact.name(), contact.0, contact.1),
             serial,
             refresh: REFRESH,
             retry: RETRY,

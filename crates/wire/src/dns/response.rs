@@ -50,6 +50,17 @@ impl<'a> Shared<'a> {
         Shared { own: whole, end: None }
     }
 
+    /// The same of a name that was compared before: its first `own` octets are its own, the end
+    /// is that of the zone behind the first `end`.
+    pub fn kept(name: DnsName<'a>, own: usize, end: Option<u16>) -> Shared<'a> {
+        Shared { own: &name.as_bytes()[..own.min(name.as_bytes().len())], end }
+    }
+
+    /// How many octets are the name's own, and where in the zone's name its end begins.
+    pub fn lens(&self) -> (usize, Option<u16>) {
+        (self.own.len(), self.end)
+    }
+
     /// As it is written where the zone's name stands at `zone` in the message.
     fn parts(&self, zone: usize) -> (&'a [u8], [u8; 2], usize) {
         // A name's offset is less than 12 + 255.

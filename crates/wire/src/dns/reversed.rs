@@ -18,26 +18,30 @@ impl Reversed {
     ///
     /// An IPv4-mapped name stays one of IPv6: the test entries of RFC 5782 §5 are such names.
     pub fn read(labels: Labels<'_>) -> Reversed {
-        let (mut v4, mut v6, mut count) = (Some(0u32), Some(0u128), 0u8);
-        for label in labels {
-            if count == 32 {
-                return Reversed::default();
-            }
-            v4 = v4.zip(octet(label).filter(|_| count < 4)).map(|(low, octet)| low | octet << (8 * count));
-            v6 = v6.zip(nibble(label)).map(|(low, nibble)| low | nibble << (4 * count));
-            count += 1;
-            if v4.is_none() && v6.is_none() {
-                return Reversed::default();
-            }
-        }
-        if count == 0 {
-            return Reversed::default();
-        }
-        Reversed {
-            v4: v4.map(|bits| (bits << (32 - 8 * count), 8 * count)),
-            v6: v6.map(|bits| (bits << (128 - 4 * u32::from(count)), 4 * count)),
-        }
+        Reversed { v4: read_v4(labels), v6: read_v6(labels) }
     }
+}
+
+fn read_v4(labels: Labels<'_>) -> Option<(u32, u8)> {
+    let (mut bits, mut count) = (0, 0);
+    for label in labels {
+        let octet = octet(label).filter(|_| count < 4)?;
+        bits |= octet << (8 * count);
+        count += 1;
+    }
+    // At most four.
+    (count > 0).then(|| (bits << (32 - 8 * count), 8 * count as u8))
+}
+
+fn read_v6(labels: Labels<'_>) -> Option<(u128, u8)> {
+    let (mut bits, mut count) = (0, 0);
+    for label in labels {
+        let nibble = nibble(label).filter(|_| count < 32)?;
+        bits |= nibble << (4 * count);
+        count += 1;
+    }
+    // At most 32.
+    (count > 0).then(|| (bits << (128 - 4 * count), 4 * count as u8))
 }
 
 fn octet(label: &[u8]) -> Option<u32> {
