@@ -57,10 +57,13 @@ pub(super) enum Subject<'q> {
 
 impl<'q> Finding<'q> {
     /// The answer to a client that gets none: REFUSED, or an error that looks like a listing
-    /// where it asked for an address.
-    pub(super) fn instead(place: &Place<'q>, why: Option<NoAnswer>) -> Finding<'q> {
+    /// where it asked for an address. With a key that is none, or no more (`wants_key`), it
+    /// asked for what stands in front of the key.
+    pub(super) fn instead(place: &Place<'q>, why: Option<NoAnswer>, wants_key: bool) -> Finding<'q> {
+        let before_key = place.key.filter(|_| wants_key).map(|(_, before)| before);
+        let asks = is_address(place.front) || before_key.is_some_and(is_address);
         match why {
-            Some(why) if is_address(place.front) || place.lists.lists == Lists::Domains => {
+            Some(why) if asks || place.lists.lists == Lists::Domains => {
                 Finding::Instead(why, place.zone, place.before)
             }
             _ => Finding::Refused,

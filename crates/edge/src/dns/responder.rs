@@ -195,7 +195,7 @@ impl Responder {
         self.counters.zone(place.zone).questions.up();
         let has_key = self.take_key(&mut place);
         match self.refusal(client, has_key, at.micros) {
-            Some(refusal) => Finding::instead(&place, refusal),
+            Some(refusal) => Finding::instead(&place, refusal, self.shared.config.access == Access::Keyed),
             None => find_in(at, &place, u64::from(self.shared.config.ttl)),
         }
     }
