@@ -15,8 +15,21 @@ use crate::error::TaskError;
 use crate::run;
 
 /// What the world tests need.
-pub(crate) const WORLD: &[&str] =
-    &["postfix", "swaks", "iproute2", "m4", "clamav-daemon", "rspamd", "spamd", "spamassassin", "miltertest"];
+pub(crate) const WORLD: &[&str] = &[
+    "postfix",
+    "swaks",
+    "iproute2",
+    "m4",
+    "clamav-daemon",
+    "rspamd",
+    "spamd",
+    "spamassassin",
+    "miltertest",
+    "unbound",
+    "bind9-dnsutils",
+    "knot-dnsutils",
+    "ldnsutils",
+];
 
 /// What the benches need; what is not there is left out. Each is asked for by itself.
 pub(crate) const BENCH_KNOT: &[&str] = &["knot"];

@@ -40,9 +40,15 @@ impl Daemon {
     /// Starts it, and waits until it answers.
     #[track_caller]
     pub(crate) fn start(&mut self) {
+        self.start_with(&["--test-clock"]);
+    }
+
+    /// The same with other options of `serve`.
+    #[track_caller]
+    pub(crate) fn start_with(&mut self, options: &[&str]) {
         let log = File::options().create(true).append(true).open(self.log()).expect("a log");
         let mut command = bound_to_us(MAILWARD);
-        command.arg("--config").arg(self.config()).args(["serve", "--test-clock"]).stderr(log);
+        command.arg("--config").arg(self.config()).arg("serve").args(options).stderr(log);
         self.running = Some(command.spawn().expect("setpriv is part of the base system"));
         let socket = self.folder.join("data/control.sock");
         wait_for("the daemon", || UnixStream::connect(&socket).ok());

@@ -90,6 +90,13 @@ impl Postfix {
         write_old(&path, &(text + lines));
     }
 
+    /// Puts lines at the end of master.cf.
+    pub(crate) fn add_services(&self, lines: &str) {
+        let path = self.folder.join("etc/master.cf");
+        let text = fs::read_to_string(&path).expect("master.cf");
+        write_old(&path, &(text + lines));
+    }
+
     /// Starts it, and waits until it listens.
     #[track_caller]
     pub(crate) fn start(&mut self) {
