@@ -23,7 +23,7 @@ impl Reversed {
 }
 
 fn read_v4(labels: Labels<'_>) -> Option<(u32, u8)> {
-    let (mut bits, mut count) = (0, 0);
+    let (mut bits, mut count) = (0, 0u32);
     for label in labels {
         let octet = octet(label).filter(|_| count < 4)?;
         bits |= octet << (8 * count);
@@ -34,7 +34,7 @@ fn read_v4(labels: Labels<'_>) -> Option<(u32, u8)> {
 }
 
 fn read_v6(labels: Labels<'_>) -> Option<(u128, u8)> {
-    let (mut bits, mut count) = (0, 0);
+    let (mut bits, mut count) = (0, 0u32);
     for label in labels {
         let nibble = nibble(label).filter(|_| count < 32)?;
         bits |= nibble << (4 * count);
