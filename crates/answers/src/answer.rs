@@ -15,6 +15,7 @@ use model::reasons::by_number;
 use model::{Answered, BlockKind, CaseId, Class, Key, Millis, Mode, Offence, Secs, Site};
 use projections::{Threat, View};
 
+use crate::domain;
 use crate::hold;
 use crate::names;
 use crate::public::{Public, Reply};
@@ -87,7 +88,9 @@ pub fn answer(session: &Session<'_>, view: &View, now: Millis) -> Answer {
     let by_country = territory::step(session, view);
     let open = session.pool.is_none() && !session.early && !session.absent;
     let clean = score.is_none() && open && by_country == Step::None;
-    if clean && !hold::is_marked(view, fold(session.addr), now) {
+    let marked =
+        hold::is_marked(view, fold(session.addr), now) || domain::is_marked(view, session.sender, now);
+    if clean && !marked {
         return Answer::PASS;
     }
     weigh(session, view, score, by_country, now)
@@ -124,7 +127,8 @@ fn weigh(
         let exempt = enforced && (case.is_some() || refused);
         return Answer { case, exempt, ..Answer::PASS };
     }
-    let shadow = hold::against(view, addr, Mode::Shadow, session.began, now, &applies).map(|t| t.force.case);
+    let shadow = hold::against(view, addr, Mode::Shadow, session.began, now, &applies);
+    let shadow = shadow.or_else(|| domain::against(session, view, Mode::Shadow, now)).map(|t| t.force.case);
     let would = if enforced { shadow } else { live.as_ref().map(|t| t.force.case).or(shadow) };
     let stays = live.is_none() && score.is_none() && !early && by_name != Step::Refuse;
     let greylisted = enforced && stays && must_wait(session, view, now);
@@ -153,14 +157,16 @@ fn is_known(view: &View, addr: IpAddr) -> bool {
     standing.is_some_and(|known| known.credit || known.class > Class::Unknown)
 }
 
-/// What holds against the client: a refusal before a deferral (8 before 12), whichever lasts
-/// longer. One that the score refuses is refused for that.
+/// What holds against the client, or against the sender's domain: a refusal before a deferral
+/// (8 before 12), whichever lasts longer. One that the score refuses is refused for that.
 fn hardest(session: &Session<'_>, view: &View, addr: IpAddr, now: Millis) -> Option<Threat> {
     let among = |deferrals: bool| {
         let which = |reason| is_deferral(reason) == deferrals && applies(reason, session, view, now);
         hold::against(view, addr, Mode::Live, session.began, now, &which)
     };
-    among(false).or_else(|| among(true).filter(|_| !session.score.is_some_and(|s| s.refuses())))
+    let refusals = [among(false), domain::against(session, view, Mode::Live, now)];
+    let hardest = refusals.into_iter().flatten().max_by_key(|threat| threat.force);
+    hardest.or_else(|| among(true).filter(|_| !session.score.is_some_and(|s| s.refuses())))
 }
 
 /// Whether a case for this reason only defers (OFF-3).
@@ -202,6 +208,9 @@ fn applies(reason: u8, session: &Session<'_>, view: &View, now: Millis) -> bool 
 
 fn blocked(view: &View, addr: IpAddr, threat: &Threat, now: Millis) -> Tell {
     let (site, force) = (&view.site, threat.force);
+    if matches!(threat.key, Key::Domain(_)) {
+        return Tell::Refuse(texts::of_domain(site, addr, force.case));
+    }
     let standing = view.cases.key(&threat.key).and_then(|k| k.standing);
     let list_host = standing.is_some_and(|s| s.class == Class::ListHost);
     if list_host && force.kind == BlockKind::Rbl && force.until.since(now) < LIST_HOST_WAITS {
@@ -248,4 +257,4 @@ mod grey_tests;
 #[cfg(test)]
 mod name_tests;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

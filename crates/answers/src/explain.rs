@@ -37,6 +37,7 @@ pub fn explain(view: &View, key: &Key, now: Millis) -> String {
 fn strongest(view: &View, key: &Key, mode: Mode, now: Millis) -> Option<(Key, Force)> {
     let around = match key {
         Key::Net(prefix) if prefix.is_host() => hold::keys_around(view, prefix.addr()),
+        Key::Domain(domain) => view.domains_around(domain.as_str()),
         _ => vec![key.clone()],
     };
     let host = key.prefix().filter(|p| p.is_host()).map(Prefix::addr);
@@ -90,7 +91,8 @@ fn effect(view: &View, opened: &Opened, reason: &Reason, case: &CaseView) -> Str
         BlockKind::Rbl => "no null route",
         BlockKind::NullRoute => "null route",
     };
-    format!("DNS {}; SMTP {} at RCPT; {route}", reason.dns, &reason.smtp[..3])
+    let whom = if matches!(case.key, Key::Domain(_)) { " for its senders" } else { "" };
+    format!("DNS {}; SMTP {} at RCPT{whom}; {route}", reason.dns, &reason.smtp[..3])
 }
 
 fn class(view: &View, key: &Key, opened: &Opened) -> String {
@@ -191,6 +193,18 @@ mod tests {
             "{got}"
         );
         assert!(got.contains("mailward unblock 203.0.113.0/24 "), "{got}");
+    }
+
+    #[test]
+    fn a_name_below_a_blocked_domain_is_explained_by_it() {
+        let view = testing::view(&[Block::of("spam.example").with(|opened| opened.reason = 1)]);
+        let got = explain(&view, &"news.spam.example".parse().unwrap(), NOW);
+        assert!(got.starts_with("news.spam.example is blocked with spam.example until 2026-11-22"), "{got}");
+        assert!(got.contains("  effect   DNS 127.0.0.2; SMTP 550 at RCPT for its senders;"), "{got}");
+        assert!(got.contains("mailward unblock spam.example "), "{got}");
+        assert!(
+            explain(&view, &"example.net".parse().unwrap(), NOW).starts_with("example.net is not blocked.")
+        );
     }
 
     #[test]

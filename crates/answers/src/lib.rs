@@ -8,6 +8,7 @@
 
 pub mod answer;
 pub mod connection;
+mod domain;
 pub mod end;
 pub mod explain;
 pub mod help;

@@ -13,8 +13,8 @@ use model::{CaseId, Millis, Site};
 
 use crate::link::{LINK_LEN_MAX, REFERENCE_LEN_USUAL, SECRET_LEN, case_link};
 use crate::texts::{
-    AT_END, BY_COUNTRY, EARLY, FEWER, LONG_LEN_MAX, NO_SUCH_NAME, SHORT_LEN_MAX, SLOWER, Text, Values, WAIT,
-    is_reply, of_reason,
+    AT_END, BY_COUNTRY, EARLY, FEWER, LONG_LEN_MAX, NO_SUCH_NAME, OF_DOMAIN, SHORT_LEN_MAX, SLOWER, Text,
+    Values, WAIT, is_reply, of_reason,
 };
 
 /// 39 octets, the longest text of an address.
@@ -89,7 +89,7 @@ pub fn lint(site: &Site) -> Result<(), Vec<OverBudget>> {
         let (short, long) = of_reason(row);
         wrong.extend(faults(site, &Text { id: row.id, short: &short, long: &long }));
     }
-    let more = [WAIT, SLOWER, FEWER, BY_COUNTRY, EARLY, NO_SUCH_NAME];
+    let more = [WAIT, SLOWER, FEWER, BY_COUNTRY, EARLY, NO_SUCH_NAME, OF_DOMAIN];
     wrong.extend(more.iter().chain(&AT_END).flat_map(|text| faults(site, text)));
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
 }

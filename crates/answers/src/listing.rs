@@ -105,6 +105,14 @@ impl fmt::Display for Because {
                 id.chars().try_for_each(|char| f.write_char(if char == '-' { ' ' } else { char }))?;
                 write!(f, " since {}.", When::day(since))
             }
+            Why::Conduct { slight, since } => {
+                write!(
+                    f,
+                    "For information, not blocked: the domain {} ({}).",
+                    slight.words(),
+                    When::day(since)
+                )
+            }
             Why::List { code, since } => {
                 write!(f, "Blocked: on a list ({}) since {}.", meaning(code), When::day(since))
             }
@@ -115,13 +123,13 @@ impl fmt::Display for Because {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{Millis, REASONS};
+    use model::{Millis, REASONS, Slight};
 
     fn site(portal: &str) -> Site {
         Site { portal: portal.to_owned(), ..Site::default() }
     }
 
-    fn said(text: Public<ListingText>) -> String {
+    fn said(text: &Public<ListingText>) -> String {
         String::from_utf8(text.get().as_bytes().to_vec()).unwrap()
     }
 
@@ -129,7 +137,7 @@ mod tests {
     fn std_5_why_since_when_and_where_to_read_more() {
         let why = Why::Case { reason: 2, since: Millis(1_795_219_200_000) };
         let text = listing_text(&site("https://portal.example"), "192.0.2.1".parse().unwrap(), why);
-        assert_eq!(said(text), "Blocked: spam volume since 2026-11-21. https://portal.example/l/192.0.2.1");
+        assert_eq!(said(&text), "Blocked: spam volume since 2026-11-21. https://portal.example/l/192.0.2.1");
     }
 
     #[test]
@@ -138,7 +146,7 @@ mod tests {
         for reason in REASONS {
             let why = Why::Case { reason: reason.number, since: Millis(1_795_219_200_000) };
             let addr = "2001:db8:1111:2222:3333:4444:5555:6666".parse().unwrap();
-            let text = said(listing_text(&site(&portal), addr, why));
+            let text = said(&listing_text(&site(&portal), addr, why));
             assert!(text.len() < TXT_LEN_MAX && text.ends_with(":6666"), "{text}");
             assert!(text.bytes().all(|byte| matches!(byte, 32..=126)), "{text}");
         }
@@ -149,12 +157,22 @@ mod tests {
         let since = Millis(1_795_219_200_000);
         let text = name_listing_text(&site("https://portal.example"), Why::List { code: 13, since });
         let expect = "Blocked: on a list (dictionary attack or flood) since 2026-11-21. https://portal.example/h/dnsbl";
-        assert_eq!(said(text), expect);
+        assert_eq!(said(&text), expect);
+    }
+
+    #[test]
+    fn off_24_an_entry_for_conduct_says_that_it_is_no_block() {
+        let since = Millis(1_795_219_200_000);
+        let why = Why::Conduct { slight: Slight::Exchanger, since };
+        let text = name_listing_text(&site("https://portal.example"), why);
+        let expect = "For information, not blocked: the domain has no mail server that can be reached \
+                      (2026-11-21). https://portal.example/h/dnsbl";
+        assert_eq!(said(&text), expect);
     }
 
     #[test]
     fn what_does_not_fit_is_cut_and_what_does_not_print_is_marked() {
-        let text = said(test_text(&site(&"é\n".repeat(200))));
+        let text = said(&test_text(&site(&"é\n".repeat(200))));
         assert_eq!((text.len(), text.contains("??")), (TXT_LEN_MAX, true));
     }
 }

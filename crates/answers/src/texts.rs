@@ -58,6 +58,15 @@ pub(crate) const EARLY: Text<'static> = Text {
              server does. Help: {url}",
     ],
 };
+/// For mail of a domain that a person blocked.
+pub(crate) const OF_DOMAIN: Text<'static> = Text {
+    id: "domain",
+    short: &["550 5.7.1 Mail of this sender's domain is blocked here. Contact: {url}"],
+    long: &[
+        "550 5.7.1 Mail of this sender's domain is blocked here by decision of the operator, wherever it \
+             comes from. Contact: {url}",
+    ],
+};
 /// When no single fact may be named.
 pub(crate) const NO_FACT: &str = "it looks like a home computer";
 
@@ -209,6 +218,11 @@ pub(crate) fn blocked(site: &Site, reason: &'static Reason, ip: IpAddr, case: Ca
     let (short, long) = of_reason(reason);
     let url = case_link(site, case);
     Text { id: reason.id, short: &short, long: &long }.reply(&Values::new(site, ip, &url, Some(case)))
+}
+
+/// The refusal because of a case against the sender's domain.
+pub(crate) fn of_domain(site: &Site, ip: IpAddr, case: CaseId) -> Public<Reply> {
+    OF_DOMAIN.reply(&Values::new(site, ip, &case_link(site, case), Some(case)))
 }
 
 /// Whether a case defers instead of refusing: a known sender that names many recipients that

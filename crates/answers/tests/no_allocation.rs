@@ -51,21 +51,27 @@ fn opened() -> Body {
     })
 }
 
-/// A view in force with one host, one /64 and one network.
-fn view() -> View {
+/// What is in force with one host, one /64 and one network.
+fn projector() -> Projector {
     let site = Site { portal: "https://mw.example.org".into(), may_refuse: true, ..Site::default() };
     let mut projector = Projector::new(Arc::new(site), Vec::new(), true, [1, 2]);
     projector.apply(1, &event(1, None, Body::ModeChanged(Mode::Live)));
     for (seq, key) in (2..).zip(["192.0.2.25", "2001:db8:1:2::/64", "203.0.113.0/24"]) {
         projector.apply(seq, &event(seq, Some(key), opened()));
     }
-    projector.view()
+    projector
 }
 
 #[track_caller]
 fn check(view: &View, addr: &str, listed: bool) {
+    check_mail(view, addr, "x@example.net", listed);
+}
+
+#[track_caller]
+fn check_mail(view: &View, addr: &str, sender: &str, listed: bool) {
     let addr: IpAddr = addr.parse().expect("an address");
     let session = Session {
+        sender: Some(sender.as_bytes()),
         recipient: Some(b"user@example.org"),
         helo: Some(b"mail.example.net"),
         ..Session::new(addr, NOW)
@@ -78,11 +84,23 @@ fn check(view: &View, addr: &str, listed: bool) {
 
 #[test]
 fn only_hits_allocate() {
-    let view = view();
+    let view = projector().view();
     check(&view, "192.0.2.26", false);
     check(&view, "::ffff:192.0.2.26", false);
     check(&view, "2001:db8:1:3::1", false);
     check(&view, "192.0.2.25", true);
     check(&view, "2001:db8:1:2::1", true);
     check(&view, "203.0.113.9", true);
+}
+
+/// While domains are blocked, each sender's is looked at.
+#[test]
+fn only_hits_allocate_where_domains_are_blocked() {
+    let mut projector = projector();
+    projector.apply(9, &event(9, Some("spam.example"), opened()));
+    let view = projector.view();
+    check_mail(&view, "192.0.2.26", "x@deep.below.example.net", false);
+    check_mail(&view, "192.0.2.26", "x@Spam.Example", true);
+    check_mail(&view, "192.0.2.26", "x@news.spam.example", true);
+    check_mail(&view, "192.0.2.26", "", false);
 }

@@ -17,6 +17,12 @@ pub fn org(name: &[u8]) -> Option<&[u8]> {
     psl::domain(name).map(|domain| domain.as_bytes()).filter(|domain| !domain.starts_with(b"."))
 }
 
+/// Whether strangers register names below this one, as below `co.uk`: then what one of them
+/// does says nothing of the others.
+pub fn is_public_suffix(name: &[u8]) -> bool {
+    is_under_known_tld(name) && psl::suffix(name).is_some_and(|suffix| suffix.as_bytes() == name)
+}
+
 /// Whether two names belong to the same organisation.
 pub fn same_org(one: &[u8], other: &[u8]) -> bool {
     org(one).is_some_and(|one| org(other) == Some(one))
@@ -52,6 +58,13 @@ mod tests {
         check("x..com", None);
         check(".co.uk", None);
         check("x..example.co.uk", Some("example.co.uk"));
+    }
+
+    #[test]
+    fn a_public_suffix_is_told_from_what_is_registered_below_it() {
+        let is = |name: &str| is_public_suffix(name.as_bytes());
+        assert!(is("co.uk") && is("com") && is("blogspot.com") && is("example"));
+        assert!(!is("example.co.uk") && !is("example.com") && !is("shop.example") && !is("a.shop.example"));
     }
 
     #[test]

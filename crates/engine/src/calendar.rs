@@ -75,10 +75,14 @@ impl Calendar {
         self.ends.insert((until, key, case));
     }
 
-    /// Whether ends are due, and are not held until the clock says so, too.
+    /// Whether ends are held until the clock says so, too.
+    fn is_held(&self) -> bool {
+        self.held_at.is_some_and(|held| self.wall < held)
+    }
+
+    /// Whether ends are due.
     fn has_due(&self, now: Millis) -> bool {
-        let held = self.held_at.is_some_and(|held| self.wall < held);
-        !held && self.ends.first().is_some_and(|(end, ..)| *end <= now)
+        self.ends.first().is_some_and(|(end, ..)| *end <= now)
     }
 
     /// Takes out all ends that are due.
@@ -107,7 +111,8 @@ impl Council {
             self.calendar.writes.remove(&next);
             self.grown(next.1, books);
         }
-        if self.calendar.has_due(now) {
+        let due = self.calendar.has_due(now) || self.named.has_due(now);
+        if due && !self.calendar.is_held() {
             self.end_due(now, books);
         }
     }
@@ -115,7 +120,10 @@ impl Council {
     fn end_due(&mut self, now: Millis, books: &mut Books<'_>) {
         let mut due = self.calendar.take_due(now);
         due.retain(|(_, key, case)| self.has_ended(*key, *case, now, books));
-        if self.calendar.confirms(due.len(), self.cases.len(), now) {
+        let named = self.named.due(now);
+        let running = self.cases.len() + self.named.len();
+        if self.calendar.confirms(due.len() + named.len(), running, now) {
+            self.end_domains(&named);
             for (_, key, case) in due {
                 let Some(entry) = books.entry(key) else { continue };
                 self.end(key, entry, |r| r.case == case);

@@ -6,14 +6,15 @@ use model::case::{Lifted, Opened};
 use model::event::Cause;
 use model::protected::{Hand, Refused};
 use model::{
-    Actor, BlockKind, Body, CaseId, Class, Command, FeedNews, Key, Lesson, Millis, Mode, Offence, Order,
-    Prefix, Secs, Severity, Subject, Tariff, reasons,
+    Actor, BlockKind, Body, CaseId, Class, Command, Domain, FeedNews, Key, Lesson, Millis, Mode, Offence,
+    Order, Prefix, Secs, Severity, Subject, Tariff, reasons,
 };
 
 use crate::Receipt;
 use crate::council::{Books, Council};
 use crate::entry::Entry;
 use crate::experience::Experience;
+use crate::named::Kept;
 use crate::networks::{Price, is_network};
 use crate::reporters::Outcome;
 use crate::running::Running;
@@ -29,8 +30,16 @@ pub enum CommandError {
     NoSuchCase(CaseId),
     /// The key can not be blocked.
     Protected(Refused),
-    /// Only addresses and networks can be blocked so far.
+    /// Only addresses, networks and domains can be blocked.
     NotANet(Key),
+    /// A domain that is ours, or many people's.
+    Kept(Domain, Kept),
+    /// Packets have no sender's domain, so there is no null route against one.
+    NoRoute(Domain),
+    /// Records and good servers inside are of networks, not of domains.
+    OfNetworks,
+    /// There is no room for another domain.
+    TooManyDomains,
     /// The key is blocked already, by this case, at least as long.
     AlreadyBlocked(CaseId),
     /// A network is too wide, or sent too much good mail, to be blocked without a second
@@ -51,7 +60,19 @@ impl fmt::Display for CommandError {
                 write!(f, "expected a case in force, but {case} is not (mailward list)")
             }
             CommandError::Protected(why) => why.fmt(f),
-            CommandError::NotANet(key) => write!(f, "expected an address or a prefix, but got {key}"),
+            CommandError::NotANet(key) => {
+                write!(f, "expected an address, a prefix or a domain, but got {key}")
+            }
+            CommandError::Kept(domain, why) => write!(f, "{domain} can not be blocked: {why}"),
+            CommandError::NoRoute(domain) => {
+                write!(f, "expected --kind rbl for {domain}: packets do not say whose mail they carry")
+            }
+            CommandError::OfNetworks => {
+                f.write_str("--record and --spare-good are of addresses and networks, not of domains")
+            }
+            CommandError::TooManyDomains => {
+                f.write_str("there is no room for another domain (hold a bulk list for so many)")
+            }
             CommandError::AlreadyBlocked(case) => {
                 write!(f, "the key is blocked already by {case} (mailward unblock {case} first)")
             }
@@ -111,10 +132,12 @@ impl Council {
         for case in &cases {
             self.close(command, *case, lifted, books);
         }
+        let named = self.named.all();
+        self.close_domains(&named, lifted, Cause::Command(command.id), command.actor);
         self.mode = mode;
         self.networks.clear();
         self.write(Cause::Command(command.id), command.actor, mode, None, None, Body::ModeChanged(mode));
-        cases
+        [cases, named].concat()
     }
 
     /// Tells of a bulk list: rules do not look into it, so that the event is all.
@@ -143,7 +166,11 @@ impl Council {
         lasts: Secs,
         books: &mut Books<'_>,
     ) -> Result<Vec<CaseId>, CommandError> {
-        let Key::Net(prefix) = key else { return Err(CommandError::NotANet(key.clone())) };
+        let prefix = match key {
+            Key::Net(prefix) => prefix,
+            Key::Domain(domain) => return self.block_domain(command, domain, kind, lasts, books.policy),
+            Key::DomainAt(..) => return Err(CommandError::NotANet(key.clone())),
+        };
         self.clear(*prefix, books)?;
         let (now, mode) = (self.now(), self.mode);
         let opened = by_hand(kind, now, lasts);
@@ -171,10 +198,15 @@ impl Council {
         error: bool,
         books: &mut Books<'_>,
     ) -> Result<Vec<CaseId>, CommandError> {
+        let lifted = Lifted { at: self.now(), error };
+        if self.named.has(case) {
+            self.close_domains(&[case], lifted, Cause::Command(command.id), command.actor);
+            return Ok(vec![case]);
+        }
         if !self.cases.contains_key(&case) {
             return Err(CommandError::NoSuchCase(case));
         }
-        self.close(command, case, Lifted { at: self.now(), error }, books);
+        self.close(command, case, lifted, books);
         Ok(vec![case])
     }
 
@@ -184,6 +216,7 @@ impl Council {
         let lifted = Lifted { at: self.now(), error };
         let cases = self.cases_of(key);
         cases.iter().for_each(|case| self.close(command, *case, lifted, books));
+        self.close_domains(&cases, lifted, Cause::Command(command.id), command.actor);
         key.prefix().into_iter().for_each(|prefix| self.networks.forget(prefix));
         let (cause, body) = (Cause::Command(command.id), Body::KeyLifted(lifted));
         self.write(cause, command.actor, Mode::Live, None, Some(key.clone()), body);
@@ -194,6 +227,9 @@ impl Council {
     }
 
     fn cases_of(&self, key: &Key) -> Vec<CaseId> {
+        if let Key::Domain(domain) = key {
+            return self.named.of(domain);
+        }
         self.cases.iter().filter(|(_, p)| key == &Key::Net(**p)).map(|(case, _)| *case).collect()
     }
 
@@ -204,8 +240,11 @@ impl Council {
         until: Millis,
         books: &mut Books<'_>,
     ) -> Result<Vec<CaseId>, CommandError> {
-        let key = *self.cases.get(&case).ok_or(CommandError::NoSuchCase(case))?;
         let until = until.min(self.now().plus(books.policy.tariff.cap));
+        if self.named.has(case) {
+            return self.resentence_domain(command, case, until);
+        }
+        let key = *self.cases.get(&case).ok_or(CommandError::NoSuchCase(case))?;
         let entry = books.entry(key).ok_or(CommandError::NoSuchCase(case))?;
         let running =
             entry.running.iter_mut().find(|r| r.case == case).ok_or(CommandError::NoSuchCase(case))?;

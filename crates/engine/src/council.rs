@@ -21,6 +21,7 @@ use crate::experience::{Experience, Met};
 use crate::guards::{self, Cap, Ruling, Trigger};
 use crate::inspect::{Guard, HeldBack};
 use crate::kinds::{NullRoutes, kind_of};
+use crate::named::Named;
 use crate::networks::{Networks, Price};
 use crate::ours::Ours;
 use crate::records::Records;
@@ -88,6 +89,10 @@ pub(crate) struct Council {
     #[n(27)]
     #[cbor(default)]
     pub(crate) trials: Trials,
+    /// Domains that a person blocked.
+    #[n(33)]
+    #[cbor(default)]
+    pub(crate) named: Named,
     /// The step in work; never stored.
     #[cbor(skip)]
     step: Step,
@@ -183,6 +188,7 @@ impl Council {
             ours: Ours::default(),
             rotating: Rotating::default(),
             trials: Trials::default(),
+            named: Named::default(),
             step: Step::default(),
             note: None,
             news: Vec::new(),

@@ -4,9 +4,11 @@
 //! Needs: what became of our own bounces and notices, told through `mailward observe`. We ask
 //! nobody; only what was refused anyway is proof: three times over three days or more,
 //! without a success, because the address is unknown or the sender null. What a reply says of
-//! us is no proof (`wire::refusal`). The entry is a lesson: it weighs one point in the score
-//! of messages from that domain, for 30 days after the last proof, and a success takes it
-//! back at once. It never blocks.
+//! us is no proof (`wire::refusal`). That no mail server of a domain can be reached is seen in
+//! DNS when it sends: proof is the same sight a day later. The entry is a lesson: it weighs one
+//! point in the score of messages from that domain and stands in the list of domains (`dom.`),
+//! for 30 days after the last proof; a success takes it back at once, and so does an operator.
+//! It never blocks. While the site learns, or the rule is in shadow, it is not listed.
 //!
 //! False positives come from: a domain that moved in those days (hence three days and the
 //! success that takes back).
@@ -14,9 +16,12 @@
 use std::collections::BTreeMap;
 
 use minicbor::{Decode, Encode};
+use model::event::Cause;
 use model::observation::{Notice, Outcome, Purpose};
 use model::policy::RuleMode;
-use model::{Actor, Body, Lesson, Millis, Mode, Name, Offence, Secs, Slight, Subject};
+use model::{
+    Actor, Body, Command, Domain, Key, Lesson, Millis, Mode, Name, Offence, Order, Secs, Slight, Subject,
+};
 
 use crate::Engine;
 use crate::council::Council;
@@ -29,8 +34,13 @@ const SPREAD: Secs = Secs(3 * 86_400);
 const KEPT: Secs = Secs(30 * 86_400);
 /// What an entry weighs, in quarters of a point.
 const WEIGHT: u8 = 4;
+/// Times, a day apart, that DNS names no mail server that can be reached.
+const LOOKS: u8 = 2;
 /// Domains that are remembered: a few hundred bytes each.
 const DOMAINS_MAX: usize = 4096;
+/// Those of them that were only looked up: whoever sends chooses which, and must not crowd out
+/// what was refused.
+const LOOKED_UP_MAX: usize = DOMAINS_MAX / 2;
 
 /// What became of our mail, by domain.
 #[derive(Clone, Debug, Decode, Default, Encode)]
@@ -48,43 +58,63 @@ struct Tries {
     /// Until when the entry holds; 0 where there is none.
     #[n(3)]
     until: Millis,
+    /// The entry was told as one that is listed.
+    #[n(4)]
+    #[cbor(default)]
+    listed: bool,
 }
 
 impl Domains {
     /// Takes in what became of one notice; what the site learns of it, if that is new.
-    pub(crate) fn note(&mut self, notice: &Notice, at: Millis) -> Vec<Lesson> {
-        match (notice.outcome, notice.purpose) {
-            (Outcome::Accepted, purpose) => self.accepted(&notice.domain, purpose),
-            (Outcome::NullSender, _) => self.refused(&notice.domain, Slight::Bounces, at),
-            (Outcome::AddressUnknown, Purpose::Postmaster) => {
-                self.refused(&notice.domain, Slight::Postmaster, at)
-            }
-            (Outcome::AddressUnknown, Purpose::Abuse) => self.refused(&notice.domain, Slight::Abuse, at),
+    pub(crate) fn note(&mut self, notice: &Notice, at: Millis, listed: bool) -> Vec<Lesson> {
+        let slight = match (notice.outcome, notice.purpose) {
+            (Outcome::Accepted, purpose) => return self.accepted(&notice.domain, purpose),
+            (Outcome::Unreachable, _) => Slight::Exchanger,
+            (Outcome::NullSender, _) => Slight::Bounces,
+            (Outcome::AddressUnknown, Purpose::Postmaster) => Slight::Postmaster,
+            (Outcome::AddressUnknown, Purpose::Abuse) => Slight::Abuse,
             // A bounce to a sender who does not exist says nothing of the domain.
-            (Outcome::AddressUnknown, Purpose::Bounce) | (Outcome::Other, _) => Vec::new(),
-        }
-    }
-
-    /// Our bounces and notices have a null sender, so one that was taken clears that, too.
-    fn accepted(&mut self, domain: &Name, purpose: Purpose) -> Vec<Lesson> {
-        let address = match purpose {
-            Purpose::Bounce => None,
-            Purpose::Postmaster => Some(Slight::Postmaster),
-            Purpose::Abuse => Some(Slight::Abuse),
-        };
-        let cleared = [Some(Slight::Bounces), address].into_iter().flatten();
-        let known = cleared.filter_map(|slight| Some((slight, self.0.remove(&(domain.clone(), slight))?)));
-        let told = known.filter(|(_, tries)| tries.until > Millis(0));
-        told.map(|(slight, _)| lesson(domain, slight, 0, Millis(0), 0)).collect()
-    }
-
-    fn refused(&mut self, domain: &Name, slight: Slight, at: Millis) -> Vec<Lesson> {
-        let key = (domain.clone(), slight);
-        if self.0.len() >= DOMAINS_MAX && !self.0.contains_key(&key) {
-            self.0.retain(|_, tries| at.since(tries.last) < KEPT);
-            if self.0.len() >= DOMAINS_MAX {
+            (Outcome::AddressUnknown, Purpose::Bounce | Purpose::Look) | (Outcome::Other, _) => {
                 return Vec::new();
             }
+        };
+        self.refused(&notice.domain, slight, at, listed).into_iter().collect()
+    }
+
+    /// Our bounces and notices have a null sender, so one that was taken clears that, too, and
+    /// it was a server that took it.
+    fn accepted(&mut self, domain: &Name, purpose: Purpose) -> Vec<Lesson> {
+        let cleared: &[Slight] = match purpose {
+            Purpose::Bounce => &[Slight::Bounces, Slight::Exchanger],
+            Purpose::Postmaster => &[Slight::Bounces, Slight::Exchanger, Slight::Postmaster],
+            Purpose::Abuse => &[Slight::Bounces, Slight::Exchanger, Slight::Abuse],
+            Purpose::Look => &[Slight::Exchanger],
+        };
+        self.forget(domain, cleared)
+    }
+
+    /// Forgets what was seen of a domain; what is to be taken back.
+    fn forget(&mut self, domain: &Name, slights: &[Slight]) -> Vec<Lesson> {
+        let tries =
+            slights.iter().filter_map(|slight| Some((slight, self.0.remove(&(domain.clone(), *slight))?)));
+        let told = tries.filter(|(_, tries)| tries.until > Millis(0));
+        told.map(|(slight, _)| lesson(domain, *slight, 0, Millis(0), 0)).collect()
+    }
+
+    /// What is to be told again because from now on entries are listed, or are not.
+    fn relist(&mut self, listed: bool, now: Millis) -> Vec<Lesson> {
+        let changed = self.0.iter_mut().filter(|(_, tries)| tries.until > now && tries.listed != listed);
+        let told = changed.map(|((domain, slight), tries)| {
+            tries.listed = listed;
+            lesson(domain, *slight, WEIGHT, tries.until, tries.refused.into())
+        });
+        told.collect()
+    }
+
+    fn refused(&mut self, domain: &Name, slight: Slight, at: Millis, listed: bool) -> Option<Lesson> {
+        let key = (domain.clone(), slight);
+        if !self.0.contains_key(&key) && !self.has_room(slight, at) {
+            return None;
         }
         let tries = self.0.entry(key).or_default();
         if tries.refused == 0 || at.since(tries.last) >= KEPT {
@@ -92,13 +122,35 @@ impl Domains {
         }
         tries.last = tries.last.max(at);
         tries.refused = tries.refused.saturating_add(1);
-        let proven = tries.refused >= REFUSALS && tries.last.since(tries.first) >= SPREAD;
         // Said again when half of its time is over: an event for each refusal would be noise.
-        if !proven || tries.until.since(at) > Secs(KEPT.0 / 2) {
-            return Vec::new();
+        if !tries.prove(slight) || tries.until.since(at) > Secs(KEPT.0 / 2) {
+            return None;
         }
-        tries.until = at.plus(KEPT);
-        vec![lesson(domain, slight, WEIGHT, tries.until, tries.refused.into())]
+        (tries.until, tries.listed) = (at.plus(KEPT), listed);
+        Some(lesson(domain, slight, WEIGHT, tries.until, tries.refused.into()))
+    }
+
+    /// Whether there is room for one more; old ones make some.
+    fn has_room(&mut self, slight: Slight, at: Millis) -> bool {
+        let is_full = |all: &BTreeMap<(Name, Slight), Tries>| {
+            let looked_up = || all.keys().filter(|(_, known)| *known == Slight::Exchanger).count();
+            all.len() >= DOMAINS_MAX || (slight == Slight::Exchanger && looked_up() >= LOOKED_UP_MAX)
+        };
+        if is_full(&self.0) {
+            self.0.retain(|_, tries| at.since(tries.last) < KEPT);
+        }
+        !is_full(&self.0)
+    }
+}
+
+impl Tries {
+    /// Whether they are an entry.
+    fn prove(&self, slight: Slight) -> bool {
+        let (times, spread) = match slight {
+            Slight::Exchanger => (LOOKS, Secs::DAY),
+            Slight::Bounces | Slight::Postmaster | Slight::Abuse => (REFUSALS, SPREAD),
+        };
+        self.refused >= times && self.last.since(self.first) >= spread
     }
 }
 
@@ -108,18 +160,46 @@ impl Engine {
         if self.policy.mode(Offence::DomainConduct) == RuleMode::Off {
             return;
         }
-        let at = at.min(self.council.now());
-        for lesson in self.mail.domains.note(notice, at) {
-            self.council.taught(index, lesson);
+        let (at, listed) = (at.min(self.council.now()), self.lists_conduct());
+        let cause = self.council.writer.input(index);
+        let lessons = self.mail.domains.note(notice, at, listed);
+        self.council.taught(cause, Actor::Engine, listed, lessons);
+    }
+
+    /// A person lifts everything against a key: of a domain that is its entries here, too.
+    pub(crate) fn forgive(&mut self, command: &Command) {
+        if let Order::LiftKey(Key::Domain(domain), _) = &command.order {
+            let lessons = self.mail.domains.forget(&name_of(domain), &Slight::ALL);
+            let cause = Cause::Command(command.id);
+            self.council.taught(cause, command.actor, self.lists_conduct(), lessons);
         }
+    }
+
+    /// The mode of the site or of the rule may have changed, and with it whether entries are
+    /// listed.
+    pub(crate) fn relist_conduct(&mut self, cause: Cause) {
+        let (listed, now) = (self.lists_conduct(), self.council.now());
+        let lessons = self.mail.domains.relist(listed, now);
+        self.council.taught(cause, Actor::Operator, listed, lessons);
+    }
+
+    /// Whether entries stand in the list of domains.
+    fn lists_conduct(&self) -> bool {
+        self.council.mode == Mode::Live && self.policy.mode(Offence::DomainConduct) >= RuleMode::Score
     }
 }
 
 impl Council {
-    fn taught(&mut self, index: u32, lesson: Lesson) {
-        let cause = self.writer.input(index);
-        self.write(cause, Actor::Engine, Mode::Live, None, None, Body::Learnt(lesson));
+    fn taught(&mut self, cause: Cause, actor: Actor, listed: bool, lessons: Vec<Lesson>) {
+        let mode = if listed { Mode::Live } else { Mode::Shadow };
+        for lesson in lessons {
+            self.write(cause, actor, mode, None, None, Body::Learnt(lesson));
+        }
     }
+}
+
+fn name_of(domain: &Domain) -> Name {
+    Name::new(domain.as_str().as_bytes())
 }
 
 fn lesson(domain: &Name, slight: Slight, quarters: u8, until: Millis, bad: u32) -> Lesson {
@@ -140,7 +220,7 @@ mod tests {
 
     fn note(all: &mut Domains, purpose: Purpose, outcome: Outcome, day: u64) -> Vec<(Slight, u8)> {
         let notice = Notice { domain: Name::new(b"shop.example"), purpose, outcome };
-        let lessons = all.note(&notice, START.plus(Secs(day * 86_400)));
+        let lessons = all.note(&notice, START.plus(Secs(day * 86_400)), true);
         let told = lessons.into_iter().map(|lesson| match lesson.of {
             Subject::Conduct(name, slight) => {
                 assert_eq!(name, Name::new(b"shop.example"));
@@ -187,6 +267,46 @@ mod tests {
     }
 
     #[test]
+    fn a_3_no_reachable_server_is_an_entry_when_it_is_seen_a_day_later_again() {
+        let seen = |days: &[u64]| learned(Purpose::Look, Outcome::Unreachable, days);
+        assert_eq!(seen(&[0, 0, 0]), [], "once is a day's mistake");
+        assert_eq!(seen(&[0, 1]), [(1, Slight::Exchanger)]);
+        assert_eq!(seen(&[0, 31]), []);
+        let mut all = Domains::default();
+        for (day, purpose, outcome, expect) in [
+            (0, Purpose::Look, Outcome::Unreachable, vec![]),
+            (1, Purpose::Look, Outcome::Unreachable, vec![(Slight::Exchanger, WEIGHT)]),
+            (2, Purpose::Look, Outcome::Accepted, vec![(Slight::Exchanger, 0)]),
+            (3, Purpose::Look, Outcome::Unreachable, vec![]),
+            (4, Purpose::Look, Outcome::Unreachable, vec![(Slight::Exchanger, WEIGHT)]),
+            (5, Purpose::Bounce, Outcome::Accepted, vec![(Slight::Exchanger, 0)]),
+        ] {
+            assert_eq!(note(&mut all, purpose, outcome, day), expect, "day {day}");
+        }
+    }
+
+    #[test]
+    fn domains_that_were_looked_up_leave_room_for_refusals() {
+        let mut all = Domains::default();
+        for n in 0..DOMAINS_MAX {
+            let domain = Name::new(format!("d{n}.example").as_bytes());
+            let notice = Notice { domain, purpose: Purpose::Look, outcome: Outcome::Unreachable };
+            all.note(&notice, START, true);
+        }
+        assert_eq!(all.0.len(), LOOKED_UP_MAX);
+        note(&mut all, Purpose::Abuse, Outcome::AddressUnknown, 0);
+        assert_eq!(all.0.len(), LOOKED_UP_MAX + 1);
+    }
+
+    /// The format before entries were listed.
+    #[test]
+    fn what_an_earlier_program_remembered_is_read() {
+        let earlier = minicbor::to_vec((START, START, 2u8, Millis(0))).unwrap();
+        let tries: Tries = minicbor::decode(&earlier).unwrap();
+        assert_eq!((tries.refused, tries.listed), (2, false));
+    }
+
+    #[test]
     fn a_success_takes_the_entry_back_and_begins_anew() {
         let mut all = Domains::default();
         for (day, outcome, expect) in [
@@ -209,7 +329,7 @@ mod tests {
         let refuse = |all: &mut Domains, n: usize, day: u64| {
             let domain = Name::new(format!("d{n}.example").as_bytes());
             let notice = Notice { domain, purpose: Purpose::Abuse, outcome: Outcome::AddressUnknown };
-            all.note(&notice, START.plus(Secs(day * 86_400)));
+            all.note(&notice, START.plus(Secs(day * 86_400)), true);
         };
         (0..DOMAINS_MAX + 9).for_each(|n| refuse(&mut all, n, 0));
         assert_eq!(all.0.len(), DOMAINS_MAX);

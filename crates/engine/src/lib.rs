@@ -30,6 +30,7 @@ mod judge;
 mod kinds;
 mod mail;
 mod mailboxes;
+mod named;
 pub mod networks;
 mod ours;
 mod outbound;
@@ -52,7 +53,7 @@ mod writer;
 use std::sync::Arc;
 
 pub use detectors::facts::PassesOn;
-use model::event::cbor;
+use model::event::{Cause, cbor};
 use model::policy::RuleMode;
 use model::{
     Atlas, CaseId, EventId, Fact, Frame, Input, Millis, Mode, Observation, Order, Policy, Prefix, Sealed,
@@ -63,6 +64,7 @@ pub use burnt::{Burnt, BurntBy};
 pub use commands::CommandError;
 pub use inspect::{Guard, Held, KeyReport};
 pub use mailboxes::MailboxNews;
+pub use named::Kept;
 pub use networks::{Price, Proposal};
 pub use spread::{Alone, Spread};
 pub use texts::Texts;
@@ -226,7 +228,7 @@ impl Engine {
 
     /// Cases that run now, live and shadow.
     pub fn running(&self) -> usize {
-        self.council.cases.len()
+        self.council.cases.len() + self.council.named.len()
     }
 
     /// What is left of keys that were forgotten for lack of room, by network.
@@ -374,6 +376,10 @@ impl Engine {
                     self.mail.unlearn();
                 }
                 self.with_council(|council, books| council.command(command, books));
+                self.forgive(command);
+                if matches!(command.order, Order::SetMode(_)) {
+                    self.relist_conduct(Cause::Command(command.id));
+                }
             }
             Input::Policy(bytes) => match Policy::from_bytes(bytes) {
                 Ok(policy) => {
@@ -381,7 +387,9 @@ impl Engine {
                     let mut policy = adopted(policy);
                     self.try_out(index, &mut policy);
                     self.mail.traps.adopt(&mut policy);
+                    self.council.free_domains(index, &policy);
                     self.policy = Arc::new(policy);
+                    self.relist_conduct(self.council.writer.input(index));
                 }
                 Err(_) => self.council.alarm(Alarm::UnreadablePolicy),
             },

@@ -71,7 +71,11 @@ impl Council {
         entry: &Entry,
         books: &mut Books<'_>,
     ) -> Result<Vec<CaseId>, CommandError> {
-        let Key::Net(network) = entry.key else { return Err(CommandError::NotANet(entry.key.clone())) };
+        let network = match &entry.key {
+            Key::Net(network) => *network,
+            Key::Domain(domain) => return self.enter_domain(command, domain, entry, books.policy),
+            Key::DomainAt(..) => return Err(CommandError::NotANet(entry.key.clone())),
+        };
         let price = self.price(network, books);
         self.price = Some(price);
         let held = books.policy.networks.good_mail_max;

@@ -12,10 +12,11 @@ use std::time::Duration;
 
 use answers::{EndRule, Ended};
 use edge::Persons;
-use judges::auth::{Auth, Found, Settings};
+use judges::auth::{Auth, Found, Mx, Settings};
 use judges::inspect;
 use judges::judge::Answer;
 use judges::seat::Panel;
+use model::content::Spf;
 use model::exhibit::{Attachment, Opinion};
 use model::{Content, Judgement, Letter, Name};
 use tokio::sync::Semaphore;
@@ -65,6 +66,8 @@ pub(crate) struct Heard {
     pub(crate) points: Points,
     /// The value of an `Authentication-Results` field.
     pub(crate) results: Option<String>,
+    /// Whether a mail server of the sender's domain can be reached, as far as DNS tells.
+    pub(crate) reached: Option<bool>,
 }
 
 /// One judge's verdict.
@@ -197,7 +200,19 @@ impl Parts {
             attachments: looked.attachments,
             points,
             results,
+            reached: reached(&found),
         }
+    }
+}
+
+/// Whether answers to the sender's domain find a server. Anybody can write a sender of a domain
+/// that says it takes no mail: only where SPF vouches for the client did that domain send (ADV-9).
+fn reached(found: &Found) -> Option<bool> {
+    match found.mx {
+        Mx::Fine => Some(true),
+        Mx::Bogus => Some(false),
+        Mx::Null if found.spf == Spf::Pass => Some(false),
+        Mx::Null | Mx::Unknown => None,
     }
 }
 

@@ -136,6 +136,39 @@ impl Domain {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether `other`, in lower case, is this name or stands below it.
+    pub fn holds(&self, other: &[u8]) -> bool {
+        is_at_or_below(other, self.0.as_bytes())
+    }
+}
+
+/// Whether a name is another or stands below it; both in lower case.
+pub fn is_at_or_below(name: &[u8], upper: &[u8]) -> bool {
+    name.strip_suffix(upper).is_some_and(|rest| rest.is_empty() || rest.ends_with(b"."))
+}
+
+impl fmt::Display for Domain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<C> Encode<C> for Domain {
+    /// As its text.
+    fn encode<W: minicbor::encode::Write>(
+        &self,
+        e: &mut minicbor::Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        e.str(&self.0)?.ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Domain {
+    fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
+        d.str()?.parse().map_err(|_| minicbor::decode::Error::message("expected a domain name"))
+    }
 }
 
 impl FromStr for Domain {
@@ -384,6 +417,15 @@ mod tests {
             let bytes = minicbor::to_vec(&key).unwrap();
             assert_eq!(minicbor::decode::<&str>(&bytes).unwrap(), key.to_string());
         }
+    }
+
+    #[test]
+    fn a_domain_holds_itself_and_what_stands_below_it() {
+        let domain: Domain = "shop.example".parse().unwrap();
+        let holds = |name: &str| domain.holds(name.as_bytes());
+        assert!(holds("shop.example") && holds("mail.shop.example") && holds("a.b.shop.example"));
+        assert!(!holds("example") && !holds("workshop.example") && !holds("shop.example.net") && !holds(""));
+        assert_eq!(minicbor::decode::<Domain>(&minicbor::to_vec(&domain).unwrap()).unwrap(), domain);
     }
 
     #[test]

@@ -75,4 +75,22 @@ pub enum Slight {
     /// It has no abuse address (RFC 2142).
     #[n(2)]
     Abuse,
+    /// Nobody can reach a mail server of it (`bogusmx`).
+    #[n(3)]
+    Exchanger,
+}
+
+impl Slight {
+    /// All of them.
+    pub const ALL: [Slight; 4] = [Slight::Bounces, Slight::Postmaster, Slight::Abuse, Slight::Exchanger];
+
+    /// What a domain does, in a few words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Slight::Bounces => "takes no bounces",
+            Slight::Postmaster => "has no postmaster",
+            Slight::Abuse => "has no abuse address",
+            Slight::Exchanger => "has no mail server that can be reached",
+        }
+    }
 }

@@ -373,7 +373,8 @@ pub struct Resolved {
     pub exists: bool,
 }
 
-/// A bounce or a notice of ours on its way out, with a null sender.
+/// A bounce or a notice of ours on its way out, with a null sender, or a look at where one would
+/// go. It names the domain alone: no local part and no person.
 #[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
 pub struct Notice {
     /// The domain that it went to, in lower case.
@@ -400,6 +401,9 @@ pub enum Purpose {
     /// A report to the abuse address.
     #[n(2)]
     Abuse,
+    /// None: DNS was asked, when the domain sent mail, where answers would go.
+    #[n(3)]
+    Look,
 }
 
 /// What became of a notice of ours.
@@ -418,6 +422,9 @@ pub enum Outcome {
     /// Refused for what the other side thinks of us, or not delivered for now.
     #[n(3)]
     Other,
+    /// No mail server of the domain can be reached by anybody.
+    #[n(4)]
+    Unreachable,
 }
 
 /// What a server of ours counted of a client's sessions: of connections that completed the

@@ -298,6 +298,10 @@ pub struct Policy {
     /// Rules whose blocks end as the kinds of list do that they follow (A.4); `None` is none.
     #[n(40)]
     pub reference: Option<Vec<Offence>>,
+    /// Further names that are ours: domains of our senders, the portal's, the contact's. No
+    /// domain that holds one can be blocked, nor one below.
+    #[n(41)]
+    pub our_domains: Option<Vec<Name>>,
 }
 
 /// Rules that could block before or beside the reference policy's one.
@@ -355,6 +359,7 @@ impl Policy {
             geo: GeoRule::default(),
             protocol: ProtocolRule::default(),
             reference: None,
+            our_domains: None,
         }
     }
 

@@ -14,11 +14,18 @@ use crate::index::Mark;
 
 const MORE: u8 = 1 << 5;
 const CODE: u8 = MORE - 1;
+/// The last octet of entries for conduct (OFF-24): they inform, and refuse nothing.
+pub(crate) const CONDUCT: u8 = 19;
 
 /// The class of a key against which `force` holds; `more` when that is not all.
 pub(crate) fn class(force: Force, more: bool) -> u8 {
     let code = by_number(force.reason).dns.octets()[3] & CODE;
     (force.kind as u8) << 6 | if more { MORE } else { 0 } | code
+}
+
+/// The class of a name that is listed for its conduct, and blocked by nothing.
+pub(crate) fn conduct() -> u8 {
+    CONDUCT & CODE
 }
 
 /// Whether the class says everything.
@@ -35,4 +42,16 @@ pub(crate) fn codes(mark: Mark) -> Codes {
 /// it can.
 pub(crate) fn may_be(mark: Mark, among: Codes) -> bool {
     !is_whole(mark) || !codes(mark).and(among).is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::Offence;
+    use model::reasons::of_offence;
+
+    #[test]
+    fn conduct_has_the_code_of_its_reason() {
+        assert_eq!(of_offence(Offence::DomainConduct).unwrap().dns.octets(), [127, 0, 0, CONDUCT]);
+    }
 }

@@ -3,7 +3,7 @@
 use std::borrow::Borrow;
 use std::hash::{BuildHasherDefault, Hash};
 
-use model::{Hybrid, Lesson, Millis, Name, Offence, Prefix, Slight, Subject};
+use model::{Hybrid, Lesson, Millis, Mode, Name, Offence, Prefix, Slight, Subject};
 use rpds::HashTrieMapSync;
 use siphasher::sip::SipHasher13;
 
@@ -21,6 +21,19 @@ const CONDUCT_MAX: u8 = 8;
 struct Known {
     lesson: Lesson,
     at: Hybrid,
+    /// It is in force, not only tried: what it says of a domain is listed.
+    is_live: bool,
+}
+
+/// An entry of a domain in our list of domains (OFF-24).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ConductEntry {
+    /// What the domain withholds.
+    pub slight: Slight,
+    /// When that was told last.
+    pub since: Millis,
+    /// Until when it holds.
+    pub until: Millis,
 }
 
 /// All lessons; clones share everything.
@@ -77,11 +90,27 @@ impl Lessons {
     }
 
     /// What the conduct of a sender's domain weighs, in quarters of a point: one for each thing
-    /// that it withholds, two at most (`rfc-conduct`).
+    /// that it withholds, two at most (`rfc-conduct`). Whether its servers can be reached is
+    /// looked up for each message.
     pub fn conduct(&self, domain: &Name, now: Millis) -> u8 {
         let all = [Slight::Bounces, Slight::Postmaster, Slight::Abuse];
         let weigh = |slight| weight(&self.conduct, &(domain.clone(), slight), now);
         all.into_iter().map(weigh).sum::<u8>().min(CONDUCT_MAX)
+    }
+
+    /// Whether a domain is known to withhold one thing.
+    pub fn withholds(&self, domain: &Name, slight: Slight, now: Millis) -> bool {
+        weight(&self.conduct, &(domain.clone(), slight), now) > 0
+    }
+
+    /// The entries of exactly this domain that hold at `now`: they do not reach to names below.
+    pub fn conduct_entries(&self, domain: &Name, now: Millis) -> impl Iterator<Item = ConductEntry> {
+        let known = |slight| self.conduct.get(&(domain.clone(), slight));
+        let entry = move |slight| {
+            let known = known(slight).filter(|known| known.is_live && holds(&known.lesson, now))?;
+            Some(ConductEntry { slight, since: known.at.wall, until: known.lesson.until })
+        };
+        Slight::ALL.into_iter().filter_map(entry)
     }
 
     /// Whether a HELO name did not exist in DNS, 24 hours apart or more (S78).
@@ -133,7 +162,8 @@ impl Lessons {
     }
 
     /// Joins a lesson that was decided at `at`.
-    pub(crate) fn learn(&mut self, lesson: &Lesson, at: Hybrid) {
+    pub(crate) fn learn(&mut self, lesson: &Lesson, at: Hybrid, mode: Mode) {
+        let at = (at, mode == Mode::Live);
         match &lesson.of {
             Subject::Look(look) => put(&mut self.looks, *look, lesson, at),
             Subject::Names(name) => put(&mut self.names, name.clone(), lesson, at),
@@ -173,9 +203,9 @@ fn holds(lesson: &Lesson, now: Millis) -> bool {
     lesson.quarters > 0 && lesson.until > now
 }
 
-fn put<K: Eq + Hash>(table: &mut Table<K>, key: K, lesson: &Lesson, at: Hybrid) {
+fn put<K: Eq + Hash>(table: &mut Table<K>, key: K, lesson: &Lesson, (at, is_live): (Hybrid, bool)) {
     if table.get(&key).is_none_or(|known| at >= known.at) {
-        table.insert_mut(key, Known { lesson: lesson.clone(), at });
+        table.insert_mut(key, Known { lesson: lesson.clone(), at, is_live });
     }
 }
 
@@ -204,7 +234,7 @@ mod tests {
     #[test]
     fn a_lesson_holds_until_it_runs_out() {
         let mut lessons = Lessons::default();
-        lessons.learn(&lesson(Subject::Look(13), 12, 100), at(1));
+        lessons.learn(&lesson(Subject::Look(13), 12, 100), at(1), Mode::Live);
         let look = |secs| lessons.look(13, Millis::from_secs(secs));
         assert_eq!([look(99), look(100)], [12, 0]);
     }
@@ -215,7 +245,7 @@ mod tests {
         let (told, back) = (lesson(name.clone(), 12, 100), lesson(name, 0, 0));
         for order in [[(&told, 1), (&back, 2)], [(&back, 2), (&told, 1)]] {
             let mut lessons = Lessons::default();
-            order.iter().for_each(|(lesson, secs)| lessons.learn(lesson, at(*secs)));
+            order.iter().for_each(|(lesson, secs)| lessons.learn(lesson, at(*secs), Mode::Live));
             assert!(!lessons.names(b"isp.example", Millis::from_secs(50)));
             assert_eq!(lessons.holding(Millis::from_secs(50)), []);
         }
@@ -224,9 +254,9 @@ mod tests {
     #[test]
     fn the_newest_come_first() {
         let mut lessons = Lessons::default();
-        lessons.learn(&lesson(Subject::Look(13), 12, 100), at(1));
-        lessons.learn(&lesson(Subject::Names(Name::new(b"isp.example")), 12, 100), at(3));
-        lessons.learn(&lesson(Subject::Look(14), 16, 100), at(2));
+        lessons.learn(&lesson(Subject::Look(13), 12, 100), at(1), Mode::Live);
+        lessons.learn(&lesson(Subject::Names(Name::new(b"isp.example")), 12, 100), at(3), Mode::Live);
+        lessons.learn(&lesson(Subject::Look(14), 16, 100), at(2), Mode::Live);
         let newest = |most, secs| lessons.newest(most, Millis::from_secs(secs));
         let times: Vec<u64> = newest(9, 50).iter().map(|(at, _)| at.secs()).collect();
         assert_eq!(times, [3, 2, 1]);
@@ -237,7 +267,7 @@ mod tests {
     fn a_sweep_drops_what_ran_out_long_ago() {
         let mut lessons = Lessons::default();
         let network = Prefix::new("192.0.2.0".parse().unwrap(), 24);
-        lessons.learn(&lesson(Subject::Network(network), 16, 100), at(1));
+        lessons.learn(&lesson(Subject::Network(network), 16, 100), at(1), Mode::Live);
         lessons.sweep(Millis::from_secs(200));
         assert_eq!(lessons.networks.size(), 1);
         lessons.sweep(Millis::from_secs(100 + 31 * 86_400));

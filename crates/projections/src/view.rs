@@ -10,8 +10,8 @@ use std::sync::Arc;
 use model::case::Force;
 use model::key::{client_prefix, fold};
 use model::{
-    Atlas, Body, Case, CaseId, Envelope, Hybrid, Key, Millis, Mode, NetworkNews, Prefix, Protected, Secs,
-    Site,
+    Atlas, Body, Case, CaseId, Envelope, Hybrid, Key, Lesson, Millis, Mode, NetworkNews, Prefix, Protected,
+    Secs, Site, Subject,
 };
 
 use crate::cases::{CaseView, Cases};
@@ -111,6 +111,24 @@ impl View {
         let keys = own.iter().chain(around).map(|p| Key::Net(*p));
         keys.filter_map(|key| Some(Threat { force: self.cases.force_on(&key, addr, mode, now)?, key }))
             .max_by_key(|threat| threat.force)
+    }
+
+    /// What holds against mail of a domain, in lower case, at `now` in one mode: the case of the
+    /// domain, or of one above it.
+    pub fn against_domain(&self, domain: &str, mode: Mode, now: Millis) -> Option<Threat> {
+        let keys = self.domains_around(domain).into_iter();
+        let threats = keys.filter_map(|key| Some(Threat { force: self.cases.force(&key, mode, now)?, key }));
+        threats.max_by_key(|threat| threat.force)
+    }
+
+    /// Blocked domains, live or in shadow, that are `domain` or stand above it.
+    pub fn domains_around(&self, domain: &str) -> Vec<Key> {
+        let marked = self.listed.names_of(domain).chain(self.listed.tried_of(domain));
+        let mut keys: Vec<Key> =
+            marked.filter_map(|(name, _)| Some(Key::Domain(name.name().parse().ok()?))).collect();
+        keys.sort();
+        keys.dedup();
+        keys
     }
 
     /// Whether the client's key has credit for good mail.
@@ -243,7 +261,7 @@ impl Projector {
                 (self.policy_at, self.view.policy) = (event.at, *hash);
             }
             Body::ModeChanged(_) | Body::PolicyAdopted(_) => {}
-            Body::Learnt(lesson) => self.view.lessons.learn(lesson, event.at),
+            Body::Learnt(lesson) => self.learn(lesson, event),
             Body::Network(NetworkNews::As(system, on, ..)) => {
                 self.list_system(*system, event.at, *on && event.mode == Mode::Live);
             }
@@ -274,6 +292,16 @@ impl Projector {
                 self.view.cases.forget(id);
             }
         }
+    }
+
+    fn learn(&mut self, lesson: &Lesson, event: &Envelope) {
+        self.view.lessons.learn(lesson, event.at, event.mode);
+        let Subject::Conduct(name, _) = &lesson.of else { return };
+        // What is no domain name can not be asked for.
+        let Ok(domain) = String::from_utf8_lossy(name.as_bytes()).parse() else { return };
+        let until = self.view.lessons.conduct_entries(name, event.at.wall).map(|entry| entry.until).max();
+        let mark = until.map(|until| Mark::new(grade::conduct(), until));
+        self.view.listed.set_conduct(&domain, mark, &mut self.listed_ends);
     }
 
     fn protect(&mut self, prefix: Prefix, at: Hybrid, on: bool) {
@@ -307,8 +335,10 @@ impl Projector {
         match key {
             Key::Net(prefix) => self.mark(key, *prefix, event.at.wall),
             Key::Domain(domain) => {
-                let mark = self.mark_of(key, Mode::Live, event.at.wall);
-                self.view.listed.set_name(domain, mark, &mut self.listed_ends);
+                for mode in [Mode::Live, Mode::Shadow] {
+                    let mark = self.mark_of(key, mode, event.at.wall);
+                    self.view.listed.set_name(domain, mode, mark, &mut self.listed_ends);
+                }
             }
             Key::DomainAt(..) => {}
         }

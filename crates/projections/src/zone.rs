@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 use model::case::Case;
 use model::reasons::by_number;
-use model::{Codes, Key, Millis, Mode, Prefix, Secs};
+use model::{Codes, Key, Millis, Mode, Name, Prefix, Secs, Slight};
 
 use crate::feeds::{Feed, FeedEntry};
 use crate::grade;
@@ -35,6 +35,13 @@ pub enum Why {
         /// Number of the reason.
         reason: u8,
         /// When it took effect.
+        since: Millis,
+    },
+    /// A domain withholds something from those whom it writes to (OFF-24), told then.
+    Conduct {
+        /// What it withholds.
+        slight: Slight,
+        /// When that was told.
         since: Millis,
     },
     /// A bulk list says so with this code, since then.
@@ -195,8 +202,19 @@ impl View {
                 self.add_key(&Key::Domain(domain), |_| true, among, now, &mut ends);
             }
         }
+        if self.listed.lists_conduct(name) {
+            self.add_conduct(name, among, now, &mut ends);
+        }
         self.add_feeds_of_name(name, among, now, &mut ends);
         Some((ends.listing()?, ends.why?.1))
+    }
+
+    /// A domain's conduct says nothing of the names below it.
+    fn add_conduct(&self, name: &str, among: Codes, now: Millis, ends: &mut Ends) {
+        for entry in self.lessons.conduct_entries(&Name::new(name.as_bytes()), now) {
+            let why = Why::Conduct { slight: entry.slight, since: entry.since };
+            ends.add(Codes::of(grade::CONDUCT).and(among), entry.until, why);
+        }
     }
 
     /// Whether a name below this one is listed.
@@ -239,5 +257,7 @@ impl View {
     }
 }
 
+#[cfg(test)]
+mod domain_tests;
 #[cfg(test)]
 mod tests;

@@ -41,7 +41,7 @@ fn outcome(session: &Session<'_>, view: &View) -> String {
 }
 
 #[track_caller]
-pub(super) fn check(session: &Session<'_>, view: &View, expect: &str) {
+pub(crate) fn check(session: &Session<'_>, view: &View, expect: &str) {
     assert_eq!(outcome(session, view), expect);
 }
 

@@ -86,7 +86,10 @@ fn judgement() -> impl Strategy<Value = Judgement> {
 
 fn order() -> impl Strategy<Value = Order> {
     let key = || host().prop_map(|h| h.key());
+    let domain = || (0u8..3).prop_map(|n| format!("d{n}.example").parse::<Key>().unwrap());
     prop_oneof![
+        (domain(), 1u64..99).prop_map(|(k, h)| Order::Block(k, BlockKind::Rbl, Secs::HOUR.times(h))),
+        domain().prop_map(|k| Order::LiftKey(k, false)),
         any::<bool>().prop_map(|live| Order::SetMode(if live { Mode::Live } else { Mode::Shadow })),
         (key(), 1u64..99).prop_map(|(k, h)| Order::Block(Key::Net(k), BlockKind::Rbl, Secs::HOUR.times(h))),
         (case(), any::<bool>()).prop_map(|(case, error)| Order::LiftCase(case, error)),

@@ -3,7 +3,7 @@
 use engine::Engine;
 use model::observation::{Notice, Outcome, Purpose};
 use model::policy::RuleMode;
-use model::{Body, Fact, Name, Offence, Policy, Secs, Sensor, Slight, Subject};
+use model::{Body, Fact, Mode, Name, Offence, Order, Policy, Secs, Sensor, Slight, Subject};
 
 use crate::world::{World, policy};
 
@@ -48,6 +48,54 @@ fn off_24_what_was_refused_before_a_restart_counts_after_it() {
     world.engine = Engine::from_checkpoint(&world.engine.to_checkpoint()).unwrap().0;
     refused(&mut world);
     assert_eq!(entries(&world), 1);
+}
+
+/// The lessons told of shop.example: what each weighs, and whether it is listed by it.
+fn told(world: &World) -> Vec<(u8, Mode)> {
+    let conduct = |event: &model::Envelope| match &event.body {
+        Body::Learnt(lesson) if matches!(lesson.of, Subject::Conduct(..)) => {
+            Some((lesson.quarters, event.mode))
+        }
+        _ => None,
+    };
+    world.events.iter().filter_map(conduct).collect()
+}
+
+fn prove(world: &mut World) {
+    for _ in 0..3 {
+        refused(world);
+        world.wait(Secs::DAY.times(2));
+    }
+}
+
+#[test]
+fn off_24_an_operator_takes_an_entry_back_and_it_begins_anew() {
+    let mut world = World::new();
+    prove(&mut world);
+    let lift = || Order::LiftKey("shop.example".parse().unwrap(), false);
+    assert_eq!(world.order(lift()).unwrap(), [], "no case");
+    assert_eq!(told(&world), [(4, Mode::Live), (0, Mode::Live)]);
+    refused(&mut world);
+    assert_eq!(told(&world).len(), 2, "three more are needed");
+    world.order(lift()).unwrap();
+    assert_eq!(told(&world).len(), 2, "what was not told is not taken back");
+}
+
+#[test]
+fn off_24_an_entry_is_listed_while_the_site_enforces_and_the_rule_is_no_shadow() {
+    let shadow = vec![(Offence::DomainConduct, RuleMode::Shadow)];
+    let shadow = engine::policy_input(&Policy { modes: shadow, ..policy() });
+    let mut world = World::under(Policy { learn_first: true, ..policy() });
+    prove(&mut world);
+    assert_eq!(told(&world), [(4, Mode::Shadow)]);
+    world.order(Order::SetMode(Mode::Live)).unwrap();
+    assert_eq!(told(&world)[1..], [(4, Mode::Live)]);
+    world.frame(vec![shadow]);
+    assert_eq!(told(&world)[2..], [(4, Mode::Shadow)]);
+    world.frame(vec![engine::policy_input(&policy())]);
+    assert_eq!(told(&world)[3..], [(4, Mode::Live)]);
+    world.frame(vec![engine::policy_input(&policy())]);
+    assert_eq!(told(&world).len(), 4, "nothing has changed");
 }
 
 #[test]

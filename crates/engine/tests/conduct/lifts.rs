@@ -168,7 +168,8 @@ fn an_operator_blocks_what_no_rule_may() {
     let too_wide = |error| matches!(error, CommandError::Protected(Refused::TooWide { .. }));
     assert!(too_wide(refused(&mut world, "16.0.0.0/8")));
     assert!(matches!(refused(&mut world, "127.0.0.1"), CommandError::Protected(Refused::Special { .. })));
-    assert_eq!(refused(&mut world, "example.org"), CommandError::NotANet(key("example.org")));
+    let mixed = "example.org@192.0.2.1";
+    assert_eq!(refused(&mut world, mixed), CommandError::NotANet(key(mixed)));
     let protected = vec![net("198.51.100.0/24")];
     let mut world = World::under(Policy { protected, ..policy() });
     let listed = refused(&mut world, "198.51.100.7");

@@ -11,6 +11,8 @@ mod determinism;
 #[cfg(test)]
 mod dictionary;
 #[cfg(test)]
+mod domain_blocks;
+#[cfg(test)]
 mod domains;
 #[cfg(test)]
 mod evidence;

@@ -16,7 +16,7 @@ const REVIEW: &str = "90 d";
 
 #[derive(Args)]
 pub(crate) struct BlockArgs {
-    /// An address or a prefix.
+    /// An address, a prefix, or a domain of senders.
     key: String,
     /// In which way.
     #[arg(long, default_value = "rbl")]

@@ -37,7 +37,7 @@ pub(crate) struct ObserveArgs {
 
 #[derive(Args)]
 pub(crate) struct CheckArgs {
-    /// Addresses or prefixes.
+    /// Addresses, prefixes or domains.
     #[arg(required = true)]
     keys: Vec<String>,
     /// As JSON, one object a line.
@@ -50,7 +50,7 @@ const NO_CLIENT: &str = "expected a line that names a client, as key=192.0.2.25 
 
 #[derive(Args)]
 pub(crate) struct ExplainArgs {
-    /// An address or a prefix.
+    /// An address, a prefix or a domain.
     #[arg(required_unless_present = "log")]
     key: Option<String>,
     /// A line of a mail server's log or of ours, in place of the key: the client that it names.
@@ -265,7 +265,17 @@ fn sentence(known: &Value) -> String {
     }
     let shadow = if known["shadow"].is_null() { "" } else { " It would be, if its rule were enforced." };
     let protected = if known["protected"] == true { " It is on the protected list." } else { "" };
+    if known["conduct"].is_array() {
+        return format!("{key} is not blocked.{shadow}{}", conduct(&known["conduct"]));
+    }
     format!("{key} is not blocked; class {}.{shadow}{protected}", word(&known["class"]))
+}
+
+/// What is listed of a domain's conduct.
+fn conduct(entries: &Value) -> String {
+    let all = entries.as_array().into_iter().flatten();
+    let told = all.filter_map(|entry| Some((entry["what"].as_str()?, entry["until"].as_str()?)));
+    told.map(|(what, until)| format!(" It is listed for information: it {what} (until {until}).")).collect()
 }
 
 pub(crate) fn explain(client: &Client, args: &ExplainArgs) -> Done {
@@ -290,6 +300,9 @@ pub(crate) fn unblock(client: &Client, args: &UnblockArgs) -> Done {
         Wish::Unblock { target: args.target.clone(), error: args.error, because: args.because.clone() };
     let done = order(client, &wish)?;
     crate::say!("Lifted: {}.", names(&done["cases"]));
+    for entry in done["conduct"].as_array().into_iter().flatten() {
+        crate::say!("Taken off the list of domains: it {}.", entry["what"].as_str().unwrap_or(""));
+    }
     if let Some(key) = done["still"]["key"].as_str() {
         crate::say!("It is still blocked, with {key} around it: mailward unblock {key} --because \"…\"");
         return Ok(ExitCode::from(1));

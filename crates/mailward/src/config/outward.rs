@@ -3,7 +3,7 @@
 use answers::{Act, EndRules};
 use model::damage::NULL_ROUTES_PER_MINUTE;
 use model::policy::{Guards, RuleMode, TrapKind, VolumeRule};
-use model::{DomainHash, Greylist, LinkKey, Name, Offence, PersonHash, Policy, Site, Tariff};
+use model::{Domain, DomainHash, Greylist, LinkKey, Name, Offence, PersonHash, Policy, Site, Tariff};
 
 use super::judges::Encrypted;
 use super::net::{Mailbox, Recipient};
@@ -57,7 +57,21 @@ impl Config {
             shared_networks: self.networks.clone(),
             greylist: self.greylist(),
             reference: reference(settings),
+            our_domains: self.our_domains(),
         }
+    }
+
+    /// Names that are ours and are no names of hosts: of senders, of the portal, of the contact
+    /// and of the block lists.
+    fn our_domains(&self) -> Option<Vec<Name>> {
+        let settings = &self.settings;
+        let portal = settings.portal.url.iter().map(Url::host);
+        let contact = settings.portal.contact.iter().map(Mailbox::domain);
+        let zone = settings.dns.zone.iter().map(|zone| zone.0.to_string());
+        let senders = settings.own.senders.iter().map(|domain| domain.as_str().to_owned());
+        let all = portal.chain(contact).map(str::to_owned).chain(zone).chain(senders);
+        let ours: Vec<Domain> = all.filter_map(|name| name.parse().ok()).collect();
+        (!ours.is_empty()).then(|| names(&ours))
     }
 
     /// Greylisting, where it is on.
@@ -276,7 +290,7 @@ fn guards(settings: &Settings) -> Guards {
     }
 }
 
-fn names(domains: &[model::Domain]) -> Vec<Name> {
+fn names(domains: &[Domain]) -> Vec<Name> {
     sorted(domains).iter().map(|domain| Name::new(domain.as_str().as_bytes())).collect()
 }
 

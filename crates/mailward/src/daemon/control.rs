@@ -5,6 +5,7 @@
 
 mod by_hand;
 mod counts;
+mod domains;
 mod exhibits;
 mod known;
 mod learnt;
@@ -124,7 +125,7 @@ fn carry_out(daemon: &Shared, wish: &Wish) -> Result<Json<Value>, Fault> {
     if let Wish::Tables = wish {
         return tables(daemon);
     }
-    let order = to_order(daemon, wish)?;
+    let (order, forgiven) = (to_order(daemon, wish)?, domains::to_forgive(daemon, wish));
     let receipt = daemon
         .desk
         .submit(Actor::Operator, order, because(wish).as_deref())
@@ -133,7 +134,7 @@ fn carry_out(daemon: &Shared, wish: &Wish) -> Result<Json<Value>, Fault> {
     let still = still(daemon, wish).map(|case| row_of(daemon, case));
     let price = receipt.price.map(|price| price.to_string());
     let mode = mode_word(daemon.view().mode);
-    Ok(Json(json!({"cases": cases, "mode": mode, "still": still, "price": price})))
+    Ok(Json(json!({"cases": cases, "mode": mode, "still": still, "price": price, "conduct": forgiven})))
 }
 
 fn to_order(daemon: &Shared, wish: &Wish) -> Result<Order, Fault> {
@@ -167,11 +168,16 @@ fn tables(daemon: &Shared) -> Result<Json<Value>, Fault> {
     Ok(Json(json!({"systems": systems, "countries": countries})))
 }
 
-/// What still holds against an address after its key was lifted: a network around it.
+/// What still holds against an address or a domain after its key was lifted: a network or a
+/// domain around it.
 fn still(daemon: &Shared, wish: &Wish) -> Option<CaseId> {
     let Wish::Unblock { target, .. } = wish else { return None };
-    let addr = target.parse::<Key>().ok()?.prefix().filter(|p| p.is_host())?.addr();
-    Some(daemon.view().against(addr, Mode::Live, daemon.clock.now())?.force.case)
+    let (view, now) = (daemon.view(), daemon.clock.now());
+    let threat = match target.parse::<Key>().ok()? {
+        Key::Domain(domain) => view.against_domain(domain.as_str(), Mode::Live, now)?,
+        key => view.against(key.prefix().filter(|p| p.is_host())?.addr(), Mode::Live, now)?,
+    };
+    Some(threat.force.case)
 }
 
 /// The text given with a wish.
@@ -282,8 +288,11 @@ async fn check(
     Query(asked): Query<KeyQuery>,
 ) -> Result<Json<Value>, Fault> {
     let key: Key = asked.key.parse().map_err(bad)?;
+    if let Key::Domain(domain) = &key {
+        return Ok(Json(domains::check(&daemon, domain)));
+    }
     let (view, now) = (daemon.view(), daemon.clock.now());
-    let prefix = key.prefix().ok_or_else(|| bad("expected an address or a prefix"))?;
+    let prefix = key.prefix().ok_or_else(|| bad("expected an address, a prefix or a domain"))?;
     let row = |mode| view.against(prefix.addr(), mode, now).map(|t| row_of(&daemon, t.force.case));
     let (live, shadow) = (row(Mode::Live), row(Mode::Shadow));
     let standing = view.cases.key(&client_key(key.clone())).and_then(|k| k.standing);
@@ -310,11 +319,11 @@ async fn explain(
 
 fn explained(daemon: &Shared, key: &Key) -> Result<Value, String> {
     let (view, now) = (daemon.view(), daemon.clock.now());
-    let case = key.prefix().and_then(|p| {
-        [Mode::Live, Mode::Shadow]
-            .into_iter()
-            .find_map(|mode| Some(view.against(p.addr(), mode, now)?.force.case))
-    });
+    let against = |mode| match (key, key.prefix()) {
+        (Key::Domain(domain), _) => view.against_domain(domain.as_str(), mode, now),
+        (_, prefix) => view.against(prefix?.addr(), mode, now),
+    };
+    let case = [Mode::Live, Mode::Shadow].into_iter().find_map(|mode| Some(against(mode)?.force.case));
     let of_case = case.map(|case| portal::Vault::evidence(&daemon.vault(), case)).unwrap_or_default();
     let client = of_case.last().map(|session| session.client.clone());
     let report = key.prefix().map(|prefix| daemon.questions.ask(prefix, client)).transpose()?.flatten();

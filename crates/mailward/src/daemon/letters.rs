@@ -16,9 +16,11 @@ use detectors::seen::Traits;
 use edge::milter::{About, EndTell, Ending, Inspection, Inspector};
 use edge::{Clock, Greetings, Intake, Manners, Persons, Published, Views};
 use model::content::{Danger, Shape, Spf};
-use model::observation::{Fact, Message, Sensor, Verdict};
+use model::observation::{Fact, Message, Notice, Outcome, Purpose, Sensor, Verdict};
 use model::policy::FirstHit;
-use model::{Content, Exhibit, Judgement, Letter, Observation, Offence, PersonHash, Policy, Prefix};
+use model::{
+    Content, Exhibit, Judgement, Letter, Name, Observation, Offence, PersonHash, Policy, Prefix, Slight,
+};
 use projections::View;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
@@ -160,6 +162,7 @@ impl Desk {
         log(letter, &heard, &ended);
         let results = heard.results.clone();
         if about.counts {
+            self.tell_reached(letter, heard.reached, &view);
             self.report(letter, heard.counted(&ended));
         }
         self.ending(ended, results)
@@ -265,6 +268,20 @@ impl Desk {
         seen
     }
 
+    /// Tells the engine that answers to the sender's domain find no server, or find one again.
+    fn tell_reached(&self, letter: &Letter, reached: Option<bool>, view: &View) {
+        let Some((domain, reached)) = domain_of(letter).zip(reached) else { return };
+        // A server that was always there is no news.
+        if reached && !view.lessons.withholds(&domain, Slight::Exchanger, letter.at) {
+            return;
+        }
+        let outcome = if reached { Outcome::Accepted } else { Outcome::Unreachable };
+        let fact = Fact::Notice(Notice { domain, purpose: Purpose::Look, outcome });
+        let at = self.means.clock.now();
+        // A full queue counts for itself.
+        let _ = self.means.queue.offer(Observation { at, sensor: Sensor::Milter, session: 0, fact });
+    }
+
     fn shape(&self, letter: &Letter, heard: &Heard) -> Shape {
         let desk = if self.is_for_desks(letter) { Shape::TO_ABUSE_DESK } else { Shape::default() };
         heard.content.shape | desk
@@ -342,8 +359,13 @@ pub(crate) fn message_score(
 
 /// What the site has learned of the domain of the envelope sender (OFF-24).
 fn learned(letter: &Letter, view: &View) -> u8 {
-    let at = letter.sender.iter().rposition(|byte| *byte == b'@');
-    at.map_or(0, |at| view.lessons.conduct(&model::Name::new(&letter.sender[at + 1..]), letter.at))
+    domain_of(letter).map_or(0, |domain| view.lessons.conduct(&domain, letter.at))
+}
+
+/// The domain of the envelope sender, without the person in front of it.
+fn domain_of(letter: &Letter) -> Option<Name> {
+    let at = letter.sender.iter().rposition(|byte| *byte == b'@')?;
+    Some(Name::new(&letter.sender[at + 1..]))
 }
 
 impl ReportDesks {

@@ -3,7 +3,6 @@
 use std::sync::PoisonError;
 
 use detectors::Look;
-use model::lesson::Slight;
 use model::{Lesson, Subject};
 use serde_json::{Value, json};
 
@@ -56,7 +55,7 @@ fn subject(of: &Subject) -> String {
         Subject::Names(name) => format!("reverse DNS names under {name}"),
         Subject::Network(network) => format!("strangers from {network}"),
         Subject::Greeting(name) => format!("HELO names under {name} that nobody confirms"),
-        Subject::Conduct(domain, slight) => format!("senders of {domain}, which {}", withheld(*slight)),
+        Subject::Conduct(domain, slight) => format!("senders of {domain}, which {}", slight.words()),
         Subject::Suspended(rule) => format!("{} rests: good mail fails it, so the fault is ours", rule.id()),
         Subject::NoSuchName(name) => format!("the HELO name {name}, which does not exist in DNS"),
         Subject::Trial(rule) => format!("{} runs in shadow: it is new, or was changed", rule.id()),
@@ -64,18 +63,10 @@ fn subject(of: &Subject) -> String {
     }
 }
 
-fn withheld(slight: Slight) -> &'static str {
-    match slight {
-        Slight::Bounces => "takes no bounces",
-        Slight::Postmaster => "has no postmaster",
-        Slight::Abuse => "has no abuse address",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::Name;
+    use model::{Name, Slight};
 
     #[test]
     fn every_subject_has_its_words_and_no_byte_of_a_stranger_stands_bare() {
