@@ -29,6 +29,7 @@ pub(crate) const WORLD: &[&str] = &[
     "bind9-dnsutils",
     "knot-dnsutils",
     "ldnsutils",
+    "rbldnsd",
 ];
 
 /// What the benches need; what is not there is left out. Each is asked for by itself.

@@ -119,6 +119,11 @@ impl Protected {
         &self.listed
     }
 
+    /// Ranges that are no other party's server, whatever is listed.
+    pub fn special(&self) -> &[Prefix] {
+        &self.special
+    }
+
     /// Which state of the list this is; grows with every change.
     pub fn generation(&self) -> u32 {
         self.generation

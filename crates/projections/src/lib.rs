@@ -16,6 +16,7 @@ pub mod mailboxes;
 pub mod plan;
 pub mod records;
 mod search;
+pub mod spans;
 #[cfg(test)]
 mod testing;
 pub mod view;

@@ -118,10 +118,37 @@ fn daemon(config: &Config) -> Vec<Finding> {
     findings.extend(relays(&status["engine"]["upstream"]));
     findings.extend(burnt(&status["engine"]["burnt"]));
     findings.extend(networks(&status["engine"]["networks"]));
+    findings.extend(feeds(&status["feeds"]));
     if status["mode"] == "learn" {
         findings.push(look("mode", "learning: nothing is refused until `mailward enforce`".to_owned()));
     }
     findings
+}
+
+/// Before the last days of a list somebody should look whether it is still fetched.
+const FEED_ENDS_SOON_S: u64 = 2 * 86_400;
+
+fn feeds(told: &Value) -> Vec<Finding> {
+    let of = |feed: &Value| {
+        let word = |name: &str| feed[name].as_str().unwrap_or_default().to_owned();
+        let (name, until) = (word("name"), word("until"));
+        match (word("state").as_str(), feed["remaining_s"].as_u64()) {
+            ("missing", _) => look(
+                "bulk list",
+                format!(
+                    "{name}: its file is missing or damaged, nothing is answered from it; import it again"
+                ),
+            ),
+            ("over", _) => {
+                look("bulk list", format!("{name} ran out at {until}; import it again, or remove it"))
+            }
+            (_, Some(..=FEED_ENDS_SOON_S)) => {
+                look("bulk list", format!("{name} runs out at {until} unless it is imported again"))
+            }
+            _ => good("bulk list", format!("{name} has {} entries, until {until}", feed["entries"])),
+        }
+    };
+    told.as_array().into_iter().flatten().map(of).collect()
 }
 
 fn greylist(told: &Value) -> Finding {

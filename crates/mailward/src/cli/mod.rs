@@ -3,6 +3,8 @@
 mod block;
 pub(crate) mod client;
 mod doctor;
+mod export;
+mod feeds;
 mod intake;
 mod ledger;
 mod log_line;
@@ -71,8 +73,12 @@ enum Command {
     Show(operate::ShowArgs),
     /// Lift every automatic block of the last hour.
     Panic(operate::PanicArgs),
-    /// Export the blocks in force.
-    Export(operate::ExportArgs),
+    /// Take addresses or domains from files of lists, as a list of your own or of others.
+    Import(feeds::ImportArgs),
+    /// Show bulk lists, or remove one.
+    Feeds(feeds::FeedsArgs),
+    /// Export what is listed, for other programs.
+    Export(export::ExportArgs),
     /// Check or print the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -159,7 +165,9 @@ fn run(cli: &Cli) -> Done {
         Command::List(args) => operate::list(&client()?, args),
         Command::Show(args) => operate::show(&client()?, args),
         Command::Panic(args) => operate::panic(&client()?, args),
-        Command::Export(args) => operate::export(&client()?, args),
+        Command::Import(args) => feeds::import(&load(config)?, args),
+        Command::Feeds(args) => feeds::feeds(&client()?, args),
+        Command::Export(args) => export::export(&client()?, args),
         Command::Clock(args) => operate::clock(&client()?, args),
         Command::Config(what) => config_command(config, what),
         Command::Ledger(what) => ledger::main(&load(config)?, what),

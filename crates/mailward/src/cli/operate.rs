@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use comfy_table::{Table, presets};
 use serde_json::{Value, json};
 
@@ -120,19 +120,6 @@ pub(crate) struct PanicArgs {
     /// How far back, such as `1 h`.
     #[arg(long, default_value = "1 h")]
     since: String,
-}
-
-#[derive(Args)]
-pub(crate) struct ExportArgs {
-    /// The form.
-    #[arg(long, default_value = "json")]
-    format: Format,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Format {
-    /// One JSON object for each block.
-    Json,
 }
 
 #[derive(Args)]
@@ -404,18 +391,6 @@ pub(crate) fn panic(client: &Client, args: &PanicArgs) -> Done {
     let done = order(client, &Wish::Panic { seconds: seconds(&args.since)? })?;
     let count = done["cases"].as_array().map_or(0, Vec::len);
     crate::say!("{count} automatic blocks of the last {} lifted. Stop new ones: mailward learn", args.since);
-    Ok(ExitCode::SUCCESS)
-}
-
-pub(crate) fn export(client: &Client, args: &ExportArgs) -> Done {
-    let Format::Json = args.format;
-    for mut case in client.get("/v1/list")?.as_array().cloned().unwrap_or_default() {
-        // A link is a secret of its case (ADV-14).
-        if let Some(fields) = case.as_object_mut() {
-            fields.remove("link");
-        }
-        crate::say!("{case}");
-    }
     Ok(ExitCode::SUCCESS)
 }
 

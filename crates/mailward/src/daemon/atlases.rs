@@ -4,7 +4,6 @@
 //! by the table that was in force, whatever the operator's files say by then.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -47,16 +46,7 @@ fn keep(data_dir: &Path, hash: &[u8; 32], bytes: &[u8]) -> Result<(), String> {
     if path.exists() {
         return Ok(());
     }
-    let part = path.with_extension("part");
-    let write = || {
-        fs::create_dir_all(folder(data_dir))?;
-        let mut out = fs::File::create(&part)?;
-        out.write_all(bytes)?;
-        out.sync_all()?;
-        fs::rename(&part, &path)?;
-        fs::File::open(folder(data_dir))?.sync_all()
-    };
-    write().map_err(|error: std::io::Error| format!("{}: {error}", part.display()))
+    super::feeds::write_whole(&path, bytes)
 }
 
 /// The table with this name.

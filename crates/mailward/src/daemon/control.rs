@@ -7,6 +7,8 @@ mod by_hand;
 mod counts;
 mod domains;
 mod exhibits;
+mod export;
+mod feeds;
 mod known;
 mod learnt;
 
@@ -28,6 +30,7 @@ use serde_json::{Value, json};
 use super::inbox::Taken;
 use super::{Shared, atlases, utc};
 use crate::observe;
+pub(crate) use feeds::FeedWish;
 
 /// The most bytes of one request: a reported message, as large as an MX takes.
 const BODY_LEN_MAX: usize = 26 << 20;
@@ -52,6 +55,10 @@ pub(crate) enum Wish {
     Panic { seconds: u64 },
     /// Credit good mail from old logs.
     Credit { prefix: String, at: u64, people: Vec<String> },
+    /// Put a bulk list in force, whose file lies in the data directory.
+    AdoptFeed(FeedWish),
+    /// Remove a bulk list.
+    DropFeed { name: String, because: Option<String> },
     /// Let a test clock go on.
     Advance { seconds: u64 },
 }
@@ -92,6 +99,8 @@ pub(crate) fn router(daemon: Arc<Shared>) -> Router {
         .route("/v1/list", get(list))
         .route("/v1/case/{reference}", get(case))
         .route("/v1/protected", get(protected))
+        .route("/v1/feeds", get(feeds::feeds))
+        .route("/v1/export", get(export::export))
         .layer(axum::extract::DefaultBodyLimit::max(BODY_LEN_MAX))
         .with_state(daemon)
 }
@@ -155,6 +164,8 @@ fn to_order(daemon: &Shared, wish: &Wish) -> Result<Order, Fault> {
             let people = people.iter().map(person).collect();
             Order::Credit(prefix.parse().map_err(bad)?, Millis::from_secs(*at), people)
         }
+        Wish::AdoptFeed(wish) => wish.order(daemon)?,
+        Wish::DropFeed { name, .. } => feeds::drop_order(daemon, name)?,
         Wish::Advance { .. } | Wish::Tables => return Err(bad("expected an order for the engine")),
     })
 }
@@ -185,6 +196,7 @@ fn because(wish: &Wish) -> Option<String> {
     match wish {
         Wish::Block(wish) => Some(wish.note()),
         Wish::Unblock { because, .. } => Some(because.clone()),
+        Wish::AdoptFeed(FeedWish { because, .. }) | Wish::DropFeed { because, .. } => because.clone(),
         _ => None,
     }
 }
@@ -273,6 +285,7 @@ async fn status(State(daemon): State<Arc<Shared>>) -> Json<Value> {
         "headers_lost": counts::headers_lost(&daemon),
         "engine": counts::engine(&daemon),
         "lessons": learnt::lessons(&daemon),
+        "feeds": feeds::told(&view, now),
         "missing_for_refusals": daemon.config.missing_for_refusals(),
         "portal": view.site.portal,
     }))
@@ -377,8 +390,17 @@ async fn case(
     Ok(Json(row))
 }
 
-async fn protected(State(daemon): State<Arc<Shared>>) -> Json<Value> {
-    Json(daemon.view().protected.listed().iter().map(ToString::to_string).collect())
+async fn protected(State(daemon): State<Arc<Shared>>, Query(asked): Query<ProtectedQuery>) -> Json<Value> {
+    let protected = daemon.view().protected.clone();
+    let special = if asked.all { protected.special() } else { &[] };
+    Json(protected.listed().iter().chain(special).map(ToString::to_string).collect())
+}
+
+#[derive(Deserialize)]
+struct ProtectedQuery {
+    /// Ranges that nobody may block, too.
+    #[serde(default)]
+    all: bool,
 }
 
 fn row_of(daemon: &Shared, id: CaseId) -> Value {

@@ -4,6 +4,7 @@ pub(crate) mod atlases;
 mod bench;
 pub(crate) mod control;
 pub(crate) mod desk;
+pub(crate) mod feeds;
 pub(crate) mod inbox;
 mod intake;
 mod keeper;
@@ -100,6 +101,8 @@ pub(crate) struct Shared {
     pub(crate) questions: Questions,
     /// Inputs from the operator's API.
     pub(crate) inputs: Sender<Input>,
+    /// Tables of bulk lists that are about to be adopted.
+    pub(crate) feeds: Arc<feeds::Shelf>,
 }
 
 impl Daemon {
@@ -119,6 +122,7 @@ impl Daemon {
         let mut first = first_inputs(&config, &keys, &recovered, &clock);
         first.extend(atlases::first_input(&config, &recovered.engine, &mut recovered.notes));
         atlases::prune(&config, &recovered.engine);
+        feeds::prune(config.data_dir(), recovered.projector.current());
         let notes = std::mem::take(&mut recovered.notes);
         let shared = Arc::new(share(config, &store, &keys, clock, inputs, &mut recovered));
         let keeping = start_keeper(&shared, &store, &keys)?;
@@ -245,6 +249,7 @@ fn share(
         manners: Arc::new(Manners::new(refuses)),
         insight: Arc::default(),
         questions: Questions::default(),
+        feeds: Arc::default(),
         mx,
         names,
         clock,
@@ -283,6 +288,7 @@ fn start_threads(
         keeper: shared.keeper().clone(),
         insight: shared.insight.clone(),
         questions: shared.questions.clone(),
+        feeds: shared.feeds.clone(),
         stop: shared.stop.clone(),
         engine_threads: options.engine_threads.max(1),
     });

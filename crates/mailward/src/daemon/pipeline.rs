@@ -6,7 +6,7 @@
 //! threads wait and try again, queues fill, observations are dropped and counted, and
 //! answers go on from the last view.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -17,11 +17,12 @@ use edge::{Clock, Published};
 use engine::{Engine, MailboxNews, Step};
 use ledger::journal::{Frame as Stored, Writer};
 use ledger::{DataDir, EventStore, SqliteLedger, checkpoint};
-use model::{Body, Envelope, Evidence, Frame, Input, Millis, NetworkNews, Prefix, Sealed};
+use model::{Body, Envelope, Evidence, FeedNews, Frame, Input, Millis, NetworkNews, Prefix, Sealed};
 use projections::Projector;
 
 use super::atlases;
 use super::desk::Desk;
+use super::feeds::{self, Shelf};
 use super::intake::Queue;
 use super::keeper::Keeper;
 use super::questions::Questions;
@@ -92,6 +93,7 @@ pub(crate) struct Common {
     pub(crate) engine_threads: usize,
     pub(crate) insight: Arc<Mutex<Insight>>,
     pub(crate) questions: Questions,
+    pub(crate) feeds: Arc<Shelf>,
 }
 
 /// What only the engine knows, for the operator; told once in a few seconds.
@@ -459,7 +461,7 @@ fn project(mut projector: Projector, durable: &Receiver<Durable>, common: &Commo
         };
         while let Some(one) = next {
             news = true;
-            apply(&mut projector, &one.events, &common.data_dir);
+            apply(&mut projector, &one.events, common);
             one.mailboxes.iter().for_each(|m| projector.set_mailbox(m.who, m.until, m.dead));
             one.writers.iter().for_each(|(who, until)| projector.set_writer(*who, *until));
             receipts.extend(one.receipts);
@@ -476,13 +478,24 @@ fn project(mut projector: Projector, durable: &Receiver<Durable>, common: &Commo
     }
 }
 
-fn apply(projector: &mut Projector, events: &[(u64, Envelope)], data_dir: &Path) {
+fn apply(projector: &mut Projector, events: &[(u64, Envelope)], common: &Common) {
     for (arrival, event) in events {
-        if let Body::Network(NetworkNews::AtlasAdopted(hash)) = &event.body {
-            atlases::show(projector, data_dir, hash);
+        match &event.body {
+            Body::Network(NetworkNews::AtlasAdopted(hash)) => {
+                atlases::show(projector, &common.data_dir, hash);
+            }
+            Body::Feed(FeedNews::Adopted(adopted)) => {
+                feeds::hand_over(projector, &common.feeds, adopted.hash);
+            }
+            _ => {}
         }
         projector.apply(*arrival, event);
         tell::event(*arrival, event);
+        if matches!(event.body, Body::Feed(_)) {
+            for error in feeds::hand_in(projector, &common.data_dir) {
+                tracing::error!(%error, "a bulk list can not be read; nothing is answered from it");
+            }
+        }
     }
 }
 

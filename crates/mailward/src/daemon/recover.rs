@@ -13,8 +13,8 @@ use ledger::{DataDir, EventStore, EvidenceRow, SqliteLedger};
 use model::{Frame, Millis, Sealed, Site};
 use projections::Projector;
 
-use super::atlases;
 use super::site_file::{SiteFile, random};
+use super::{atlases, feeds};
 use crate::config::Config;
 
 /// Events that are read from the ledger at a time.
@@ -83,6 +83,9 @@ pub(crate) fn recover(
     if let Some(hash) = engine.atlas() {
         atlases::show(&mut projector, config.data_dir(), &hash);
     }
+    projector.sweep(last_stamp.unwrap_or_default());
+    let unread = feeds::hand_in(&mut projector, config.data_dir());
+    notes.extend(unread.into_iter().map(|error| format!("{error}; nothing is answered from it until then")));
     // Of a new life that has said nothing yet, too.
     let unlearnt = windows_dropped || engine.head().0.seq == 0;
     Ok(Recovered { engine, journal, ledger, projector, last_stamp, unlearnt, notes, taken })

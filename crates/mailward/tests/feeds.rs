@@ -1,0 +1,193 @@
+//! Bulk lists at a live daemon: imported, shown, replaced, removed, found again after a kill,
+//! and exported without a secret.
+
+#![allow(clippy::unwrap_used, reason = "a test that can not go on may stop")]
+
+mod site;
+
+use std::path::PathBuf;
+
+use site::Site;
+
+fn file(site: &Site, name: &str, text: &str) -> String {
+    let path = site.dir.0.join(name);
+    std::fs::write(&path, text).unwrap();
+    path.display().to_string()
+}
+
+#[track_caller]
+fn told(site: &Site, args: &[&str], good: bool) -> String {
+    let (done, told) = site.run(args);
+    assert_eq!(done, good, "{args:?}: {told}");
+    told
+}
+
+/// What a zone lists, as lines of one form.
+fn exported(site: &Site, more: &[&str]) -> String {
+    told(site, &[&["export", "--format", "csv"][..], more].concat(), true)
+}
+
+fn feed_files(site: &Site) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(site.data().join("feeds")).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "feed")).collect()
+}
+
+const OWN: &str = ":4:bots\n192.0.2.1\n192.0.2.64/26 :3:\n!192.0.2.70\n2001:db8:1::/48\n";
+
+#[test]
+fn an_imported_list_is_in_force_until_its_end_and_outlives_a_kill() {
+    let mut site = Site::new("feeds");
+    let own = file(&site, "own.txt", OWN);
+    let import = ["import", &own, "--name", "own", "--as", "curated", "--because", "from the old server"];
+    let refused = told(&site, &import, false);
+    assert!(refused.contains("expected a running mailward"), "{refused}");
+    let dry = told(&site, &[&import[..], &["--dry-run"]].concat(), true);
+    assert!(dry.contains("3 addresses and networks") && dry.contains("Nothing was changed"), "{dry}");
+    assert!(feed_files(&site).is_empty());
+    site.start();
+    let done = told(&site, &import, true);
+    assert!(done.contains("Codes: 127.0.0.3: 1, 127.0.0.4: 2.") && done.contains("In force until"), "{done}");
+    let before = exported(&site, &[]);
+    let rows: Vec<&str> = before.lines().skip(1).map(|row| row.rsplit_once(',').unwrap().0).collect();
+    assert_eq!(
+        rows,
+        [
+            "192.0.2.1,192.0.2.1,127.0.0.4",
+            "192.0.2.64,192.0.2.69,127.0.0.3",
+            "192.0.2.71,192.0.2.127,127.0.0.3",
+            "2001:db8:1::,2001:db8:1:ffff:ffff:ffff:ffff:ffff,127.0.0.4",
+        ]
+    );
+    site.kill();
+    site.start();
+    assert_eq!(exported(&site, &[]), before);
+    // The same name again replaces it at once; what is protected is cut out.
+    told(&site, &["protect", "add", "198.51.100.8"], true);
+    let newer = file(&site, "newer.txt", "198.51.100.8\n198.51.100.9\n");
+    let done = told(&site, &["import", &newer, "--name", "own", "--as", "curated", "--code", "6"], true);
+    assert!(done.contains("Cut out, for they are yours or protected: 198.51.100.8 (1)."), "{done}");
+    let rows = exported(&site, &[]);
+    assert!(rows.lines().count() == 2 && rows.contains("198.51.100.9,198.51.100.9,127.0.0.6,"), "{rows}");
+    let listed = told(&site, &["feeds", "--json"], true);
+    assert!(
+        listed.contains("\"state\":\"in force\"") && listed.contains("\"source\":\"newer.txt\""),
+        "{listed}"
+    );
+    told(&site, &["feeds", "remove", "own"], true);
+    assert_eq!(exported(&site, &[]).lines().count(), 1);
+    assert!(told(&site, &["feeds", "remove", "own"], false).contains("there is no own"));
+    site.stop();
+    told(&site, &["ledger", "verify", "--journal"], true);
+}
+
+#[test]
+fn a_missing_or_changed_file_leaves_its_list_out_and_never_stops_a_start() {
+    let mut site = Site::new("feeds-missing");
+    site.start();
+    for name in ["one", "two"] {
+        let list = file(&site, name, if name == "one" { "192.0.2.1\n" } else { "192.0.2.2\n" });
+        told(&site, &["import", &list, "--name", name, "--as", "curated"], true);
+    }
+    site.kill();
+    let files = feed_files(&site);
+    assert_eq!(files.len(), 2);
+    std::fs::remove_file(&files[0]).unwrap();
+    std::fs::write(&files[1], "changed").unwrap();
+    let started = site.start().join("\n");
+    assert!(started.matches("import the list again").count() == 2, "{started}");
+    assert_eq!(exported(&site, &[]).lines().count(), 1);
+    let doctor = site.run(&["doctor"]).1;
+    assert_eq!(doctor.matches("its file is missing or damaged").count(), 2, "{doctor}");
+    let list = site.dir.0.join("one").display().to_string();
+    told(&site, &["import", &list, "--name", "one", "--as", "curated"], true);
+    assert!(exported(&site, &[]).contains("192.0.2.1,192.0.2.1,127.0.0.2,"));
+}
+
+#[test]
+fn std_83_what_comes_from_others_is_exported_only_when_it_is_asked_for_by_name() {
+    let mut site = Site::new("feeds-external");
+    site.start();
+    let others = file(&site, "others.txt", "192.0.2.1 ; SBL1\n198.51.100.0/24\n");
+    let import = ["import", &others, "--name", "others", "--as", "external"];
+    let coded = told(&site, &[&import[..], &["--code", "3"]].concat(), false);
+    assert!(coded.contains("lists of others have code 17"), "{coded}");
+    told(&site, &import, true);
+    for zone in ["bl", "bl4", "all"] {
+        assert_eq!(exported(&site, &["--zone", zone]).lines().count(), 1, "{zone}");
+    }
+    let whole = exported(&site, &["--zone", "all", "--with-external"]);
+    assert!(whole.contains("198.51.100.0,198.51.100.255,127.0.0.17,"), "{whole}");
+    let refused = told(&site, &["export", "--format", "csv", "--zone", "bl", "--with-external"], false);
+    assert!(refused.contains("--zone all only"), "{refused}");
+    // A list that nobody fetches any more runs out.
+    let feeds = told(&site, &["feeds", "--json"], true);
+    let left = feeds.split("\"remaining_s\":").nth(1).unwrap().split(',').next().unwrap();
+    assert!((7 * 86_400 - 600..=7 * 86_400).contains(&left.parse::<u64>().unwrap()), "{feeds}");
+}
+
+#[test]
+fn std_16_wide_entries_and_files_of_another_kind_need_a_word() {
+    let mut site = Site::new("feeds-wide");
+    site.start();
+    let wide = file(&site, "wide.txt", "20.0.0.0/12\n192.0.2.1\n");
+    let import = ["import", &wide, "--name", "wide", "--as", "curated"];
+    let refused = told(&site, &import, false);
+    assert!(refused.contains("20.0.0.0/12; add --i-know"), "{refused}");
+    told(&site, &[&import[..], &["--i-know"]].concat(), true);
+    let broken = file(&site, "broken.txt", "<html>\n<body>\n192.0.2.1\n");
+    let import = ["import", &broken, "--name", "x", "--as", "external", "--format", "plain"];
+    let refused = told(&site, &import, false);
+    assert!(refused.contains("broken.txt:1: expected an address"), "{refused}");
+    assert!(!told(&site, &["feeds"], true).contains("broken"));
+}
+
+/// Runs of 26 characters of the alphabet of tokens, as case links have them.
+fn token_like(text: &str) -> Option<&str> {
+    let is_token = |c: char| c.is_ascii_alphanumeric() && !c.is_ascii_lowercase();
+    text.split(|c: char| !is_token(c)).find(|run| run.len() >= 26)
+}
+
+#[test]
+fn adv_14_no_export_holds_a_token_a_secret_or_a_word_of_the_operator() {
+    let mut site = Site::new("feeds-secrets");
+    site.start();
+    for n in 0..3 {
+        site.spam(&format!("203.0.113.{}", 7 + n), n);
+    }
+    let own = file(&site, "own.txt", "192.0.2.1 :3:SECRETWORDOFTHEFILE1234567\n");
+    told(
+        &site,
+        &["import", &own, "--name", "own", "--as", "curated", "--because", "WORDOFTHEOPERATOR"],
+        true,
+    );
+    let list = told(&site, &["list", "--json"], true);
+    let link = list.split("\"link\":\"").nth(1).unwrap().split('"').next().unwrap();
+    let secret = link.rsplit('/').next().unwrap();
+    assert!(secret.len() >= 26, "{link}");
+    let ones = ["rbldnsd", "plain", "csv", "json", "nft", "postfix-cidr"];
+    for (form, zone) in ones.iter().flat_map(|form| ["bl", "all"].map(|zone| (*form, zone))) {
+        let text = told(&site, &["export", "--format", form, "--zone", zone], true);
+        assert!(text.contains("203.0.113.") && text.contains("192.0.2.1"), "{form}: {text}");
+        assert!(token_like(&text).is_none() && !text.contains(secret), "{form}: {text}");
+        for word in ["SECRETWORD", "WORDOFTHEOPERATOR", "n1-", "sender", "recipient"] {
+            assert!(!text.contains(word), "{form}: {word} in {text}");
+        }
+    }
+    let cases = told(&site, &["export"], true);
+    assert!(cases.lines().count() == 3 && token_like(&cases).is_none() && !cases.contains(secret), "{cases}");
+}
+
+#[test]
+fn an_export_into_a_file_is_there_whole_and_says_the_same_as_one_that_is_printed() {
+    let mut site = Site::new("feeds-out");
+    site.start();
+    let many: String = (0..20_000).map(|n| format!("198.51.{}.{}\n", n / 256, n % 256)).collect();
+    let odd: String = many.lines().step_by(2).map(|line| format!("{line}\n")).collect();
+    let list = file(&site, "many.txt", &odd);
+    told(&site, &["import", &list, "--name", "many", "--as", "curated"], true);
+    let out = site.dir.0.join("out.txt").display().to_string();
+    assert_eq!(told(&site, &["export", "--format", "plain", "--out", &out], true), "");
+    let text = std::fs::read_to_string(&out).unwrap();
+    assert_eq!(text, odd);
+    assert_eq!(told(&site, &["export", "--format", "plain"], true), odd);
+}
