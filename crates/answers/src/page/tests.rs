@@ -221,6 +221,22 @@ fn the_text_to_pass_on_has_error_times_address_and_link() {
 }
 
 #[test]
+fn the_page_of_a_domain_speaks_of_mail_of_that_domain() {
+    let page = page(Block::of("spam.example").with(|o| o.reason = 1));
+    assert_eq!(page.headline, "Mail of spam.example is blocked at Example Networks");
+    assert_eq!(
+        page.because,
+        "Mail from this domain is refused here because the operator of this site decided so."
+    );
+    for part in [
+        "mail of our domain spam.example to Example Networks has been refused",
+        "550 5.7.1 Mail of this sender's domain is blocked here. Contact: https://mw.example.org/c/n1-1/",
+    ] {
+        assert!(page.forward.contains(part), "{part} in {}", page.forward);
+    }
+}
+
+#[test]
 fn who_is_dropped_gets_no_error_to_pass_on() {
     let text = page(Block::of("192.0.2.25").with(|o| o.kind = BlockKind::NullRoute)).forward;
     assert!(text.contains("our server 192.0.2.25 has not reached Example Networks since"), "{text}");

@@ -1,5 +1,7 @@
 //! Sentences of the pages: polite, exact, and accusing nobody (S80, S104, S105).
 
+use std::net::Ipv4Addr;
+
 use model::case::{BlockKind, Opened};
 use model::event::RuleStamp;
 use model::reasons::{Reason, by_number};
@@ -125,9 +127,7 @@ pub(crate) fn forward(
     };
     let (site, reason) = (&view.site, by_number(opened.reason));
     let what = match opened.kind {
-        BlockKind::Rbl => {
-            format!("mail from our server {} to {} has been refused", case.key, site_name(site))
-        }
+        BlockKind::Rbl => format!("mail {} to {} has been refused", of_sender(&case.key), site_name(site)),
         BlockKind::NullRoute => format!("our server {} has not reached {}", case.key, site_name(site)),
     };
     let error = error(site, case, opened, evidence);
@@ -143,9 +143,20 @@ pub(crate) fn forward(
     )
 }
 
+fn of_sender(key: &Key) -> String {
+    match key {
+        Key::Net(_) => format!("from our server {key}"),
+        Key::Domain(domain) | Key::DomainAt(domain, _) => format!("of our domain {domain}"),
+    }
+}
+
 /// The exact error that a sender gets; nothing where packets are dropped, or where the
 /// client's one address is not known.
 fn error(site: &Site, case: &CaseView, opened: &Opened, evidence: &[Evidence]) -> String {
+    if matches!(case.key, Key::Domain(_)) {
+        let reply = texts::of_domain(site, Ipv4Addr::UNSPECIFIED.into(), case.id);
+        return format!("The error is:\n  {}\n", reply.get().short());
+    }
     let of_key = case.key.prefix().filter(|p| p.is_host()).map(Prefix::addr);
     let client = of_key.or(evidence.first().map(|e| e.client.addr));
     match client.filter(|_| opened.kind == BlockKind::Rbl) {
