@@ -289,6 +289,20 @@ mod tests {
     }
 
     #[test]
+    fn adv_9_a_null_mx_is_the_domain_s_own_doing_only_where_spf_vouches_for_the_client() {
+        for (mx, spf, expect) in [
+            (Mx::Unknown, Spf::Pass, None),
+            (Mx::Fine, Spf::Fail, Some(true)),
+            (Mx::Bogus, Spf::Fail, Some(false)),
+            (Mx::Null, Spf::Pass, Some(false)),
+            (Mx::Null, Spf::Fail, None),
+            (Mx::Null, Spf::None, None),
+        ] {
+            assert_eq!(reached(&Found { mx, spf, ..Found::default() }), expect, "{mx:?} {spf:?}");
+        }
+    }
+
+    #[test]
     fn the_gravest_verdict_counts_and_silence_is_none() {
         use Judgement::{Ham, Spam, Virus};
         let of = |answers: &[(Name, Answer)]| gravest(answers).map(|s| (s.source.to_string(), s.judgement));

@@ -40,6 +40,7 @@ stories! {
     off_22_network
     off_23_provider
     off_24_domain_conduct
+    off_24_unreachable
     operator
 }
 
