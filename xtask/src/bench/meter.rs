@@ -168,6 +168,13 @@ impl Pinned {
     }
 }
 
+/// Puts another process, a thread of the kernel too, on one core for good.
+pub(super) fn pin_process(process: rustix::process::Pid, core: usize) -> Result<(), TaskError> {
+    let mut one = CpuSet::new();
+    one.set(core);
+    sched_setaffinity(Some(process), &one).map_err(TaskError::system("pin a process to one core"))
+}
+
 impl Drop for Pinned {
     fn drop(&mut self) {
         let _ = sched_setaffinity(None, &self.0);

@@ -100,6 +100,10 @@ pub(crate) fn bench(options: &BenchOptions) -> Result<bool, TaskError> {
         build.args(["-p", "mailward"]);
     }
     run::must(&mut build, BUILD_LIMIT)?;
+    if options.chosen().contains(&Name::Dns) {
+        let build = ["build", "--release", "--locked", "-p", "edge", "--examples"];
+        run::must(&mut repo::cargo(&build), BUILD_LIMIT)?;
+    }
     let mut program = Command::new(repo::target().join("release/xtask"));
     program.arg("bench-run").args(std::env::args_os().skip(2));
     let source = program.exec();

@@ -9,9 +9,11 @@ mod batch;
 pub(crate) mod data;
 pub(crate) mod echo;
 pub(crate) mod load;
+mod mailward;
 mod probe;
 mod question;
 mod subjects;
+mod veth;
 
 use std::net::Ipv4Addr;
 use std::process::Command;
@@ -71,7 +73,9 @@ pub(super) fn dns(quick: bool) -> Result<Vec<Row>, TaskError> {
         rows.extend(one_core(&set, &pace)?);
         if recipe.entries == Recipe::MILLION.entries && recipe.kind == Kind::Addresses {
             rows.extend(two_cores(&set, &pace)?);
+            rows.extend(veth::veth(&set, &pace)?);
         }
+        rows.extend(mailward::changes(&set)?);
     }
     Ok(rows)
 }
@@ -121,7 +125,7 @@ fn one_core(set: &Set, pace: &Pace) -> Result<Vec<Row>, TaskError> {
 
 /// The subjects that can hold the set.
 fn start(set: &Set) -> Result<Vec<Server>, TaskError> {
-    let mut servers = vec![subjects::echo(1)?];
+    let mut servers = vec![subjects::echo(1)?, mailward::subject(set, 1)?];
     let kind = if set.recipe.kind == Kind::Addresses { "ip4set" } else { "ip4trie" };
     servers.extend(subjects::rbldnsd(set, kind, true)?);
     if set.recipe.name == Recipe::MILLION.name {
@@ -134,7 +138,7 @@ fn start(set: &Set) -> Result<Vec<Server>, TaskError> {
 /// Two cores for two threads, which the generator shares: the processor time of a
 /// question tells what two cores can do, its rate what is left of them.
 fn two_cores(set: &Set, pace: &Pace) -> Result<Vec<Row>, TaskError> {
-    let mut servers = vec![subjects::echo(2)?];
+    let mut servers = vec![subjects::echo(2)?, mailward::subject(set, 2)?];
     servers.extend(subjects::rbldnsd(set, "ip4set", false)?);
     let mut all = Measured::all(servers);
     for round in 0..pace.rounds {

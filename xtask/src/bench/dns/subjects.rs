@@ -295,7 +295,7 @@ pub(super) fn listed(set: &Set) -> String {
 }
 
 /// Whether a peer's packages are there; says so when they are not.
-fn ready(packages: &[&str]) -> Result<bool, TaskError> {
+pub(super) fn ready(packages: &[&str]) -> Result<bool, TaskError> {
     let ready = debian::ensure(packages)?;
     if let Ready::No { reason } = &ready {
         eprintln!("dns: {} skipped: {reason}", packages.join(" "));
