@@ -52,6 +52,7 @@ fn annex_3_is_answered_to_every_client() {
     stories.tell("vectors", vectors::every_program_is_told_the_same);
     stories.tell("delv", vectors::delv_takes_answers_without_signatures);
     stories.tell("text", || vectors::the_text_has_the_way_and_no_secret(&lists));
+    stories.tell("doctor", || vectors::doctor_asks_for_the_test_entry(&lists));
     stories.tell("protocol", vectors::the_rest_of_the_protocol_is_as_programs_expect_it);
     stories
         .tell("resolver", || log = resolver::who_minimises_names_finds_what_is_listed(&lists, folder.path()));

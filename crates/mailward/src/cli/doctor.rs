@@ -1,6 +1,7 @@
 //! `mailward doctor`: looks for what is wrong or missing, and says the way out.
 
 mod learnt;
+mod lists;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -33,6 +34,7 @@ pub(crate) fn main(path: &Path, args: &DoctorArgs) -> Done {
     findings.extend(own(&config));
     let now = model::Millis(u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0));
     findings.extend(learnt::signatures(&config.policy(&|_| model::PersonHash(0)).bot.signatures, now));
+    findings.extend(lists::settings(&config));
     findings.push(store(&config));
     findings.extend(daemon(&config));
     let failed = findings.iter().any(|f| !f.good);
@@ -119,6 +121,7 @@ fn daemon(config: &Config) -> Vec<Finding> {
     findings.extend(burnt(&status["engine"]["burnt"]));
     findings.extend(networks(&status["engine"]["networks"]));
     findings.extend(feeds(&status["feeds"]));
+    findings.extend(lists::asked(config));
     if status["mode"] == "learn" {
         findings.push(look("mode", "learning: nothing is refused until `mailward enforce`".to_owned()));
     }

@@ -2,6 +2,7 @@
 
 use super::asking::{CLIENTS, DELV, ask, dig, run};
 use super::lists::{Lists, SERVER};
+use super::site::PROGRAM;
 
 /// Where the two lists are that the vectors ask.
 pub(crate) const BL: &str = "bl.dnsbl.example.org";
@@ -135,4 +136,14 @@ pub(crate) fn the_rest_of_the_protocol_is_as_programs_expect_it() {
         let said = ask(program, &[], BL, "AXFR");
         assert!(said.text.contains(expect) && said.answers.is_empty(), "{program}\n{}", said.text);
     }
+}
+
+/// `doctor` asks as everybody does, beside what it has to say of other things.
+pub(crate) fn doctor_asks_for_the_test_entry(lists: &Lists) {
+    let config = lists.mailward.config().display().to_string();
+    let output = run(PROGRAM, &["--config", &config, "doctor"]);
+    let told = String::from_utf8_lossy(&output.stdout);
+    let expect =
+        "ok   block lists    127.0.0.2 is listed in bl.dnsbl.example.org at 127.0.0.1:53, as it must be\n";
+    assert!(told.contains(expect), "{told}");
 }
