@@ -26,8 +26,11 @@ pub(crate) const WORLD: &[&str] = &[
     "spamassassin",
     "miltertest",
     "unbound",
-    "bind9-dnsutils",
+    "nsd",
+    "knot",
     "knot-dnsutils",
+    "bind9",
+    "bind9-dnsutils",
     "ldnsutils",
     "rbldnsd",
 ];

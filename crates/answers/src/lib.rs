@@ -33,7 +33,7 @@ pub use end::{Act, EndRule, EndRules, Ended, Ending, Finish, Mark, at_end, bounc
 pub use explain::explain;
 pub use help::{HelpPage, help_page};
 pub use lint::{OverBudget, lint};
-pub use listing::{ListingText, NoAnswer};
+pub use listing::{ListingText, NoAnswer, record_text};
 pub use page::{CasePage, LookupPage, case_page, lookup_page, reference_page};
 pub use public::{Public, Reply};
 pub use redact::redact;

@@ -7,10 +7,11 @@
 use std::fmt::{self, Write};
 use std::net::IpAddr;
 
-use model::Site;
 use model::codes::meaning;
 use model::reasons::by_number;
+use model::{Codes, Prefix, Site};
 use projections::Why;
+use projections::records::Owner;
 
 use crate::public::Public;
 use crate::when::When;
@@ -70,6 +71,41 @@ pub fn name_listing_text(site: &Site, why: Why) -> Public<ListingText> {
 /// What a test entry says (RFC 5782 §5).
 pub fn test_text(site: &Site) -> Public<ListingText> {
     ListingText::of(format_args!("Test entry: this list works. {}/h/dnsbl", site.portal))
+}
+
+/// Why a name of a zone is listed, as those say it who keep a copy of the zone: of its codes
+/// alone, so that the text goes away with the same octets with which it came.
+pub fn record_text(site: &Site, owner: &Owner, codes: Codes) -> Public<ListingText> {
+    match owner {
+        Owner::Net(node) if is_test(*node) => test_text(site),
+        Owner::Net(node) => {
+            ListingText::of(format_args!("{} {}/l/{}", ByCode(codes), site.portal, node.addr()))
+        }
+        Owner::Name(name) if **name == *TEST => test_text(site),
+        Owner::Name(_) | Owner::Below(_) => {
+            ListingText::of(format_args!("{} {}/h/dnsbl", ByCode(codes), site.portal))
+        }
+    }
+}
+
+/// The name by which domain lists show that they work (RFC 5782 §5).
+const TEST: &str = "test";
+
+/// Whether it is a test entry, in the form of either family.
+fn is_test(node: Prefix) -> bool {
+    model::key::fold(node.addr()).is_loopback()
+}
+
+/// The sentence in front of the link, where only codes are known.
+struct ByCode(Codes);
+
+impl fmt::Display for ByCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut codes = self.0.octets();
+        f.write_str("Blocked: ")?;
+        f.write_str(codes.next().map_or("listed", meaning))?;
+        f.write_str(if codes.next().is_some() { " and more." } else { "." })
+    }
 }
 
 /// Why a question is not answered.
@@ -168,6 +204,26 @@ mod tests {
         let expect = "For information, not blocked: the domain has no mail server that can be reached \
                       (2026-11-21). https://portal.example/h/dnsbl";
         assert_eq!(said(&text), expect);
+    }
+
+    #[test]
+    fn std_23_a_copy_s_text_follows_from_name_and_codes_alone() {
+        let site = site("https://portal.example");
+        let text =
+            |owner: Owner, codes: &[u8]| said(&record_text(&site, &owner, codes.iter().copied().collect()));
+        let net = |prefix: &str| Owner::Net(prefix.parse().unwrap());
+        let spam = text(net("192.0.2.0/24"), &[3]);
+        assert!(
+            spam.starts_with("Blocked: ") && spam.ends_with(". https://portal.example/l/192.0.2.0"),
+            "{spam}"
+        );
+        assert!(text(net("192.0.2.0/24"), &[3, 13]).contains(" and more. "));
+        assert!(text(Owner::Below("example.com".into()), &[3]).ends_with("/h/dnsbl"));
+        for test in
+            [net("127.0.0.2"), Owner::Net(Prefix::V6(0xffff_7f00_0002, 128)), Owner::Name("test".into())]
+        {
+            assert!(text(test, &[2]).starts_with("Test entry"));
+        }
     }
 
     #[test]

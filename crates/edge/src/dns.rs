@@ -18,6 +18,7 @@ mod responder;
 mod tcp;
 #[cfg(test)]
 mod tests;
+pub mod transfer;
 mod transfers;
 mod udp;
 mod xdp;

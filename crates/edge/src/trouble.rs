@@ -49,6 +49,11 @@ impl<T> Default for Troubles<T> {
 }
 
 impl<T: Trouble> Troubles<T> {
+    /// How many troubles a line of this kind stands for, where the caller may write one now.
+    pub(crate) fn due(&self, trouble: T, now: Millis) -> Option<u64> {
+        self.kinds[trouble.index()].due(now)
+    }
+
     /// Logs one trouble, unless its kind was logged within this minute.
     pub(crate) fn log(&self, trouble: T, now: Millis, detail: &dyn fmt::Display) {
         let (text, sensor) = (trouble.text(), T::SENSOR);

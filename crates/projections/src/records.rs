@@ -28,7 +28,9 @@ mod difference;
 mod entries;
 mod names;
 mod node;
+mod of_view;
 mod rows;
+pub mod shown;
 #[cfg(test)]
 mod tests;
 mod text;

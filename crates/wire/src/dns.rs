@@ -39,6 +39,8 @@ pub mod rtype {
     pub const A: u16 = 1;
     /// A name server.
     pub const NS: u16 = 2;
+    /// Another name; in a response policy, what to do.
+    pub const CNAME: u16 = 5;
     /// The start of a zone.
     pub const SOA: u16 = 6;
     /// Two strings about a host; here the answer to ANY (RFC 8482 §4.2).

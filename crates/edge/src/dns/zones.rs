@@ -12,9 +12,9 @@ pub const ZONES: usize = SUB_ZONES.len() + 1;
 
 /// How long a secondary waits between two looks, and after a failure; and when it forgets a
 /// zone that it can not renew: after a day, because lists live by the minute.
-const REFRESH: u32 = 300;
-const RETRY: u32 = 60;
-const EXPIRE: u32 = 86_400;
+pub(super) const REFRESH: u32 = 300;
+pub(super) const RETRY: u32 = 60;
+pub(super) const EXPIRE: u32 = 86_400;
 
 /// The base zone as a list: of nothing.
 const BASE: SubZone = SubZone { label: "", lists: Lists::Addresses, codes: Codes::NONE, doc: "" };

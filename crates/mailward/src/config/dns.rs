@@ -7,6 +7,7 @@ use model::{Domain, Prefix, Secs};
 
 use super::forms::{Count, Fault, Written};
 use super::net::Mailbox;
+use super::transfers::{Secondary, SigningKey, Transfers};
 use super::words::Word;
 
 /// Octets of the longest base zone: room for a whole address, a key and a sub-zone in front.
@@ -38,6 +39,9 @@ pub(super) struct Dns {
     pub(super) rate_errors: Count<0, 10_000_000>,
     pub(super) slip: Count<0, 10>,
     pub(super) quota: Count<0, 10_000_000>,
+    pub(super) transfer_to: Vec<Prefix>,
+    pub(super) transfer_keys: Vec<SigningKey>,
+    pub(super) notify: Vec<Secondary>,
 }
 
 /// What the name server is told.
@@ -67,6 +71,8 @@ pub(crate) struct NameServer {
     pub(crate) negative_ttl: u32,
     /// How much is answered.
     pub(crate) rates: Rates,
+    /// Who may fetch whole zones.
+    pub(crate) transfers: Result<Option<Transfers>, String>,
 }
 
 impl Dns {
@@ -88,6 +94,7 @@ impl Dns {
             ttl: number(self.ttl),
             negative_ttl: number(self.negative_ttl),
             rates: self.rates(),
+            transfers: self.transfers(),
             base,
         })
     }

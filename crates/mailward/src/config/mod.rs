@@ -26,6 +26,7 @@ mod source;
 mod territory;
 #[cfg(test)]
 mod tests;
+mod transfers;
 mod traps;
 mod units;
 mod url;

@@ -290,6 +290,12 @@ pub(crate) const ROWS: &[Row] = &[
         "Of so many answers above the rate one goes out cut, so that a real client asks again by TCP; 0: none."),
     row("dns.quota", slot!(dns.quota), "0",
         "Questions a second that one such network may ask before it hears 127.255.255.255; 0 is no limit."),
+    list("dns.transfer-to", slot!(dns.transfer_to), "['198.51.100.53']",
+        "Secondaries: from where whole zones may be fetched (AXFR, IXFR), signed with one of dns.transfer-keys. Without it by nobody."),
+    Row { withheld: true, ..list("dns.transfer-keys", slot!(dns.transfer_keys), "['mailward-xfr:hmac-sha256:bWFpbHdhcmQgZXhhbXBsZSBrZXkgb2YgMzIgb2N0ZXRz']",
+        "Keys with which zones are fetched: name, hmac-sha256 or hmac-sha512, secret in base64.") },
+    list("dns.notify", slot!(dns.notify), "['198.51.100.53', '198.51.100.54:5353 mailward-xfr']",
+        "Secondaries that are told of changes at once: address, port, key."),
 
     unset("control.socket", slot!(control_socket), "'/var/lib/mailward/control.sock'",
         "Unix socket of the operator's API, for its owner only. Without it control.sock in data-dir."),

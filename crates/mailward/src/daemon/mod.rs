@@ -22,6 +22,7 @@ mod threads;
 mod unlearning;
 mod vault;
 pub(crate) mod web;
+pub(crate) mod zones;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -103,6 +104,8 @@ pub(crate) struct Shared {
     pub(crate) inputs: Sender<Input>,
     /// Tables of bulk lists that are about to be adopted.
     pub(crate) feeds: Arc<feeds::Shelf>,
+    /// Which keys changed, for those who keep zones.
+    pub(crate) zone_news: Arc<zones::News>,
 }
 
 impl Daemon {
@@ -250,6 +253,7 @@ fn share(
         insight: Arc::default(),
         questions: Questions::default(),
         feeds: Arc::default(),
+        zone_news: Arc::default(),
         mx,
         names,
         clock,
@@ -289,6 +293,7 @@ fn start_threads(
         insight: shared.insight.clone(),
         questions: shared.questions.clone(),
         feeds: shared.feeds.clone(),
+        zone_news: shared.zone_news.clone(),
         stop: shared.stop.clone(),
         engine_threads: options.engine_threads.max(1),
     });

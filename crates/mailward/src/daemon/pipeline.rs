@@ -30,6 +30,7 @@ use super::recover::{to_row, to_stored};
 use super::site_file::random;
 use super::tell;
 use super::threads::Threads;
+use super::zones::News;
 
 /// An epoch ends after this time …
 const EPOCH: Duration = Duration::from_millis(1);
@@ -94,6 +95,8 @@ pub(crate) struct Common {
     pub(crate) insight: Arc<Mutex<Insight>>,
     pub(crate) questions: Questions,
     pub(crate) feeds: Arc<Shelf>,
+    /// Who keeps zones hears here which keys changed.
+    pub(crate) zone_news: Arc<News>,
 }
 
 /// What only the engine knows, for the operator; told once in a few seconds.
@@ -452,7 +455,7 @@ fn save(journal: &Mutex<Writer>, position: u64, bytes: &[u8], common: &Common) {
 fn project(mut projector: Projector, durable: &Receiver<Durable>, common: &Common) {
     let mut swept = Instant::now();
     loop {
-        let (mut receipts, mut news) = (Vec::new(), false);
+        let (mut receipts, mut news, mut events) = (Vec::new(), false, Vec::new());
         let end = Instant::now() + PUBLISH;
         let mut next = match durable.recv_timeout(SWEEP) {
             Ok(first) => Some(first),
@@ -465,6 +468,7 @@ fn project(mut projector: Projector, durable: &Receiver<Durable>, common: &Commo
             one.mailboxes.iter().for_each(|m| projector.set_mailbox(m.who, m.until, m.dead));
             one.writers.iter().for_each(|(who, until)| projector.set_writer(*who, *until));
             receipts.extend(one.receipts);
+            events.extend(one.events);
             next = if Instant::now() < end { durable.try_recv().ok() } else { None };
         }
         if swept.elapsed() >= SWEEP {
@@ -474,6 +478,7 @@ fn project(mut projector: Projector, durable: &Receiver<Durable>, common: &Commo
         if news {
             common.published.publish(projector.view());
         }
+        common.zone_news.tell(events.iter().map(|(_, event)| event));
         common.desk.deliver(receipts);
     }
 }

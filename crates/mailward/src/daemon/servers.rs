@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::inbox::Inbox;
 use super::letters::{self, Judges, Letters};
+use super::zones::{self, Zones};
 use super::{Shared, names, scorer, site_file};
 use crate::config::NameServer;
 use crate::hearing::Hearing;
@@ -21,6 +22,10 @@ const SLACK: std::time::Duration = std::time::Duration::from_secs(1);
 const DNS_CONNECTIONS: usize = 512;
 const DNS_IDLE: std::time::Duration = std::time::Duration::from_secs(10);
 
+/// Seconds for which answers of copies may be remembered: a copy can not count down to the end
+/// of a block as we do, so what is behind it may outlive that by so much.
+const COPY_TTL: u32 = 60;
+
 /// Everything that answers mail systems; all of it stops when this is dropped.
 #[derive(Default)]
 pub(crate) struct Servers {
@@ -28,6 +33,8 @@ pub(crate) struct Servers {
     pub(crate) milter: Option<milter::Running>,
     pub(crate) lmtp: Option<lmtp::Running>,
     pub(crate) dns: Option<dns::Running>,
+    /// What the name server hands out whole.
+    zones: Option<Zones>,
     pub(crate) hearing: Option<Hearing>,
     pub(crate) inbox: Option<Arc<Inbox>>,
     /// After the milter: it waits for its judges.
@@ -109,14 +116,47 @@ impl Servers {
 
     fn serve_dns(&mut self, shared: &Shared) -> Result<(), String> {
         let Some(settings) = shared.config.name_server() else { return Ok(()) };
-        let config = name_server(settings, shared)?;
+        let mut config = name_server(settings.clone(), shared)?;
+        self.zones = keep_zones(settings, shared, &config)?;
+        let outlet = self.zones.as_ref().map(Zones::outlet);
+        config.transfers = outlet.map(|outlet| Arc::new(outlet) as Arc<dyn dns::Transfers>);
         let zone = config.base.to_string();
         let running = dns::Running::start(config, shared.published.clone(), shared.clock.clone());
         let running = running.map_err(|e| e.to_string())?;
         tracing::info!(zone, addresses = ?running.addresses(), "block lists are served");
         self.dns = Some(running);
+        self.zones.as_mut().map_or(Ok(()), Zones::run)?;
         Ok(())
     }
+}
+
+/// Keeps zones for those who may fetch them whole; without any, a zone's number is the time of
+/// the start, and nobody looks at it.
+fn keep_zones(settings: NameServer, shared: &Shared, config: &dns::Config) -> Result<Option<Zones>, String> {
+    let Some(transfers) = settings.transfers? else {
+        // RFC 1982 arithmetic: the lowest 32 bits are meant.
+        let seconds = (shared.clock.now().0 / 1000) as u32;
+        (0..dns::ZONES).for_each(|zone| config.serials.set(zone, seconds));
+        return Ok(None);
+    };
+    let outlet = dns::transfer::Config {
+        base: settings.base,
+        servers: settings.servers,
+        contact: settings.contact,
+        ttl: settings.ttl.min(COPY_TTL),
+        negative_ttl: settings.negative_ttl,
+        from: transfers.to,
+        keys: transfers.keys,
+        site: shared.view().site.clone(),
+    };
+    let means = zones::Means {
+        published: shared.published.clone(),
+        news: shared.zone_news.clone(),
+        clock: shared.clock.clone(),
+        serials: config.serials.clone(),
+    };
+    let settings = zones::Settings { outlet, notify: transfers.notify };
+    Zones::prepare(settings, shared.config.data_dir(), means).map(Some)
 }
 
 /// What a name server is, from the configuration.

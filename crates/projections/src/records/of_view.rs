@@ -1,0 +1,60 @@
+//! From a view to entries: what zones show of cases and lists.
+
+use std::collections::BTreeSet;
+
+use model::reasons::by_number;
+use model::{Case, Codes, Key, Millis, Mode, Prefix};
+
+use super::entries::{Entries, Held, Scope};
+use super::shown::{self, Shown};
+use crate::View;
+
+impl Held {
+    /// What the live cases of a key hold on its prefix at `now`, and when the first of them ends.
+    pub fn of(view: &View, key: &Key, now: Millis) -> (Held, Option<Millis>) {
+        let cases: Vec<&Case> = view.cases.holding_on(key, Mode::Live, now).collect();
+        let codes = cases.iter().fold(Codes::NONE, |all, case| all.or(code(case)));
+        let end = cases.iter().map(|case| case.until()).min();
+        (Held { codes, holes: holes(&cases) }, end)
+    }
+}
+
+impl Entries {
+    /// All that a view lists at `now`.
+    pub fn of(view: &View, now: Millis) -> Entries {
+        let mut entries = Entries::default();
+        let keys: BTreeSet<Key> =
+            view.holding(Mode::Live, now).into_iter().map(|case| case.key.clone()).collect();
+        for key in keys {
+            let (held, _) = Held::of(view, &key, now);
+            match &key {
+                Key::Net(prefix) => entries.set(*prefix, &Held::default(), &held),
+                Key::Domain(domain) => entries.set_name(domain.as_str(), 0, Scope::whole(held.codes)),
+                Key::DomainAt(..) => {}
+            }
+        }
+        view.protected.listed().iter().for_each(|prefix| entries.spare(*prefix, true));
+        let shown = shown::show(&[], view, now);
+        entries.set_bulk(&shown.iter().map(|shown| shown.bulk.clone()).collect::<Vec<_>>());
+        for (source, Shown { names, .. }) in (1u8..).zip(&shown) {
+            names.iter().for_each(|(name, scope)| entries.set_name(name, source, *scope));
+        }
+        entries
+    }
+}
+
+fn code(case: &Case) -> Codes {
+    let reason = case.opened.as_ref().map_or(0, |opened| opened.reason);
+    Codes::of(by_number(reason).dns.octets()[3])
+}
+
+/// The holes of a key's cases, and what holds in each: the codes of cases that do not spare it.
+fn holes(cases: &[&Case]) -> Vec<(Prefix, Codes)> {
+    let all: BTreeSet<Prefix> = cases.iter().flat_map(|case| case.holes.iter().copied()).collect();
+    let spares = |case: &Case, hole: Prefix| case.holes.iter().any(|known| known.covers(hole));
+    let left = |hole| {
+        let cases = cases.iter().filter(|case| !spares(case, hole));
+        cases.fold(Codes::NONE, |all, case| all.or(code(case)))
+    };
+    all.into_iter().map(|hole| (hole, left(hole))).collect()
+}
