@@ -19,8 +19,9 @@ const TESTS_V4: u32 = 0x7f00_0000;
 const TEST_V6: u128 = 0xffff_7f00_0002;
 /// The code of a test entry that stands for no code of its own.
 const TEST_CODE: u8 = 2;
-/// The test entry of lists of names; `invalid` is never listed (RFC 5782 §5).
+/// The test entry of lists of names, and the name that is never listed (RFC 5782 §5).
 const TEST_NAME: &str = "test";
+const NEVER_NAME: &str = "invalid";
 
 /// Seconds for which an error in place of an answer may be remembered.
 const ERROR_TTL: u32 = 60;
@@ -44,7 +45,7 @@ pub(super) enum Finding<'q> {
     /// There is no such name, nor any below it.
     Nothing { zone: usize, before: usize },
     /// It is listed.
-    Listed { zone: usize, before: usize, codes: Codes, ttl: u32, of: Subject<'q> },
+    Listed { zone: usize, before: usize, among: Codes, codes: Codes, ttl: u32, of: Subject<'q> },
 }
 
 /// What is listed.
@@ -105,9 +106,9 @@ impl<'q> Finding<'q> {
                 rtype::TXT => to.txt(ERROR_TTL, no_answer_text(&at.view.site, why).get().as_bytes()),
                 _ => nothing(zone, before, to),
             },
-            Finding::Listed { zone, before, codes, ttl, of } => match asked {
+            Finding::Listed { zone, before, among, codes, ttl, of } => match asked {
                 rtype::A => codes.addresses().for_each(|address| to.a(ttl, address)),
-                rtype::TXT => to.txt(ttl, text(at, zone, of).get().as_bytes()),
+                rtype::TXT => to.txt(ttl, text(at, among, of).get().as_bytes()),
                 rtype::ANY => to.minimal_any(ttl),
                 _ => nothing(zone, before, to),
             },
@@ -139,9 +140,8 @@ fn write_apex(shared: &Shared, zone: usize, asked: u16, to: &mut Response<'_>) {
     }
 }
 
-fn text(at: &Moment<'_>, zone: usize, of: Subject<'_>) -> Public<ListingText> {
+fn text(at: &Moment<'_>, among: Codes, of: Subject<'_>) -> Public<ListingText> {
     let site = &at.view.site;
-    let among = zone.checked_sub(1).map_or(Codes::NONE, |zone| model::SUB_ZONES[zone].codes);
     let found = match of {
         Subject::Test => None,
         Subject::Address(addr) => {
@@ -157,22 +157,23 @@ fn text(at: &Moment<'_>, zone: usize, of: Subject<'_>) -> Public<ListingText> {
 }
 
 /// What there is to say of a name in a zone, to a client that may know.
-pub(super) fn find_in<'q>(at: &Moment<'_>, place: &Place<'q>, ttl_max: u64) -> Finding<'q> {
+pub(super) fn find_in<'q>(at: &Moment<'_>, place: &Place<'q>, among: Codes, ttl_max: u64) -> Finding<'q> {
     let Place { zone, before, front, .. } = *place;
     if let Some(rest) = place.unknown {
-        return unknown(rest, before);
+        return unknown(front, rest, before);
     }
     if front.is_none() {
-        return Finding::Apex { zone };
+        // In front of the zone's name stands a key, or nothing.
+        return if before > 0 { Finding::NoData { zone, before } } else { Finding::Apex { zone } };
     }
-    let ask = Ask { view: at.view, now: at.now, among: place.lists.codes, enough: Secs(ttl_max) };
+    let ask = Ask { view: at.view, now: at.now, among, enough: Secs(ttl_max) };
     let found = if place.lists.lists == Lists::Domains { ask.name(front) } else { ask.address(place) };
     match found {
         Found::Listed(listing, of) => {
             // Whole seconds that are left: no cache keeps it longer than it lasts.
             let left = listing.until.0.saturating_sub(at.now.0) / 1000;
             let ttl = u32::try_from(left.min(ttl_max)).unwrap_or(u32::MAX);
-            Finding::Listed { zone, before, codes: listing.codes, ttl, of }
+            Finding::Listed { zone, before, among, codes: listing.codes, ttl, of }
         }
         Found::Below => Finding::NoData { zone, before },
         Found::Nothing => Finding::Nothing { zone, before },
@@ -180,10 +181,11 @@ pub(super) fn find_in<'q>(at: &Moment<'_>, place: &Place<'q>, ttl_max: u64) -> F
 }
 
 /// A label of the base zone that names no list. Whoever asks it for an address hears so; the
-/// names in between exist, or a resolver would never ask for the address (RFC 8020).
-fn unknown<'q>(rest: Labels<'q>, before: usize) -> Finding<'q> {
+/// names in between exist, or a resolver would never ask for the address (RFC 8020). So does
+/// who forgot the list's label and asks the base zone itself.
+fn unknown<'q>(front: Labels<'q>, rest: Labels<'q>, before: usize) -> Finding<'q> {
     let reversed = Reversed::read(rest);
-    if is_address(rest) {
+    if is_address(rest) || is_address(front) {
         Finding::Instead(NoAnswer::UnknownZone, 0, before)
     } else if rest.is_none() || reversed != Reversed::default() {
         Finding::NoData { zone: 0, before }
@@ -270,6 +272,9 @@ impl Ask<'_> {
         let Some(name) = Name::of(labels) else { return Found::Nothing };
         if name.as_str() == TEST_NAME {
             return self.test(TEST_CODE).map_or(Found::Nothing, |(listing, of)| Found::Listed(listing, of));
+        }
+        if name.as_str() == NEVER_NAME {
+            return Found::Nothing;
         }
         match self.view.listing_of_name(name.as_str(), self.among, self.now) {
             Some((listing, _)) => Found::Listed(listing, Subject::Name(labels)),

@@ -8,12 +8,13 @@
 
 use std::hash::Hasher;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use model::Prefix;
 use model::key::fold;
 use siphasher::sip::SipHasher13;
 
-/// Places of a thread: 256 KiB. A flood from forged addresses touches many; two networks share
+/// Places: 256 KiB. A flood from forged addresses touches many; two networks share
 /// one only by chance, for a while.
 const PLACES: usize = 1 << 15;
 
@@ -72,21 +73,22 @@ pub(super) enum Verdict {
     Drop,
 }
 
-/// One thread's places: for each the time, in microseconds, until which it is filled.
+/// All places: for each the time, in microseconds, until which it is filled.
+///
+/// All threads count in the same ones, because the kernel gives the questions of one network
+/// to any of them. Two that count in one place at the same moment may count one for both.
 pub(super) struct Limiter {
     rates: Rates,
-    /// Threads among which clients are spread.
-    share: u32,
     hasher: SipHasher13,
-    places: Box<[u64]>,
-    above: u32,
+    places: Box<[AtomicU64]>,
+    above: AtomicU32,
 }
 
 impl Limiter {
-    pub(super) fn new(rates: Rates, threads: usize, secret: [u8; 16]) -> Limiter {
-        let share = u32::try_from(threads.max(1)).unwrap_or(1);
+    pub(super) fn new(rates: Rates, secret: [u8; 16]) -> Limiter {
         let hasher = SipHasher13::new_with_key(&secret);
-        Limiter { rates, share, hasher, places: vec![0; PLACES].into(), above: 0 }
+        let places = (0..PLACES).map(|_| AtomicU64::new(0)).collect();
+        Limiter { rates, hasher, places, above: AtomicU32::new(0) }
     }
 
     pub(super) fn rates(&self) -> &Rates {
@@ -104,17 +106,17 @@ impl Limiter {
     }
 
     /// What becomes of one answer of this kind at `micros`.
-    pub(super) fn rule(&mut self, seat: Seat, kind: Kind, micros: u64) -> Verdict {
+    pub(super) fn rule(&self, seat: Seat, kind: Kind, micros: u64) -> Verdict {
         if self.takes(seat, kind, micros) {
             return Verdict::Send;
         }
-        self.above = self.above.wrapping_add(1);
-        let slips = self.rates.slip > 0 && self.above.is_multiple_of(self.rates.slip);
+        let above = self.above.fetch_add(1, Relaxed).wrapping_add(1);
+        let slips = self.rates.slip > 0 && above.is_multiple_of(self.rates.slip);
         if slips { Verdict::Slip } else { Verdict::Drop }
     }
 
     /// Takes one more, if a second's worth is not yet taken.
-    pub(super) fn takes(&mut self, seat: Seat, kind: Kind, micros: u64) -> bool {
+    pub(super) fn takes(&self, seat: Seat, kind: Kind, micros: u64) -> bool {
         let rate = match kind {
             Kind::Listed => self.rates.listed,
             Kind::Unlisted => self.rates.unlisted,
@@ -124,13 +126,12 @@ impl Limiter {
         if rate == 0 {
             return true;
         }
-        // Whole places of the kernel's spreading are not known, so each thread takes its share.
-        let cost = SECOND * u64::from(self.share) / u64::from(rate);
-        let place = seat.0 + kind as usize;
-        let filled = self.places[place].max(micros).saturating_add(cost);
+        let cost = SECOND / u64::from(rate);
+        let place = &self.places[seat.0 + kind as usize];
+        let filled = place.load(Relaxed).max(micros).saturating_add(cost);
         let fits = filled - micros <= SECOND.max(cost);
         if fits {
-            self.places[place] = filled;
+            place.store(filled, Relaxed);
         }
         fits
     }
@@ -149,7 +150,7 @@ mod tests {
     const RATES: Rates =
         Rates { count_only: false, listed: 20, unlisted: 10, errors: 5, slip: 2, quota: 0, everybody: false };
 
-    fn answers(limiter: &mut Limiter, from: &str, kind: Kind, questions: u64, over: u64) -> [usize; 3] {
+    fn answers(limiter: &Limiter, from: &str, kind: Kind, questions: u64, over: u64) -> [usize; 3] {
         let from = limiter.seat(from.parse().unwrap());
         let verdicts: Vec<_> =
             (0..questions).map(|n| limiter.rule(from, kind, 7 * SECOND + n * over / questions)).collect();
@@ -159,23 +160,21 @@ mod tests {
 
     #[test]
     fn adv_8_ten_thousand_questions_of_one_network_get_a_trickle() {
-        let mut limiter = Limiter::new(RATES, 1, [1; 16]);
-        let [sent, slipped, dropped] = answers(&mut limiter, "192.0.2.1", Kind::Listed, 10_000, SECOND);
+        let limiter = Limiter::new(RATES, [1; 16]);
+        let [sent, slipped, dropped] = answers(&limiter, "192.0.2.1", Kind::Listed, 10_000, SECOND);
         // A second's worth at once, and those that come back within it.
         assert!((20..=40).contains(&sent), "{sent}");
         assert!(slipped.abs_diff(dropped) <= 1);
-        let again = answers(&mut limiter, "192.0.2.200", Kind::Listed, 1, SECOND)[0];
+        let again = answers(&limiter, "192.0.2.200", Kind::Listed, 1, SECOND)[0];
         assert_eq!(again, 0, "the same /24");
-        assert_eq!(answers(&mut limiter, "192.0.3.1", Kind::Listed, 10, SECOND)[0], 10, "another /24");
-        assert_eq!(answers(&mut limiter, "192.0.2.1", Kind::Unlisted, 5, SECOND)[0], 5, "another kind");
+        assert_eq!(answers(&limiter, "192.0.3.1", Kind::Listed, 10, SECOND)[0], 10, "another /24");
+        assert_eq!(answers(&limiter, "192.0.2.1", Kind::Unlisted, 5, SECOND)[0], 5, "another kind");
     }
 
     #[test]
-    fn threads_share_a_rate_and_no_rate_is_no_limit() {
-        let mut limiter = Limiter::new(RATES, 4, [1; 16]);
-        assert_eq!(answers(&mut limiter, "2001:db8::1", Kind::Listed, 100, 1)[0], 5);
-        let mut limiter = Limiter::new(Rates { listed: 0, ..RATES }, 1, [1; 16]);
-        assert_eq!(answers(&mut limiter, "2001:db8::1", Kind::Listed, 100, 1)[0], 100);
+    fn no_rate_is_no_limit() {
+        let limiter = Limiter::new(Rates { listed: 0, ..RATES }, [1; 16]);
+        assert_eq!(answers(&limiter, "2001:db8::1", Kind::Listed, 100, 1)[0], 100);
     }
 
     #[test]

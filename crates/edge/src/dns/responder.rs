@@ -7,8 +7,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use answers::NoAnswer;
-use model::Millis;
+use model::codes::CODE_EXTERNAL;
 use model::key::fold;
+use model::{Codes, Millis};
 use projections::View;
 use wire::dns::{
     Answered, COOKIE_CLIENT_LEN, Query, QueryError, Response, UDP_LEN_MAX, UDP_LEN_MIN, class, rcode, rtype,
@@ -58,13 +59,17 @@ pub struct Moment<'v> {
 pub(super) struct Shared {
     pub(super) config: Config,
     pub(super) apexes: Apexes,
+    limiter: Limiter,
     pub(super) views: Arc<dyn Views>,
     pub(super) clock: Clock,
 }
 
 impl Shared {
     pub(super) fn new(config: Config, views: Arc<dyn Views>, clock: Clock) -> Shared {
-        Shared { apexes: Apexes::of(&config), config, views, clock }
+        let mut secret = [0; 16];
+        secret.copy_from_slice(&config.cookie_secret[..16]);
+        let limiter = Limiter::new(config.rates, secret);
+        Shared { apexes: Apexes::of(&config), limiter, config, views, clock }
     }
 
     pub(super) fn soa(&self, zone: usize) -> wire::dns::Soa<'_> {
@@ -76,7 +81,6 @@ impl Shared {
 pub struct Responder {
     pub(super) shared: Arc<Shared>,
     pub(super) counters: Arc<Counters>,
-    limiter: Limiter,
     cookies: Cookies,
 }
 
@@ -97,15 +101,7 @@ struct Client {
 
 impl Responder {
     pub(super) fn new(shared: Arc<Shared>) -> Responder {
-        let config = &shared.config;
-        let mut secret = [0; 16];
-        secret.copy_from_slice(&config.cookie_secret[..16]);
-        Responder {
-            limiter: Limiter::new(config.rates, config.threads, secret),
-            cookies: Cookies::new(config.cookie_secret),
-            counters: Arc::default(),
-            shared,
-        }
+        Responder { cookies: Cookies::new(shared.config.cookie_secret), counters: Arc::default(), shared }
     }
 
     pub(super) fn counters(&self) -> Arc<Counters> {
@@ -153,14 +149,22 @@ impl Responder {
         transport: Transport,
         out: &mut [u8],
     ) -> usize {
-        if is_transfer(query) {
-            return self.transfer(query, packet, from, transport, out);
-        }
         let mut client = self.client(from, transport, packet.len());
+        if is_transfer(query) {
+            return match self.permits(&client, Kind::Error, at.micros) {
+                Verdict::Send => self.transfer(query, packet, from, transport, out),
+                Verdict::Slip => {
+                    let mut response = Response::to(query, out, UDP_LEN_MIN, 0);
+                    response.cut_short(query);
+                    response.finish(rcode::NOERROR, &Answered::default())
+                }
+                Verdict::Drop => 0,
+            };
+        }
         self.take_cookie(query, &mut client, at.now);
         let finding = self.find(at, query, &client);
         let verdict = self.permits(&client, finding.kind(), at.micros);
-        if verdict == Verdict::Drop && client.cookie.is_none() {
+        if verdict == Verdict::Drop {
             return 0;
         }
         self.write(at, query, &client, finding, verdict, out)
@@ -169,8 +173,8 @@ impl Responder {
     fn client(&self, from: SocketAddr, transport: Transport, asked: usize) -> Client {
         let addr = fold(from.ip());
         let is_known = access::is_known(&self.shared.config.known, addr);
-        let is_limited = !is_known || self.limiter.rates().everybody;
-        let seat = is_limited.then(|| self.limiter.seat(addr));
+        let is_limited = !is_known || self.limiter().rates().everybody;
+        let seat = is_limited.then(|| self.limiter().seat(addr));
         Client { addr, transport, is_known, is_there: transport == Transport::Tcp, seat, asked, cookie: None }
     }
 
@@ -196,13 +200,19 @@ impl Responder {
         let has_key = self.take_key(&mut place);
         match self.refusal(client, has_key, at.micros) {
             Some(refusal) => Finding::instead(&place, refusal, self.shared.config.access == Access::Keyed),
-            None => find_in(at, &place, u64::from(self.shared.config.ttl)),
+            None => {
+                // What comes from lists of others is not ours to hand on (STD-83).
+                let withheld = if client.is_known { Codes::NONE } else { Codes::of(CODE_EXTERNAL) };
+                let among = place.lists.codes.without(withheld);
+                find_in(at, &place, among, u64::from(self.shared.config.ttl))
+            }
         }
     }
 
     /// Takes a key off the labels, if there is one.
     fn take_key(&self, place: &mut Place<'_>) -> bool {
-        let held = place.key.filter(|(label, _)| self.shared.config.keys.hold(label));
+        let config = &self.shared.config;
+        let held = place.key.filter(|(label, _)| config.access == Access::Keyed && config.keys.hold(label));
         if let Some((_, front)) = held {
             place.front = front;
         }
@@ -210,24 +220,30 @@ impl Responder {
     }
 
     /// Why this client gets no answer, if so.
-    fn refusal(&mut self, client: &Client, has_key: bool, micros: u64) -> Option<Option<NoAnswer>> {
+    fn refusal(&self, client: &Client, has_key: bool, micros: u64) -> Option<Option<NoAnswer>> {
         let access = self.shared.config.access;
         if !(client.is_known || has_key || access == Access::Public) {
             return Some((access != Access::Local).then_some(NoAnswer::NotPermitted));
         }
-        let is_too_many = client.seat.is_some_and(|seat| !self.limiter.takes(seat, Kind::Question, micros));
-        is_too_many.then_some(Some(NoAnswer::TooMany))
+        // Who may be somebody else uses up nobody's quota: what he gets the rates hold back.
+        let counted = client.seat.filter(|_| client.is_there);
+        let is_too_many = counted.is_some_and(|seat| !self.limiter().takes(seat, Kind::Question, micros));
+        (is_too_many && !self.limiter().rates().count_only).then_some(Some(NoAnswer::TooMany))
     }
 
-    fn permits(&mut self, client: &Client, kind: Kind, micros: u64) -> Verdict {
+    fn limiter(&self) -> &Limiter {
+        &self.shared.limiter
+    }
+
+    fn permits(&self, client: &Client, kind: Kind, micros: u64) -> Verdict {
         let Some(seat) = client.seat.filter(|_| !client.is_there) else { return Verdict::Send };
-        let verdict = self.limiter.rule(seat, kind, micros);
+        let verdict = self.limiter().rule(seat, kind, micros);
         match verdict {
             Verdict::Send => {}
             Verdict::Slip => self.counters.slipped.up(),
             Verdict::Drop => self.counters.dropped.up(),
         }
-        if self.limiter.rates().count_only { Verdict::Send } else { verdict }
+        if self.limiter().rates().count_only { Verdict::Send } else { verdict }
     }
 
     fn write(

@@ -6,7 +6,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -14,7 +14,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use std::{io, net};
 
-use model::key::fold;
+use model::Prefix;
+use model::key::{client_prefix, fold};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::sync::watch;
@@ -94,7 +95,7 @@ struct Host {
     open: Arc<AtomicU64>,
     responder: RefCell<Responder>,
     /// How many connections each client has.
-    clients: RefCell<BTreeMap<IpAddr, usize>>,
+    clients: RefCell<BTreeMap<Prefix, usize>>,
 }
 
 fn run(host: Host, listeners: Vec<net::TcpListener>, mut stopped: watch::Receiver<bool>) {
@@ -137,18 +138,22 @@ async fn accept(listener: TcpListener, host: Rc<Host>) {
 /// A connection's place; free again when it is dropped.
 struct Seat {
     host: Rc<Host>,
-    client: IpAddr,
+    client: Prefix,
 }
 
 impl Seat {
     fn take(host: &Rc<Host>, from: SocketAddr) -> Option<Seat> {
-        let client = fold(from.ip());
+        let addr = fold(from.ip());
+        // Who has one address of an IPv6 network has all.
+        let client = client_prefix(addr);
         let mut clients = host.clients.borrow_mut();
         let total = usize::try_from(host.open.load(Relaxed)).unwrap_or(usize::MAX);
         let of_client = clients.get(&client).copied().unwrap_or_default();
         // A secondary fetches all zones at once.
-        let is_known = || access::is_known(&host.responder.borrow().shared.config.known, client);
-        if total >= host.connections_max || of_client >= PER_CLIENT && !is_known() {
+        let is_known = access::is_known(&host.responder.borrow().shared.config.known, addr);
+        // Some seats are kept for those whom we know.
+        let max = if is_known { host.connections_max } else { host.connections_max * 3 / 4 };
+        if total >= max || of_client >= PER_CLIENT && !is_known {
             return None;
         }
         let of_client = clients.entry(client).or_default();

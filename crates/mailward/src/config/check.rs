@@ -54,6 +54,7 @@ pub(super) fn check(
     found.extend(journal(settings));
     found.extend(same_listener(settings));
     found.extend(sockets(settings));
+    found.extend(name_servers(settings));
     found.into_iter().filter_map(|sides| error(sides, lines, file)).collect()
 }
 
@@ -167,6 +168,18 @@ fn same_listener(settings: &Settings) -> Vec<Vec<Side>> {
         }
     }
     found
+}
+
+/// A name inside the zone would have to be asked of us, and we have no addresses of servers.
+fn name_servers(settings: &Settings) -> Vec<Vec<Side>> {
+    let Some(zone) = &settings.dns.zone else { return Vec::new() };
+    let zone = zone.0.to_string();
+    let is_in =
+        |name: &str| name.strip_suffix(&zone).is_some_and(|front| front.is_empty() || front.ends_with('.'));
+    let servers = &settings.dns.servers;
+    let inside = servers.iter().any(|server| is_in(server.as_str()));
+    let expected = "names outside dns.zone, which others can look up".to_owned();
+    inside.then(|| vec![Side::new("dns.servers", servers, expected)]).into_iter().collect()
 }
 
 fn sockets(settings: &Settings) -> Vec<Vec<Side>> {

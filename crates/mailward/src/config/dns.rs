@@ -107,7 +107,7 @@ impl Dns {
             unlisted: on(self.rate_unlisted.0),
             errors: on(self.rate_errors.0),
             slip: self.slip.0,
-            quota: self.quota.0,
+            quota: on(self.quota.0),
             everybody: self.rate_mode == Limiting::Everybody,
         }
     }

@@ -139,8 +139,10 @@ fn brute(
 
 fn addresses() -> impl Iterator<Item = IpAddr> {
     let v4 = (0..40u32).map(|low| Ipv4Addr::from_bits(0xc000_01f8 + low).into());
-    let v6 = (0..6u128)
-        .flat_map(|net| [7, 8].map(|low| Ipv6Addr::from_bits(0x2001_0db8 << 96 | net << 64 | low).into()));
+    let v6 = (0..6u128).flat_map(|net| {
+        [7, 8, 0xfedc_ba98_7654_3210]
+            .map(|low| Ipv6Addr::from_bits(0x2001_0db8 << 96 | net << 64 | low).into())
+    });
     v4.chain(v6)
 }
 

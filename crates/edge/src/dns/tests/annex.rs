@@ -85,6 +85,8 @@ fn annex_3_addresses() {
         (&format!("0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.{NET_V6}"), Listed(&["127.0.0.4"])),
         (&format!("f.f.e.e.d.d.c.c.b.b.a.a.9.9.8.8.{NET_V6}"), Listed(&["127.0.0.4"])),
         (NET_V6, NoData),
+        (&format!("f.f.e.e.d.d.c.c.b.b.a.a.9.9.8.{NET_V6}"), NoData),
+        (&format!("a.{NET_V6}"), NoData),
         ("8.b.d.0.1.0.0.2", NoData),
         ("2", NoData),
         ("9.b.d.0.1.0.0.2", Nothing),

@@ -77,14 +77,21 @@ fn a_list_that_there_is_not_says_so() {
 }
 
 #[test]
-fn who_asks_too_often_hears_so() {
+fn who_asks_too_often_hears_so_and_nobody_can_use_up_anothers_quota() {
     let desk = &mut Desk::with(listed(), |config| {
-        (config.access, config.rates.quota, config.rates.errors) = (Access::Public, 3, 0);
+        (config.access, config.rates.quota, config.rates.listed) = (Access::Public, 3, 0);
     });
-    let answers: Vec<_> =
-        (0..5).map(|_| said(&desk.ask_from(STRANGER, NAME, RecordType::A).unwrap()).concat()).collect();
+    // In packets anybody can ask in a resolver's name.
+    for _ in 0..20 {
+        assert_eq!(said(&desk.ask_from(STRANGER, NAME, RecordType::A).unwrap()), ["127.0.0.3"]);
+    }
+    let mut ask = |from: &str| {
+        let answer = desk.send(&question(NAME, RecordType::A), from, Transport::Tcp).unwrap();
+        said(&Message::from_vec(&answer).unwrap()).concat()
+    };
+    let answers = [0; 5].map(|_| ask(STRANGER));
     assert_eq!(answers, ["127.0.0.3", "127.0.0.3", "127.0.0.3", "127.255.255.255", "127.255.255.255"]);
-    assert_eq!(said(&desk.ask(NAME, RecordType::A)), ["127.0.0.3"], "a known network");
+    assert_eq!(ask(KNOWN), "127.0.0.3", "a known network");
 }
 
 #[test]
@@ -112,10 +119,12 @@ fn rfc_7873_a_cookie_comes_back_whole_and_lifts_the_limits() {
             desk.send(&with_edns(NAME, RecordType::A, cookie(&whole)), STRANGER, Transport::Udp).unwrap();
         assert_eq!(said(&Message::from_vec(&again).unwrap()), ["127.0.0.3"]);
     }
-    // Above the rate a client with a cookie of its own only is shown the next one.
-    let other =
-        desk.send(&with_edns(NAME, RecordType::A, cookie(b"clientid")), STRANGER, Transport::Udp).unwrap();
-    let other = Message::from_vec(&other).unwrap();
+    // Above the rate a client with a cookie of its own only is shown the next one, as often as
+    // others get a cut answer.
+    let own = with_edns(NAME, RecordType::A, cookie(b"clientid"));
+    let others: Vec<_> = (0..10).filter_map(|_| desk.send(&own, STRANGER, Transport::Udp)).collect();
+    assert_eq!(others.len(), 5);
+    let other = Message::from_vec(&others[0]).unwrap();
     assert_eq!((code(&other), other.answers.len()), (ResponseCode::BADCOOKIE, 0));
     // Somebody else's cookie is none.
     let stolen = with_edns(NAME, RecordType::A, cookie(&whole));
@@ -187,6 +196,61 @@ fn adv_8_a_network_above_its_rate_gets_cut_answers_or_none() {
             .all(|_| counting.ask_from(STRANGER, NAME, RecordType::A).is_some_and(|a| !said(&a).is_empty()))
     );
     assert_eq!(counting.counts().dropped, 490, "what would be held back is counted");
+}
+
+#[test]
+fn adv_8_questions_for_whole_zones_are_under_the_rates_too() {
+    let desk = &mut Desk::with(listed(), |config| config.access = Access::Public);
+    let asked = question("bl.example.", RecordType::AXFR);
+    let answers: Vec<_> = (0..1000).filter_map(|_| desk.send(&asked, STRANGER, Transport::Udp)).collect();
+    assert_eq!(answers.len(), 5 + 497);
+    assert!(answers.iter().all(|answer| answer.len() <= asked.len() + 17));
+}
+
+#[test]
+fn std_83_what_comes_from_lists_of_others_stays_with_those_we_know() {
+    for access in [Access::Public, Access::Keyed] {
+        let keys = Keys::new(["k3y0fsixteenormore"].into_iter(), [1; 16]);
+        let desk = &mut Desk::with(listed(), |config| (config.access, config.keys) = (access, keys));
+        let key = if access == Access::Keyed { ".k3y0fsixteenormore" } else { "" };
+        for zone in ["bl", "all"] {
+            let test =
+                desk.ask_from(STRANGER, &format!("17.0.0.127{key}.{zone}.example."), RecordType::A).unwrap();
+            assert_eq!(code(&test), ResponseCode::NXDomain, "{zone}");
+            assert_eq!(
+                said(&desk.ask(&format!("17.0.0.127.{zone}.example."), RecordType::A)),
+                ["127.0.0.17"]
+            );
+        }
+    }
+}
+
+#[test]
+fn a_key_by_itself_is_a_name_without_records() {
+    let keys = Keys::new(["k3y0fsixteenormore"].into_iter(), [1; 16]);
+    let desk = &mut Desk::with(listed(), |config| (config.access, config.keys) = (Access::Keyed, keys));
+    for rtype in [RecordType::A, RecordType::SOA, RecordType::NS] {
+        let answer = desk.ask_from(STRANGER, "k3y0fsixteenormore.bl.example.", rtype).unwrap();
+        assert_eq!(code(&answer), ResponseCode::NoError);
+        is_negative(&answer, "bl.example.");
+    }
+}
+
+#[test]
+fn a_key_opens_nothing_where_the_lists_are_not_for_keys() {
+    let keys = Keys::new(["k3y0fsixteenormore"].into_iter(), [1; 16]);
+    let desk = &mut Desk::with(listed(), |config| (config.access, config.keys) = (Access::Local, keys));
+    let answer =
+        desk.ask_from(STRANGER, "7.113.0.203.k3y0fsixteenormore.bl.example.", RecordType::A).unwrap();
+    assert_eq!(code(&answer), ResponseCode::Refused);
+}
+
+#[test]
+fn who_forgets_the_list_hears_so() {
+    let desk = &mut Desk::new(listed());
+    assert_eq!(said(&desk.ask("7.113.0.203.example.", RecordType::A)), ["127.255.255.252"]);
+    let v6 = format!("{}8.b.d.0.1.0.0.2.example.", "0.".repeat(24));
+    assert_eq!(said(&desk.ask(&v6, RecordType::A)), ["127.255.255.252"]);
 }
 
 #[test]
