@@ -79,7 +79,11 @@ const QUESTIONS: &[(&str, &str)] = &[
     ("zone-soa", "NOERROR SOA"),
     ("zone-ns", "NOERROR NS"),
     ("unknown-list", "NOERROR 127.255.255.252"),
-    ("with-key", "NOERROR 127.0.0.3"),
+    // A key is one only where keys are wanted; there the invariants hold for it.
+    ("with-key", "NXDOMAIN of-zone"),
+    // Where keys are wanted it was taken for the zone, and its SOA pointed to nowhere.
+    ("key-alone", "NXDOMAIN of-zone"),
+    ("key-alone-soa", "NXDOMAIN of-zone"),
     ("foreign", "REFUSED"),
     ("root", "REFUSED"),
 ];
