@@ -66,7 +66,7 @@ fn told() -> impl Strategy<Value = Told> {
     (prefix(), select(vec![1u8, 2, 3, 15, 36]), times, marks).prop_map(
         |(prefix, reason, (from, lasts), (lifted, is_shadow, hole))| {
             let hole = hole.filter(|hole| prefix.covers(*hole) && *hole != prefix);
-            Told { prefix, reason, from, lasts, lifted: lifted && is_shadow, is_shadow, hole }
+            Told { prefix, reason, from, lasts, lifted, is_shadow, hole }
         },
     )
 }
@@ -223,4 +223,69 @@ fn what_is_over_or_spared_is_told_by_the_case_itself() {
     );
     let key = Key::Net(net);
     assert_eq!(view.cases.holding_on(&key, Mode::Live, Millis(START)).map(Case::until).count(), 1);
+}
+
+/// One thing that happens to one of a few keys, so many milliseconds after the one before.
+#[derive(Clone, Debug)]
+enum Happens {
+    Opened { reason: u8, lasts: u64 },
+    CaseLifted(usize),
+    KeyLifted,
+    Extended { case: usize, by: u64 },
+    Swept,
+}
+
+fn happens() -> impl Strategy<Value = (u64, Prefix, Happens)> {
+    let what = prop_oneof![
+        4 => (select(vec![1u8, 2]), 1..400_000u64).prop_map(|(reason, lasts)| Happens::Opened { reason, lasts }),
+        1 => (0..8usize).prop_map(Happens::CaseLifted),
+        2 => Just(Happens::KeyLifted),
+        1 => (0..8usize, 1..400_000u64).prop_map(|(case, by)| Happens::Extended { case, by }),
+        1 => Just(Happens::Swept),
+    ];
+    (select(vec![0u64, 0, 0, 1, 500, 70_000]), prefix(), what)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn the_index_never_hides_a_case_that_holds(all in vec(happens(), 1..40)) {
+        let mut projector = Projector::new(Arc::new(Site::default()), Vec::new(), true, [1, 2]);
+        let (mut at, mut opened) = (START, Vec::<(u64, Prefix)>::new());
+        for (seq, (after, prefix, what)) in (1u64..).zip(all) {
+            at += after;
+            let (id, prefix, body) = match what {
+                Happens::Opened { reason, lasts } => {
+                    opened.push((seq, prefix));
+                    (seq, prefix, sentence(reason, at, at + lasts))
+                }
+                Happens::KeyLifted => (seq, prefix, Body::KeyLifted(Lifted { at: Millis(at), error: false })),
+                Happens::CaseLifted(case) => {
+                    let Some((id, prefix)) = opened.get(case) else { continue };
+                    (*id, *prefix, Body::CaseLifted(Lifted { at: Millis(at), error: false }))
+                }
+                Happens::Extended { case, by } => {
+                    let Some((id, prefix)) = opened.get(case) else { continue };
+                    let extended = model::case::Extended { until: Millis(at + by), later: Vec::new(), attempts: seq };
+                    (*id, *prefix, Body::CaseExtended(extended))
+                }
+                Happens::Swept => {
+                    projector.sweep(Millis(at));
+                    continue;
+                }
+            };
+            projector.apply(seq, &event(id, at, &prefix.to_string(), body));
+            let view = projector.view();
+            for addr in addresses() {
+                let covers = |case: &&Arc<crate::CaseView>| case.key.prefix().is_some_and(|p| p.covers(Prefix::host(addr)));
+                let holding = view.holding(Mode::Live, Millis(at));
+                let codes = holding.iter().filter(covers).map(|case| case.case.opened.as_ref().unwrap().reason);
+                let expect: Codes = codes.map(|reason| by_number(reason).dns.octets()[3]).collect();
+                let got = view.listing(addr, Codes::ALL, Millis(at), Secs(300)).map_or(Codes::NONE, |l| l.codes);
+                prop_assert_eq!(got, expect, "{} at {}", addr, at - START);
+                prop_assert_eq!(view.against(addr, Mode::Live, Millis(at)).is_some(), !expect.is_empty());
+            }
+        }
+    }
 }
