@@ -87,7 +87,7 @@ fn directives_comments_and_test_entries_are_no_entries() {
     let entries = file.split('\n').filter_map(|line| reader.line(line.as_bytes()).unwrap()).count();
     assert_eq!((entries, reader.skipped()), (1, Skipped { specials: 4, tests: 1, ..Skipped::default() }));
     check(Format::Ip4trie, "::ffff:7f00:2\n127.0.0.2/32", &[]);
-    check(Format::Dnset, "TEST\n.test.", &[]);
+    check(Format::Dnset, "TEST\n.test.\nINVALID :3:\n*.invalid\n.invalid.", &[]);
     check(Format::Plain, "127.0.0.2", &[]);
 }
 
