@@ -53,13 +53,33 @@ impl Write for Printed {
 }
 
 fn to_file(client: &Client, args: &ExportArgs, path: &Path) -> Result<(), Failed> {
-    let part = path.with_extension("part");
+    let part = part_of(path);
     let fault = |error: std::io::Error| Failed::Here(format!("{}: {error}", part.display()));
-    let mut out = BufWriter::new(File::create(&part).map_err(fault)?);
+    let file = File::create_new(&part).map_err(fault)?;
+    let filled = fill(client, args, file, &fault).and_then(|()| std::fs::rename(&part, path).map_err(fault));
+    if filled.is_err() {
+        let _ = std::fs::remove_file(&part);
+    }
+    filled
+}
+
+/// Where a file is written: beside it, under a name that no other export has.
+fn part_of(path: &Path) -> PathBuf {
+    let mut part = path.as_os_str().to_owned();
+    part.push(format!(".part.{}", std::process::id()));
+    part.into()
+}
+
+fn fill(
+    client: &Client,
+    args: &ExportArgs,
+    file: File,
+    fault: &dyn Fn(std::io::Error) -> Failed,
+) -> Result<(), Failed> {
+    let mut out = BufWriter::new(file);
     write(client, args, &mut out)?;
     out.flush().map_err(fault)?;
-    out.get_ref().sync_all().map_err(fault)?;
-    std::fs::rename(&part, path).map_err(fault)
+    out.get_ref().sync_all().map_err(fault)
 }
 
 fn write(client: &Client, args: &ExportArgs, out: &mut dyn Write) -> Result<(), Failed> {
