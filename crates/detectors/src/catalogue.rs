@@ -18,6 +18,7 @@ const TEXT: &str = include_str!("../data/shared.txt");
 static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::read(TEXT));
 
 /// Who shared senders are, by what they say of themselves.
+#[derive(Default)]
 pub struct Catalogue {
     /// The month in which the file was last read through.
     pub reviewed: &'static str,
@@ -25,6 +26,8 @@ pub struct Catalogue {
     pub providers: usize,
     /// Suffixes of confirmed names, each beginning at a label.
     pub names: Vec<&'static str>,
+    /// Domains of users' addresses that are no names of servers.
+    pub addresses: Vec<&'static str>,
     /// Networks, in order and apart from each other.
     pub networks: Vec<Prefix>,
 }
@@ -36,12 +39,13 @@ pub fn shipped() -> &'static Catalogue {
 
 impl Catalogue {
     fn read(text: &'static str) -> Catalogue {
-        let mut all = Catalogue { reviewed: "", providers: 0, names: Vec::new(), networks: Vec::new() };
+        let mut all = Catalogue::default();
         for (word, rest) in lines(text) {
             match word {
                 "reviewed" => all.reviewed = rest,
                 "provider" => all.providers += 1,
                 "names" => all.names.extend(rest.split_ascii_whitespace()),
+                "addresses" => all.addresses.extend(rest.split_ascii_whitespace()),
                 "nets" => all
                     .networks
                     .extend(rest.split_ascii_whitespace().filter_map(|n| n.parse::<Prefix>().ok())),
@@ -69,7 +73,7 @@ mod tests {
         for (word, rest) in lines(TEXT) {
             match word {
                 "nets" => networks.extend(rest.split_whitespace().map(|n| n.parse::<Prefix>().unwrap())),
-                "names" => {
+                "names" | "addresses" => {
                     let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b".-".contains(&b);
                     assert!(
                         rest.split_whitespace().all(|n| n.contains('.') && n.bytes().all(plain)),

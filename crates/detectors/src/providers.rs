@@ -12,7 +12,7 @@
 use std::net::IpAddr;
 
 use model::key::fold;
-use model::{Domain, Name, Policy, Prefix};
+use model::{Name, Policy, Prefix};
 
 use crate::catalogue::shipped;
 use crate::dynamic::{is_access_token, octets_in, words};
@@ -38,12 +38,12 @@ pub fn is_shared(client: IpAddr, confirmed: Option<&Name>, policy: &Policy) -> b
         || confirmed.is_some_and(|name| is_shared_name(name, client, &policy.shared))
 }
 
-/// The shared sender whose names stand at or below a domain, by the catalogue or by the
-/// operator's further suffixes: mail of everybody would be blocked with it.
-pub fn shared_at_or_below(domain: &Domain, policy: &Policy) -> Option<Name> {
-    let own = policy.shared.iter().map(Name::as_bytes);
-    let mut all = shipped().names.iter().map(|name| name.as_bytes()).chain(own);
-    all.find(|name| domain.holds(name)).map(Name::new)
+/// Names of shared senders, by the catalogue and by the operator's further suffixes: of their
+/// servers, and of their users' addresses. With a domain above one, everybody's mail would be
+/// blocked.
+pub fn shared_names(policy: &Policy) -> impl Iterator<Item = &[u8]> {
+    let known = shipped().names.iter().chain(&shipped().addresses).map(|name| name.as_bytes());
+    known.chain(policy.shared.iter().map(Name::as_bytes))
 }
 
 /// Whether a confirmed name is a shared sender's; `own` are the operator's further suffixes.

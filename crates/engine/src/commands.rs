@@ -14,7 +14,7 @@ use crate::Receipt;
 use crate::council::{Books, Council};
 use crate::entry::Entry;
 use crate::experience::Experience;
-use crate::named::Kept;
+use crate::kept::Kept;
 use crate::networks::{Price, is_network};
 use crate::reporters::Outcome;
 use crate::running::Running;

@@ -6,18 +6,15 @@
 //! list of domains (`projections`) as their events say.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
-use detectors::org::is_public_suffix;
-use detectors::providers::shared_at_or_below;
 use minicbor::{Decode, Encode};
 use model::case::Lifted;
 use model::event::Cause;
-use model::key::is_at_or_below;
-use model::{Actor, BlockKind, Body, CaseId, Command, Domain, Entry, Key, Millis, Mode, Name, Policy, Secs};
+use model::{Actor, BlockKind, Body, CaseId, Command, Domain, Entry, Key, Millis, Mode, Policy, Secs};
 
 use crate::commands::{CommandError, by_hand};
 use crate::council::Council;
+use crate::kept::Keeper;
 use crate::running::Running;
 
 /// Domains blocked at once: each is a person's decision. Whole lists of domains are bulk
@@ -41,34 +38,6 @@ struct Filed {
     domain: Domain,
     #[n(1)]
     running: Running,
-}
-
-/// Why a domain can not be blocked.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Kept {
-    /// Strangers register names below it.
-    PublicSuffix,
-    /// It is ours, holds what is ours, or stands below it.
-    Ours(Name),
-    /// A sender that many share is, or has its servers, at or below it.
-    Shared(Name),
-}
-
-impl fmt::Display for Kept {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Kept::PublicSuffix => {
-                f.write_str("strangers have their names below it; expected a domain that somebody registered")
-            }
-            Kept::Ours(name) => {
-                write!(f, "{name} is ours (sections own, portal and dns of the configuration)")
-            }
-            Kept::Shared(name) => {
-                write!(f, "{name} sends for many (the shipped catalogue, or shared.names)")
-            }
-        }
-    }
 }
 
 impl Named {
@@ -142,7 +111,7 @@ impl Council {
         if kind != BlockKind::Rbl {
             return Err(CommandError::NoRoute(domain.clone()));
         }
-        if let Some(why) = kept(domain, policy) {
+        if let Some(why) = Keeper::of(policy).why(domain.as_str().as_bytes()) {
             return Err(CommandError::Kept(domain.clone(), why));
         }
         let (now, mode) = (self.now(), self.mode);
@@ -203,7 +172,8 @@ impl Council {
 
     /// A policy came into force: what it calls ours is blocked no longer.
     pub(crate) fn free_domains(&mut self, index: u32, policy: &Policy) {
-        let cases = self.named.those(|filed| kept(&filed.domain, policy).is_some());
+        let keeper = Keeper::of(policy);
+        let cases = self.named.those(|filed| keeper.why(filed.domain.as_str().as_bytes()).is_some());
         let (lifted, cause) = (Lifted { at: self.now(), error: true }, self.writer.input(index));
         self.close_domains(&cases, lifted, cause, Actor::Operator);
     }
@@ -212,16 +182,4 @@ impl Council {
         let (mode, case): (Mode, _) = (filed.running.mode, Some(filed.running.case));
         self.write(cause, actor, mode, case, Some(Key::Domain(filed.domain.clone())), body);
     }
-}
-
-/// What keeps a domain from being blocked.
-fn kept(domain: &Domain, policy: &Policy) -> Option<Kept> {
-    let name = domain.as_str().as_bytes();
-    if is_public_suffix(name) {
-        return Some(Kept::PublicSuffix);
-    }
-    let ours = policy.our_names.iter().chain(policy.our_domains.iter().flatten());
-    let touches = |own: &&Name| domain.holds(own.as_bytes()) || is_at_or_below(name, own.as_bytes());
-    let ours = ours.into_iter().find(touches).cloned().map(Kept::Ours);
-    ours.or_else(|| shared_at_or_below(domain, policy).map(Kept::Shared))
 }

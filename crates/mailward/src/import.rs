@@ -1,12 +1,15 @@
 //! From files of lists to one table (`mailward import`).
 //!
 //! Lines are read as `wire::lists` says; what may be listed is decided here: nothing of our
-//! own networks and of protected keys, nothing very wide without a word (STD-16), and code
-//! 17 for all that comes from others and for nothing else (STD-83).
+//! own networks and of protected keys, no name that is ours or everybody's, nothing very wide
+//! without a word (STD-16), and code 17 for all that comes from others and for nothing else
+//! (STD-83).
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::IpAddr;
 
+use engine::Keeper;
 use model::atlas::ends;
 use model::codes::CODE_EXTERNAL;
 use model::{FeedKind, Prefix};
@@ -16,8 +19,8 @@ use wire::lists::{Entry, Format, Reader, Says, Skipped};
 /// Errors that are told one by one.
 const TOLD: usize = 5;
 
-/// Wide entries that are named.
-const NAMED: usize = 5;
+/// Entries of one kind that are named.
+const NAMED: usize = 10;
 
 /// Entries wider than /16 (IPv6: /32) need a word (STD-16).
 const WIDE_V4: u128 = 1 << 16;
@@ -34,6 +37,34 @@ pub(crate) struct Terms {
     pub(crate) code: u8,
     /// What is never listed.
     pub(crate) walls: Vec<Prefix>,
+    /// The same of names.
+    pub(crate) keeper: Keeper,
+}
+
+/// Entries that are counted, the first of them by name.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Noted {
+    pub(crate) count: u64,
+    pub(crate) first: Vec<String>,
+}
+
+impl Noted {
+    fn note(&mut self, what: String) {
+        self.count += 1;
+        if self.first.len() < NAMED {
+            self.first.push(what);
+        }
+    }
+}
+
+impl fmt::Display for Noted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.first.join(", "))?;
+        match self.count - self.first.len() as u64 {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
 }
 
 /// What was found in the files.
@@ -50,9 +81,12 @@ pub(crate) struct Found {
     pub(crate) broken: u64,
     /// The first errors, with file and line.
     pub(crate) errors: Vec<String>,
-    /// Entries that need a word, the first few by name.
-    pub(crate) wide: u64,
-    pub(crate) wide_named: Vec<String>,
+    /// Entries that need a word.
+    pub(crate) wide: Noted,
+    /// Names that no list may hold, by what keeps them.
+    pub(crate) kept: BTreeMap<&'static str, Noted>,
+    /// Files that end inside a line, which is left out: half an address is a whole network.
+    pub(crate) torn: Vec<String>,
     /// The widest entry.
     widest: Option<(u128, String)>,
     /// How many entries lost something to which wall.
@@ -91,9 +125,16 @@ impl Import {
 
     /// Takes a file. `name` is how errors call it; `went` hears of bytes that are done.
     pub(crate) fn file(&mut self, name: &str, bytes: &[u8], went: &mut dyn FnMut(u64)) {
+        let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+        let (bytes, torn) = bytes.split_at(end);
+        if !torn.trim_ascii().is_empty() {
+            self.found.torn.push(name.to_owned());
+        }
+        went(torn.len() as u64);
         let format = self.terms.format.unwrap_or_else(|| Format::guess(bytes));
         let mut reader = Reader::new(format);
-        for (number, line) in (1_u64..).zip(bytes.split(|byte| *byte == b'\n')) {
+        for (number, line) in (1_u64..).zip(bytes.split_inclusive(|byte| *byte == b'\n')) {
+            let line = &line[..line.len() - 1];
             if let Err(error) = self.line(&mut reader, line) {
                 self.found.broken += 1;
                 if self.found.errors.len() < TOLD {
@@ -143,6 +184,9 @@ impl Import {
 
     fn name(&mut self, name: &str, covers: wire::lists::Covers, says: Says) -> Result<(), String> {
         let code = self.code(says)?;
+        if code.is_some() && self.keeps(name) {
+            return Ok(());
+        }
         let covers = match covers {
             wire::lists::Covers::Name => feeds::Covers::Name,
             wire::lists::Covers::Below => feeds::Covers::Below,
@@ -156,11 +200,18 @@ impl Import {
                 self.found.names += 1;
                 *self.found.codes.entry(code).or_default() += 1;
                 if !name.contains('.') && covers != feeds::Covers::Name {
-                    self.wide(format!("everything below {name}"));
+                    self.found.wide.note(format!("everything below {name}"));
                 }
             }
         }
         Ok(())
+    }
+
+    /// Whether no list may hold a name. A wider entry would hold it too, and is kept itself.
+    fn keeps(&mut self, name: &str) -> bool {
+        let why = self.terms.keeper.why(name.as_bytes());
+        let noted = why.map(|why| self.found.kept.entry(why.heading()).or_default());
+        noted.map(|noted| noted.note(name.to_owned())).is_some()
     }
 
     /// The code of an entry; none of an exclusion.
@@ -190,14 +241,7 @@ impl Import {
             self.found.widest = Some((share, span(first, last)));
         }
         if width >= limit {
-            self.wide(span(first, last));
-        }
-    }
-
-    fn wide(&mut self, what: String) {
-        self.found.wide += 1;
-        if self.found.wide_named.len() < NAMED {
-            self.found.wide_named.push(what);
+            self.found.wide.note(span(first, last));
         }
     }
 
@@ -225,74 +269,4 @@ pub(crate) fn span(first: IpAddr, last: IpAddr) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn import(kind: FeedKind, walls: &[&str], file: &str) -> (Table, Found) {
-        let walls = walls.iter().map(|wall| wall.parse().unwrap()).collect();
-        let mut import = Import::new(Terms { kind, format: None, code: 3, walls });
-        let mut went = 0;
-        import.file("list.txt", file.as_bytes(), &mut |bytes| went += bytes);
-        assert_eq!(went, file.len() as u64 + 1);
-        let (bytes, found) = import.finish("list.txt").unwrap();
-        (Table::from_bytes(bytes).unwrap(), found)
-    }
-
-    fn code(table: &Table, addr: &str) -> Option<u8> {
-        table.flat.get(addr.parse().unwrap(), 0).map(|entry| entry.code)
-    }
-
-    #[test]
-    fn std_83_what_comes_from_others_has_code_17_and_own_entries_never() {
-        let file = ":4:x\n192.0.2.1\n192.0.2.2 :17:\n192.0.2.3 :5:\n";
-        let (table, found) = import(FeedKind::External, &[], file);
-        assert_eq!(["192.0.2.1", "192.0.2.2", "192.0.2.3"].map(|a| code(&table, a)), [Some(17); 3]);
-        assert_eq!((found.entries(), found.broken), (3, 0));
-        let (table, found) = import(FeedKind::Curated, &[], file);
-        assert_eq!(
-            ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map(|a| code(&table, a)),
-            [Some(4), None, Some(5)]
-        );
-        assert_eq!(found.errors, ["list.txt:3: code 17 is for lists of others (--as external)"]);
-        assert_eq!(found.codes.into_iter().collect::<Vec<_>>(), [(4, 1), (5, 1)]);
-    }
-
-    #[test]
-    fn own_networks_and_protected_keys_are_cut_out_and_named() {
-        let walls = ["192.0.2.64/26", "198.51.100.7", "203.0.113.0/24"];
-        let (table, found) = import(FeedKind::Curated, &walls, "192.0.2.0/24\n192.0.2.65\n198.51.100.7\n");
-        let asked = ["192.0.2.63", "192.0.2.64", "192.0.2.65", "192.0.2.128", "198.51.100.7"];
-        assert_eq!(asked.map(|a| code(&table, a)), [Some(3), None, None, Some(3), None]);
-        let cut: Vec<_> = found.cut.iter().map(|(wall, entries)| format!("{wall} {entries}")).collect();
-        assert_eq!(cut, ["192.0.2.64/26 2", "198.51.100.7 1"]);
-    }
-
-    #[test]
-    fn std_16_wide_entries_are_counted_and_named_and_the_widest_is_told() {
-        let file =
-            "198.18.0.0/16\n10.0.0.0/15\n172.16.0.0-172.17.0.9\n2001:db8::/31\n2001:db9::/33\n11.0.0.0/8\n";
-        let (_, found) = import(FeedKind::Curated, &[], file);
-        assert_eq!(found.wide_named, ["10.0.0.0/15", "172.16.0.0-172.17.0.9", "2001:db8::/31"]);
-        assert_eq!((found.wide, found.widest()), (3, Some("10.0.0.0/15")));
-        let errors = ["list.txt:6: 11.0.0.0-11.255.255.255: a whole IPv4 /8 or IPv6 /19 can not be listed"];
-        assert_eq!(found.errors, errors);
-        let (_, found) = import(FeedKind::Curated, &[], ".top\n.example.top\ncom\n");
-        assert_eq!(found.wide_named, ["everything below top"]);
-    }
-
-    #[test]
-    fn what_is_left_out_is_counted_and_only_the_first_errors_are_told() {
-        let file = format!("$TTL 5\n127.0.0.2\n192.0.2.1 text\n!192.0.2.9\n{}", "x/y\n".repeat(9));
-        let mut import = Import::new(Terms {
-            kind: FeedKind::Curated,
-            format: Some(Format::Ip4set),
-            code: 2,
-            walls: Vec::new(),
-        });
-        import.file("a", file.as_bytes(), &mut |_| {});
-        let (_, found) = import.finish("a").unwrap();
-        assert_eq!((found.broken, found.errors.len(), found.exclusions, found.entries()), (9, TOLD, 1, 1));
-        assert_eq!(found.skipped, Skipped { specials: 1, texts: 1, tests: 1, values: 0 });
-        assert!(found.errors[0].starts_with("a:5: expected an address"), "{:?}", found.errors);
-    }
-}
+mod tests;

@@ -141,6 +141,58 @@ fn std_16_wide_entries_and_files_of_another_kind_need_a_word() {
     assert!(!told(&site, &["feeds"], true).contains("broken"));
 }
 
+/// Since bulk lists are there, such a file listed our own senders, and everybody's.
+#[test]
+fn what_is_ours_and_what_is_everybodys_gets_into_no_list_of_domains() {
+    let mut site = Site::new("feeds-kept");
+    let names = file(&site, "names.txt", ".example.org\n.gmail.com\n.co.uk\n*.com\n.spam.example\n");
+    let import = ["import", &names, "--name", "names", "--as", "curated"];
+    let dry = told(&site, &[&import[..], &["--dry-run", "--json"]].concat(), true);
+    for kept in [
+        "\"yours\":{\"count\":1",
+        "\"shared by many\":{\"count\":1",
+        "\"count\":2,\"first\":[\"co.uk\",\"com\"]",
+    ] {
+        assert!(dry.contains(kept), "{kept} in {dry}");
+    }
+    site.start();
+    let done = told(&site, &import, true);
+    assert!(done.contains("no list may hold them, yours: example.org."), "{done}");
+    let listed = told(&site, &["export", "--format", "plain", "--zone", "dom"], true);
+    assert!(listed.contains("spam.example") && listed.lines().count() <= 2, "{listed}");
+    for kept in ["example.org", "gmail", "co.uk", "com"] {
+        assert!(!listed.contains(kept), "{kept} in {listed}");
+    }
+    let ours = file(&site, "ours.txt", "mx.example.org\n");
+    let refused = told(&site, &["import", &ours, "--name", "x", "--as", "curated"], false);
+    assert!(refused.contains("nothing is left") && refused.contains("yours: mx.example.org."), "{refused}");
+}
+
+/// Since bulk lists are there, a download that broke off was adopted, and half an address in
+/// its last line was a /16.
+#[test]
+fn a_file_that_was_cut_short_replaces_no_list_without_a_word() {
+    let mut site = Site::new("feeds-cut");
+    site.start();
+    let whole: String = (1..=20).map(|n| format!("198.51.100.{}\n", 2 * n)).collect();
+    let import = |text: &str, more: &[&str], good: bool| {
+        let list = file(&site, "list.txt", text);
+        let args = ["import", &list, "--name", "list", "--as", "curated", "--format", "ip4set"];
+        told(&site, &[&args[..], more].concat(), good)
+    };
+    import(&whole, &[], true);
+    let done = import(whole.strip_suffix(".100.40\n").unwrap(), &[], true);
+    assert!(done.contains("list.txt: the last line has no line break and is left out"), "{done}");
+    assert_eq!(exported(&site, &[]).lines().count(), 20);
+    let few = whole.split_inclusive('\n').take(9).collect::<String>() + "198.51";
+    let refused = import(&few, &[], false);
+    assert!(refused.contains("at least half of the 19 entries that list has now, but got 9"), "{refused}");
+    assert!(refused.contains("--i-know") && refused.contains("no line break"), "{refused}");
+    assert_eq!(exported(&site, &[]).lines().count(), 20);
+    import(&few, &["--i-know"], true);
+    assert_eq!(exported(&site, &[]).lines().count(), 10);
+}
+
 /// Runs of 26 characters of the alphabet of tokens, as case links have them.
 fn token_like(text: &str) -> Option<&str> {
     let is_token = |c: char| c.is_ascii_alphanumeric() && !c.is_ascii_lowercase();
@@ -185,9 +237,16 @@ fn an_export_into_a_file_is_there_whole_and_says_the_same_as_one_that_is_printed
     let odd: String = many.lines().step_by(2).map(|line| format!("{line}\n")).collect();
     let list = file(&site, "many.txt", &odd);
     told(&site, &["import", &list, "--name", "many", "--as", "curated"], true);
+    // Since exports are there, `out.txt` and `out.csv` were written by way of the same `out.part`.
+    let other = file(&site, "out.part", "another export");
     let out = site.dir.0.join("out.txt").display().to_string();
     assert_eq!(told(&site, &["export", "--format", "plain", "--out", &out], true), "");
     let text = std::fs::read_to_string(&out).unwrap();
     assert_eq!(text, odd);
     assert_eq!(told(&site, &["export", "--format", "plain"], true), odd);
+    told(&site, &["export", "--format", "plain", "--zone", "no-such", "--out", &out], false);
+    assert_eq!(std::fs::read_to_string(&out).unwrap(), odd);
+    assert_eq!(std::fs::read_to_string(other).unwrap(), "another export");
+    let names = std::fs::read_dir(&site.dir.0).unwrap().map(|entry| entry.unwrap().file_name());
+    assert_eq!(names.filter(|name| name.to_string_lossy().contains(".part.")).count(), 0);
 }

@@ -1,24 +1,28 @@
 //! `mailward import` and `mailward feeds`: bulk lists.
 
+mod report;
+
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use comfy_table::{Table, presets};
+use engine::Keeper;
 use indicatif::{ProgressBar, ProgressStyle};
 use model::codes::{CODE_EXTERNAL, CODE_MAX, CODE_MIN};
-use model::{FeedKind, FeedName, Prefix, Protected};
-use serde_json::{Value, json};
+use model::{FeedKind, FeedName, Policy, Prefix, Protected};
+use serde_json::Value;
 use wire::lists::Format;
 
+use self::report::{fit, halved, say};
 use super::client::Client;
 use super::operate::{order, seconds};
 use super::{Done, Failed};
 use crate::config::Config;
 use crate::daemon::control::{FeedWish, Wish};
 use crate::daemon::feeds as files;
-use crate::import::{Found, Import, Terms};
+use crate::import::{Import, Terms};
 
 /// Where nothing else is said: a list of our own until its review and two weeks more (A.3),
 /// one of others a week, so that one that nobody fetches any more runs out (RFC 6471 §3.4).
@@ -51,7 +55,8 @@ pub(crate) struct ImportArgs {
     /// Why, for the record; not public.
     #[arg(long)]
     because: Option<String>,
-    /// Take entries wider than /16 (IPv6: /32), and all names below a top-level domain.
+    /// Take entries wider than /16 (IPv6: /32), all names below one label, and a list with
+    /// fewer than half of the entries of the one that it replaces.
     #[arg(long)]
     i_know: bool,
     /// Only say what would be taken; asks no daemon.
@@ -86,7 +91,8 @@ enum FeedsCommand {
 
 pub(crate) fn import(config: &Config, args: &ImportArgs) -> Done {
     let client = Client::new(&config.listeners().control);
-    let terms = args.terms(walls(config, &client, args.dry_run)?)?;
+    let policy = config.policy(&|_| model::PersonHash(0));
+    let terms = args.terms(walls(&policy, &client, args.dry_run)?, Keeper::of(&policy))?;
     let (lasts, code) = (seconds(args.lasts())?, terms.code);
     let mut import = Import::new(terms);
     read(&args.files, &mut import)?;
@@ -96,6 +102,7 @@ pub(crate) fn import(config: &Config, args: &ImportArgs) -> Done {
         say(&found, args, None);
         return Ok(ExitCode::SUCCESS);
     }
+    halved(&found, args, of_name(&client.get("/v1/feeds")?, &args.name))?;
     let wish = FeedWish {
         name: args.name.to_string(),
         kind: args.kind.to_string(),
@@ -106,14 +113,12 @@ pub(crate) fn import(config: &Config, args: &ImportArgs) -> Done {
         because: args.because.clone(),
     };
     order(&client, &Wish::AdoptFeed(wish))?;
-    let feeds = client.get("/v1/feeds")?;
-    let name = args.name.as_str();
-    say(&found, args, feeds.as_array().and_then(|all| all.iter().find(|feed| feed["name"] == name)));
+    say(&found, args, of_name(&client.get("/v1/feeds")?, &args.name));
     Ok(ExitCode::SUCCESS)
 }
 
 impl ImportArgs {
-    fn terms(&self, walls: Vec<Prefix>) -> Result<Terms, Failed> {
+    fn terms(&self, walls: Vec<Prefix>, keeper: Keeper) -> Result<Terms, Failed> {
         let usage = |text: String| Failed::Usage(text);
         let format = match self.format.as_str() {
             "auto" => None,
@@ -130,7 +135,7 @@ impl ImportArgs {
         if !(CODE_MIN..=CODE_MAX).contains(&code) || is_own && code == CODE_EXTERNAL {
             return Err(usage(format!("--code: expected 2 to 19 and not 17, but got {code}")));
         }
-        Ok(Terms { kind: self.kind, format, code, walls })
+        Ok(Terms { kind: self.kind, format, code, walls, keeper })
     }
 
     fn lasts(&self) -> &str {
@@ -139,9 +144,13 @@ impl ImportArgs {
     }
 }
 
+/// The list of a name, if there is one.
+fn of_name<'a>(feeds: &'a Value, name: &FeedName) -> Option<&'a Value> {
+    feeds.as_array()?.iter().find(|feed| feed["name"] == name.as_str())
+}
+
 /// What is never listed: own networks, the protected list, special-purpose ranges.
-fn walls(config: &Config, client: &Client, offline: bool) -> Result<Vec<Prefix>, Failed> {
-    let policy = config.policy(&|_| model::PersonHash(0));
+fn walls(policy: &Policy, client: &Client, offline: bool) -> Result<Vec<Prefix>, Failed> {
     let protected = Protected::new(policy.protected.clone(), policy.documentation, 0);
     let mut walls: Vec<Prefix> = protected.listed().iter().chain(protected.special()).copied().collect();
     if !offline {
@@ -198,95 +207,6 @@ fn bar(len: u64) -> ProgressBar {
 fn source(paths: &[PathBuf]) -> String {
     let name = |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
     paths.iter().filter_map(name).collect::<Vec<_>>().join(" ")
-}
-
-/// Refuses what is probably a mistake.
-fn fit(found: &Found, args: &ImportArgs) -> Result<(), Failed> {
-    if found.entries() == 0 || found.broken > found.entries() {
-        let text = format!(
-            "expected lines of the format {}, but {} of {} lines could not be read (--format)\n{}",
-            formats(found),
-            found.broken,
-            found.lines,
-            found.errors.join("\n")
-        );
-        return Err(Failed::Here(text.trim_end().to_owned()));
-    }
-    if found.wide > 0 && !args.i_know {
-        let text = format!(
-            "{} entries are wider than /16 (IPv6: /32): {}; add --i-know if that is meant",
-            found.wide,
-            found.wide_named.join(", ")
-        );
-        return Err(Failed::Here(text));
-    }
-    Ok(())
-}
-
-fn formats(found: &Found) -> String {
-    let mut words: Vec<&str> = found.formats.iter().map(|format| format.word()).collect();
-    words.dedup();
-    words.join(" and ")
-}
-
-fn say(found: &Found, args: &ImportArgs, feed: Option<&Value>) {
-    if args.json {
-        return crate::say!("{}", told(found, args, feed));
-    }
-    let Found { skipped, broken, .. } = found;
-    crate::say!(
-        "{}: {} addresses and networks, {} domains, {} exclusions ({}).",
-        args.name,
-        found.addresses,
-        found.names,
-        found.exclusions,
-        formats(found)
-    );
-    let codes = found.codes.iter().map(|(code, entries)| format!("127.0.0.{code}: {entries}"));
-    crate::say!("Codes: {}.", codes.collect::<Vec<_>>().join(", "));
-    found.widest().into_iter().for_each(|widest| crate::say!("Widest: {widest}."));
-    crate::say!(
-        "Left out: {} directives, {} texts, {} other values, {} test entries.",
-        skipped.specials,
-        skipped.texts,
-        skipped.values,
-        skipped.tests
-    );
-    if !found.cut.is_empty() {
-        let cut = found.cut.iter().map(|(wall, entries)| format!("{wall} ({entries})"));
-        crate::say!("Cut out, for they are yours or protected: {}.", cut.collect::<Vec<_>>().join(", "));
-    }
-    if *broken > 0 {
-        crate::say!("{broken} lines could not be read:");
-        found.errors.iter().for_each(|error| crate::say!("  {error}"));
-    }
-    match feed {
-        None => crate::say!("Nothing was changed (--dry-run)."),
-        Some(feed) => crate::say!(
-            "In force until {}, unless it is imported again. Undo: mailward feeds remove {}",
-            feed["until"].as_str().unwrap_or_default(),
-            args.name
-        ),
-    }
-}
-
-fn told(found: &Found, args: &ImportArgs, feed: Option<&Value>) -> Value {
-    let cut = found.cut.iter().map(|(wall, entries)| (wall.to_string(), json!(entries)));
-    json!({
-        "name": args.name.to_string(),
-        "kind": args.kind.to_string(),
-        "lines": found.lines,
-        "addresses": found.addresses,
-        "domains": found.names,
-        "exclusions": found.exclusions,
-        "codes": found.codes.iter().map(|(c, n)| (c.to_string(), json!(n))).collect::<serde_json::Map<_, _>>(),
-        "widest": found.widest(),
-        "wide": found.wide,
-        "cut": cut.collect::<serde_json::Map<_, _>>(),
-        "broken": found.broken,
-        "errors": found.errors,
-        "feed": feed,
-    })
 }
 
 pub(crate) fn feeds(client: &Client, args: &FeedsArgs) -> Done {
