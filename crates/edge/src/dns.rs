@@ -66,6 +66,9 @@ pub struct Config {
     /// Networks that may always ask and are under no limits: loopback, our own, and those that
     /// the operator lists.
     pub known: Vec<Prefix>,
+    /// Those who keep copies of our zones: each has a connection for each zone, and hears their
+    /// numbers whoever may ask. To other questions they are nobody special.
+    pub secondaries: Vec<Prefix>,
     /// Labels in front of a zone that let anybody ask.
     pub keys: Keys,
     /// How much is answered.
@@ -96,6 +99,7 @@ impl Config {
             negative_ttl: 60,
             access,
             known: Vec::new(),
+            secondaries: Vec::new(),
             keys: Keys::default(),
             rates: Rates::NONE,
             cookie_secret: [0; 32],

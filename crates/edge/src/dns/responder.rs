@@ -197,8 +197,8 @@ impl Responder {
             return Finding::Refused;
         };
         self.counters.zone(place.zone).questions.up();
-        let has_key = self.take_key(&mut place);
-        match self.refusal(client, has_key, at.micros) {
+        let may_ask = self.take_key(&mut place) || self.checks_number(client, &place, question.rtype);
+        match self.refusal(client, may_ask, at.micros) {
             Some(refusal) => Finding::instead(&place, refusal, self.shared.config.access == Access::Keyed),
             None => {
                 // What comes from lists of others is not ours to hand on (STD-83).
@@ -219,10 +219,17 @@ impl Responder {
         held.is_some()
     }
 
+    /// Whether a secondary asks for the number of a zone, which it does without a signature, too
+    /// (RFC 5936 §2, RFC 1996 §3.11).
+    fn checks_number(&self, client: &Client, place: &Place<'_>, asked: u16) -> bool {
+        let secondaries = &self.shared.config.secondaries;
+        asked == rtype::SOA && place.before == 0 && access::is_known(secondaries, client.addr)
+    }
+
     /// Why this client gets no answer, if so.
-    fn refusal(&self, client: &Client, has_key: bool, micros: u64) -> Option<Option<NoAnswer>> {
+    fn refusal(&self, client: &Client, may_ask: bool, micros: u64) -> Option<Option<NoAnswer>> {
         let access = self.shared.config.access;
-        if !(client.is_known || has_key || access == Access::Public) {
+        if !(client.is_known || may_ask || access == Access::Public) {
             return Some((access != Access::Local).then_some(NoAnswer::NotPermitted));
         }
         // Who may be somebody else uses up nobody's quota: what he gets the rates hold back.

@@ -27,7 +27,7 @@ use super::responder::{Responder, Shared, Transport};
 use crate::listen::{self, ListenError};
 use crate::pipe::{Lost, Pipe};
 
-/// Connections at once of one client that is not known (REQUIREMENTS B.3).
+/// Connections at once of one client that is neither known nor a secondary (REQUIREMENTS B.3).
 const PER_CLIENT: usize = 5;
 
 /// Octets of the length in front of a message (RFC 1035 §4.2.2).
@@ -149,8 +149,10 @@ impl Seat {
         let mut clients = host.clients.borrow_mut();
         let total = usize::try_from(host.open.load(Relaxed)).unwrap_or(usize::MAX);
         let of_client = clients.get(&client).copied().unwrap_or_default();
+        let shared = host.responder.borrow().shared.clone();
         // A secondary fetches all zones at once.
-        let is_known = access::is_known(&host.responder.borrow().shared.config.known, addr);
+        let lists = [&shared.config.known, &shared.config.secondaries];
+        let is_known = lists.into_iter().any(|list| access::is_known(list, addr));
         // Some seats are kept for those whom we know.
         let max = if is_known { host.connections_max } else { host.connections_max * 3 / 4 };
         if total >= max || of_client >= PER_CLIENT && !is_known {

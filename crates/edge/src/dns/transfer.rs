@@ -250,13 +250,17 @@ impl Inner {
             }
             Err(answer)
         };
+        // Before anything is reckoned for it: signatures cost the most of a refusal.
+        if !self.is_from_here(from.ip()) {
+            return refuse(Refused::NotFromHere, code(request, rcode::REFUSED));
+        }
         let (signed, mut session) = match session::hear(request, &self.keys, now) {
             Heard::Signed(signed, session) => (signed, session),
             Heard::Unsigned => return refuse(Refused::NotSigned, code(request, rcode::REFUSED)),
             Heard::Wrong(answer, why) => return refuse(why, Some(answer)),
             Heard::Malformed => return Err(code(request, rcode::FORMERR)),
         };
-        match self.give(&signed, from.ip(), by_tcp) {
+        match self.give(&signed, by_tcp) {
             Ok(given) => Ok((signed, session, given)),
             Err((why, code)) => {
                 let mut answer = self::code(&signed, code);
@@ -269,15 +273,16 @@ impl Inner {
         }
     }
 
+    fn is_from_here(&self, from: IpAddr) -> bool {
+        let host = Prefix::host(fold(from));
+        self.from.iter().any(|network| network.covers(host))
+    }
+
     /// What a signed question gets, or why it gets nothing.
-    fn give(&self, signed: &[u8], from: IpAddr, by_tcp: bool) -> Result<Given, (Option<Refused>, u16)> {
+    fn give(&self, signed: &[u8], by_tcp: bool) -> Result<Given, (Option<Refused>, u16)> {
         let refused = |why| (Some(why), rcode::REFUSED);
         let query = Query::parse(signed).map_err(|_| (None, rcode::FORMERR))?;
         let question = query.question.ok_or((None, rcode::FORMERR))?;
-        let host = Prefix::host(fold(from));
-        if !self.from.iter().any(|network| network.covers(host)) {
-            return Err(refused(Refused::NotFromHere));
-        }
         let named = |held: &&Held| held.name.name() == question.name && question.class == class::IN;
         let edition = self.zones.iter().find(named).and_then(|held| held.edition.load_full());
         let edition = edition.ok_or(refused(Refused::NotThere))?;

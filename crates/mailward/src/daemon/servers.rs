@@ -164,6 +164,8 @@ fn name_server(settings: NameServer, shared: &Shared) -> Result<dns::Config, Str
     let policy = shared.config.policy(&|_| PersonHash(0));
     let loopback = ["127.0.0.0/8", "::1"].into_iter().filter_map(|prefix| prefix.parse().ok());
     let known = loopback.chain(policy.protected).chain(settings.allow).collect();
+    // Without it nothing is served: the fault is told where zones are kept.
+    let secondaries = settings.transfers.ok().flatten().map(|transfers| transfers.to);
     let drawn = site_file::random()?;
     Ok(dns::Config {
         listen: settings.listen,
@@ -176,6 +178,7 @@ fn name_server(settings: NameServer, shared: &Shared) -> Result<dns::Config, Str
         negative_ttl: settings.negative_ttl,
         access: settings.access,
         known,
+        secondaries: secondaries.unwrap_or_default(),
         keys: dns::Keys::new(settings.keys.iter().map(String::as_str), drawn),
         rates: settings.rates,
         // The same on all hosts of a site, so that a client may change between them.

@@ -51,6 +51,25 @@ fn a_3_strangers_hear_an_error_where_the_lists_are_for_some() {
 }
 
 #[test]
+fn a_secondary_hears_the_number_of_a_zone_and_nothing_that_is_listed() {
+    for access in [Access::Local, Access::Listed, Access::Keyed] {
+        let desk = &mut Desk::with(listed(), |config| {
+            (config.access, config.secondaries) = (access, vec!["192.0.2.53".parse().unwrap()]);
+        });
+        let mut ask = |from, name, rtype| desk.ask_from(from, name, rtype).unwrap();
+        let number = ask(STRANGER, "bl.example.", RecordType::SOA);
+        assert!(matches!(&number.answers[0].data, RData::SOA(soa) if soa.serial == 1), "{number}");
+        let beside = [(STRANGER, "bl.example.", RecordType::NS), (KNOWN, "x.example.net.", RecordType::SOA)];
+        let other = [("192.0.2.54:53", "bl.example.", RecordType::SOA), (STRANGER, NAME, RecordType::SOA)];
+        for (from, name, rtype) in beside.into_iter().chain(other) {
+            let answer = ask(from, name, rtype);
+            assert!(answer.answers.is_empty(), "{access:?} {from} {name} {answer}");
+        }
+        assert_ne!(said(&ask(STRANGER, NAME, RecordType::A)), ["127.0.0.3"]);
+    }
+}
+
+#[test]
 fn a_key_in_front_of_the_zone_lets_anybody_ask() {
     let keys = Keys::new(["k3y0fsixteenormore"].into_iter(), [1; 16]);
     let desk = &mut Desk::with(listed(), |config| (config.access, config.keys) = (Access::Keyed, keys));

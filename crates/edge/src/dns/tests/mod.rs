@@ -87,6 +87,7 @@ fn config() -> Config {
         negative_ttl: 60,
         access: Access::Local,
         known: vec!["127.0.0.0/8".parse().unwrap(), "::1".parse().unwrap()],
+        secondaries: Vec::new(),
         keys: Keys::default(),
         rates: Rates {
             count_only: false,

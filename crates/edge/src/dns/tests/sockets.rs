@@ -122,6 +122,29 @@ fn connections_beyond_the_limit_are_turned_away_and_counted() {
 }
 
 #[test]
+fn a_secondary_has_a_connection_for_each_zone_and_a_stranger_five() {
+    let connected = |secondaries: &[&str]| {
+        let books = listed();
+        let config = Config {
+            listen: vec!["127.0.0.1:0".parse().unwrap()],
+            connections_max: 100,
+            known: Vec::new(),
+            secondaries: secondaries.iter().map(|prefix| prefix.parse().unwrap()).collect(),
+            ..config()
+        };
+        let server = Running::start(config, books.published.clone(), Clock::manual(NOW)).unwrap();
+        let stage = Stage { server, _books: books };
+        let held: Vec<_> = (0..ZONES).map(|_| stage.connect()).collect();
+        let counts = || stage.server.counts();
+        crate::testing::wait_for(|| counts().connections + counts().turned_away == ZONES as u64);
+        let open = counts().connections;
+        drop(held);
+        open
+    };
+    assert_eq!([connected(&["192.0.2.53"]), connected(&["127.0.0.1"])], [5, ZONES as u64]);
+}
+
+#[test]
 fn an_address_that_another_has_is_refused_with_the_way_out() {
     let stage = Stage::new("127.0.0.1:0");
     let config = Config { listen: vec![stage.addr()], ..config() };

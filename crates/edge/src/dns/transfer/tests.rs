@@ -203,9 +203,14 @@ fn adv_14_a_signature_is_not_enough_from_elsewhere() {
     publish(&outlet, 7, &held(1), None, &Arc::default());
     let key = Arc::new(key("xfr"));
     let request = signed(bl(rtype::AXFR, None), &key, unix_now());
-    let answers: Vec<_> = outlet.over_tcp(&request, "192.0.2.1:53".parse().unwrap()).collect();
-    let plain = verified(&request, &answers, &key);
-    assert_eq!((plain.len(), code_of(&plain[0]), records(&plain[0]).len()), (1, rcode::REFUSED, 0));
+    let forged: TransferKey = "xfr:hmac-sha256:bm90IHRoZSByaWdodCBvbmU=".parse().unwrap();
+    let forged = signed(bl(rtype::AXFR, None), &Arc::new(forged), unix_now());
+    // A signature that holds and one that does not get the same answer: nothing was reckoned.
+    for request in [&request, &forged] {
+        let answers: Vec<_> = outlet.over_tcp(request, "192.0.2.1:53".parse().unwrap()).collect();
+        assert_eq!((answers.len(), code_of(&answers[0]), records(&answers[0]).len()), (1, rcode::REFUSED, 0));
+        assert!(Tsig::split(&answers[0]).unwrap().is_none(), "and is not signed");
+    }
     // Neither is there a zone for which there are no lists.
     let request = signed(question("x.dnsbl.example", rtype::AXFR, None), &key, unix_now());
     let answers: Vec<_> = outlet.over_tcp(&request, FROM.parse().unwrap()).collect();
