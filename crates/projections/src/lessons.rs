@@ -1,9 +1,10 @@
 //! What the site has learned of strangers, as those who answer look it up.
 
 use std::borrow::Borrow;
+use std::collections::BTreeSet;
 use std::hash::{BuildHasherDefault, Hash};
 
-use model::{Hybrid, Lesson, Millis, Mode, Name, Offence, Prefix, Slight, Subject};
+use model::{Domain, Hybrid, Lesson, Millis, Mode, Name, Offence, Prefix, Slight, Subject};
 use rpds::HashTrieMapSync;
 use siphasher::sip::SipHasher13;
 
@@ -113,6 +114,12 @@ impl Lessons {
         Slight::ALL.into_iter().filter_map(entry)
     }
 
+    /// The domains with such entries.
+    pub fn conduct_listed(&self, now: Millis) -> BTreeSet<Domain> {
+        let listed = self.conduct.values().filter(|known| known.is_live && holds(&known.lesson, now));
+        listed.filter_map(|known| domain_of(&known.lesson)).collect()
+    }
+
     /// Whether a HELO name did not exist in DNS, 24 hours apart or more (S78).
     pub fn no_such_name(&self, name: &[u8], now: Millis) -> bool {
         !self.no_such_names.is_empty() && weight(&self.no_such_names, name, now) > 0
@@ -189,6 +196,13 @@ impl Lessons {
         sweep(&mut self.no_such_names, now);
         sweep(&mut self.trials, now);
     }
+}
+
+/// The domain of whose conduct a lesson tells; none where it is no domain name, which nobody can
+/// ask for.
+pub fn domain_of(lesson: &Lesson) -> Option<Domain> {
+    let Subject::Conduct(name, _) = &lesson.of else { return None };
+    String::from_utf8_lossy(name.as_bytes()).parse().ok()
 }
 
 fn weight<K, Q>(table: &Table<K>, key: &Q, now: Millis) -> u8

@@ -26,7 +26,7 @@ pub mod zone;
 pub use cases::CaseView;
 pub use feeds::Feed;
 pub use index::{Change, Index, Mark};
-pub use lessons::Lessons;
+pub use lessons::{Lessons, domain_of};
 pub use listed::Listed;
 pub use mailboxes::Mailboxes;
 pub use view::{Projector, Threat, View};

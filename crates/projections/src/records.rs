@@ -44,6 +44,7 @@ use model::{Codes, Prefix};
 pub use bulk::Bulk;
 pub use difference::{Change, Place, difference};
 pub use entries::{Entries, Held, Scope};
+pub use of_view::keys;
 pub use rows::Rows;
 pub use text::{Head, owner_text, zone_file};
 

@@ -18,7 +18,7 @@ use crate::cases::{CaseView, Cases};
 use crate::feeds::{Feed, InForce, Table};
 use crate::grade;
 use crate::index::{Index, Mark};
-use crate::lessons::Lessons;
+use crate::lessons::{Lessons, domain_of};
 use crate::listed::{Ends, Listed};
 use crate::mailboxes::Mailboxes;
 use crate::writers::Writers;
@@ -297,8 +297,7 @@ impl Projector {
     fn learn(&mut self, lesson: &Lesson, event: &Envelope) {
         self.view.lessons.learn(lesson, event.at, event.mode);
         let Subject::Conduct(name, _) = &lesson.of else { return };
-        // What is no domain name can not be asked for.
-        let Ok(domain) = String::from_utf8_lossy(name.as_bytes()).parse() else { return };
+        let Some(domain) = domain_of(lesson) else { return };
         let until = self.view.lessons.conduct_entries(name, event.at.wall).map(|entry| entry.until).max();
         let mark = until.map(|until| Mark::new(grade::conduct(), until));
         self.view.listed.set_conduct(&domain, mark, &mut self.listed_ends);

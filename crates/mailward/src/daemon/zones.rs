@@ -25,7 +25,7 @@ use edge::dns::{Serials, zone_index};
 use edge::{Clock, Published, Views};
 use sha2::{Digest, Sha256};
 
-use self::keeper::Keeper;
+use self::keeper::{Keeper, Limits};
 pub(crate) use self::news::News;
 use super::pipeline;
 
@@ -77,7 +77,7 @@ impl Zones {
         means.news.listen();
         let view = means.published.view();
         let now = means.clock.now();
-        let keeper = Keeper::open(&data_dir.join("zones.log"), print, &view, now)?;
+        let keeper = Keeper::open(&data_dir.join("zones.log"), print, Limits::USUAL, &view, now)?;
         let stop = Arc::new(AtomicBool::new(false));
         let mut work = Work { keeper, means, outlet: outlet.clone(), herald, stop: stop.clone() };
         work.publish(&(0..work.keeper.zones()).collect::<Vec<_>>());

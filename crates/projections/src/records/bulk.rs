@@ -61,10 +61,10 @@ impl Bulk {
     }
 
     /// The nodes that one of two lists has and the other has not, or with another code.
-    pub fn apart(&self, other: &Bulk) -> Vec<Prefix> {
+    pub fn apart<'a>(&'a self, other: &'a Bulk) -> impl Iterator<Item = Prefix> {
         let four = apart(&self.four, &other.four).map(|packed| unpack(*packed).0);
         let six = apart(&self.six, &other.six).map(|(bits, len, _)| Prefix::V6(*bits, *len));
-        four.chain(six).collect()
+        four.chain(six)
     }
 }
 

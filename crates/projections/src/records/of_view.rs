@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use model::reasons::by_number;
-use model::{Case, Codes, Key, Millis, Mode, Prefix};
+use model::{Case, Codes, Domain, Key, Millis, Mode, Name, Prefix};
 
 use super::entries::{Entries, Held, Scope};
 use super::shown::{self, Shown};
-use crate::View;
+use crate::{View, grade};
 
 impl Held {
     /// What the live cases of a key hold on its prefix at `now`, and when the first of them ends.
@@ -19,17 +19,35 @@ impl Held {
     }
 }
 
+impl Scope {
+    /// How far the live cases of a domain reach at `now`, with its conduct, which is that of the
+    /// name alone (OFF-24); and when the first of them ends.
+    pub fn of(view: &View, domain: &Domain, now: Millis) -> (Scope, Option<Millis>) {
+        let (held, end) = Held::of(view, &Key::Domain(domain.clone()), now);
+        let name = Name::new(domain.as_str().as_bytes());
+        let conduct = view.lessons.conduct_entries(&name, now).map(|entry| entry.until).max();
+        let own = conduct.map_or(Codes::NONE, |_| Codes::of(grade::CONDUCT));
+        let scope = Scope { name: held.codes.or(own), below: held.codes };
+        (scope, end.into_iter().chain(conduct).min())
+    }
+}
+
+/// All keys on which something holds at `now`: those of live cases, and domains by their conduct.
+pub fn keys(view: &View, now: Millis) -> BTreeSet<Key> {
+    let cases = view.holding(Mode::Live, now).into_iter().map(|case| case.key.clone());
+    cases.chain(view.lessons.conduct_listed(now).into_iter().map(Key::Domain)).collect()
+}
+
 impl Entries {
     /// All that a view lists at `now`.
     pub fn of(view: &View, now: Millis) -> Entries {
         let mut entries = Entries::default();
-        let keys: BTreeSet<Key> =
-            view.holding(Mode::Live, now).into_iter().map(|case| case.key.clone()).collect();
-        for key in keys {
-            let (held, _) = Held::of(view, &key, now);
+        for key in keys(view, now) {
             match &key {
-                Key::Net(prefix) => entries.set(*prefix, &Held::default(), &held),
-                Key::Domain(domain) => entries.set_name(domain.as_str(), 0, Scope::whole(held.codes)),
+                Key::Net(prefix) => entries.set(*prefix, &Held::default(), &Held::of(view, &key, now).0),
+                Key::Domain(domain) => {
+                    entries.set_name(domain.as_str(), 0, Scope::of(view, domain, now).0);
+                }
                 Key::DomainAt(..) => {}
             }
         }

@@ -55,7 +55,10 @@ impl Past {
         // Newest first: whoever asks is seldom far behind.
         let first = steps.iter().rposition(|step| step.from == from)?;
         let last = steps.iter().rposition(|step| step.to == to).filter(|last| *last >= first)?;
-        Some(steps.range(first..=last).cloned().collect())
+        // A copy that went over a gap would keep what was listed in it.
+        let behind = steps.range(first..=last).skip(1);
+        let joins = steps.range(first..=last).zip(behind).all(|(step, next)| step.to == next.from);
+        joins.then(|| steps.range(first..=last).cloned().collect())
     }
 }
 
@@ -84,5 +87,7 @@ mod tests {
         assert_eq!([len(u32::MAX - 2, 2), len(2, 2), len(1, 3), len(1, 0)], [None; 4]);
         assert_eq!(past.forget_oldest().map(|step| step.from), Some(u32::MAX - 1));
         assert_eq!(len(u32::MAX - 1, 2), None);
+        past.add(step(3));
+        assert_eq!([len(1, 4), len(3, 4), len(1, 2)], [None, Some(1), Some(1)], "2 to 3 is not there");
     }
 }

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use edge::dns::transfer::{Edition, Past, Step, is_later};
 use ledger::ZoneLog;
 use ledger::zone_log::RECORD_LEN_MAX;
-use model::{Codes, Key, Millis, Mode, Prefix, Secs};
+use model::{Codes, Key, Millis, Prefix, Secs};
 use projections::View;
 use projections::records::shown::{self, Shown};
-use projections::records::{Bulk, Change, Entries, Held, Owner, Place, Row, Rows, Scope, Zone, difference};
+use projections::records::{
+    Bulk, Change, Entries, Held, Owner, Place, Row, Rows, Scope, Zone, difference, keys,
+};
 
 use super::news::Told;
 use super::octets::Record;
@@ -21,22 +23,35 @@ const STEPS_LAST: Secs = Secs(25 * 3600);
 /// Changes in the steps of one zone; of 56 octets and more, about 12 MB. A site that blocks two
 /// addresses a second needs as many in a day; behind more, a copy takes the whole zone.
 const CHANGES_MAX: usize = 200_000;
-/// With more places than that, no difference is made: copies take the whole zone sooner than
-/// they would work it off.
-const PLACES_MAX: usize = 200_000;
 /// The file is written anew when it has grown by so much: a minute's reading at a start would
 /// be the alternative.
 const LOG_GROWS: u64 = 64 << 20;
-/// Of a zone with more rows only the number is kept: its copies fetch it whole after a restart,
-/// which takes them less than us to compare two states of that size.
-const STATE_MAX: usize = 2_000_000;
 /// Rows in one record of the file.
 const ROWS: usize = 65_536;
+
+/// How much is kept and compared.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// With more places where something changed, no difference is made: copies take the whole
+    /// zone sooner than they would work it off.
+    pub(super) places: usize,
+    /// Of a zone with more rows only the number is kept: its copies fetch it whole after a
+    /// restart, which takes them less than us to compare two states of that size.
+    pub(super) rows: usize,
+    /// Octets of one record of the file.
+    pub(super) record: usize,
+}
+
+impl Limits {
+    /// Those of every site.
+    pub(super) const USUAL: Limits = Limits { places: 200_000, rows: 2_000_000, record: RECORD_LEN_MAX };
+}
 
 /// Keeps all zones.
 pub(super) struct Keeper {
     path: PathBuf,
     print: [u8; 32],
+    limits: Limits,
     /// None only before it was written for the first time.
     log: Option<ZoneLog>,
     /// How long the file was when it was written.
@@ -46,7 +61,7 @@ pub(super) struct Keeper {
     served: Entries,
     /// Where the two may differ.
     places: BTreeSet<Place>,
-    /// There are too many of them.
+    /// There are too many of them, or the file that says so is still to be written.
     is_anew: bool,
     /// When which key is to be looked at again.
     ends: BTreeSet<(Millis, Key)>,
@@ -73,7 +88,8 @@ struct State {
 #[derive(Default)]
 struct Known {
     serial: Option<u32>,
-    rows: BTreeMap<Owner, Codes>,
+    /// None where they were too many, or do not count.
+    rows: Option<BTreeMap<Owner, Codes>>,
     steps: Vec<(Millis, Step)>,
 }
 
@@ -83,7 +99,13 @@ impl Keeper {
     /// # Errors
     ///
     /// A text for the operator: the file is something else, or the disk.
-    pub(super) fn open(path: &Path, print: [u8; 32], view: &View, now: Millis) -> Result<Keeper, String> {
+    pub(super) fn open(
+        path: &Path,
+        print: [u8; 32],
+        limits: Limits,
+        view: &View,
+        now: Millis,
+    ) -> Result<Keeper, String> {
         let read = ZoneLog::read(path).map_err(|e| e.to_string())?;
         let records: Option<Vec<_>> = read.records.iter().map(|record| Record::read_all(record)).collect();
         let is_whole = !read.was_cut && records.is_some();
@@ -98,12 +120,14 @@ impl Keeper {
         let mut keeper = Keeper {
             path,
             print,
+            limits,
             log: None,
             begun: 0,
             served: entries.clone(),
             now: entries,
             places: BTreeSet::new(),
-            is_anew: false,
+            // All is new to us: no places are gathered.
+            is_anew: true,
             ends: BTreeSet::new(),
             holed: BTreeMap::new(),
             spared: BTreeSet::new(),
@@ -113,7 +137,7 @@ impl Keeper {
         };
         keeper.take(&Told { keys: Vec::new(), all: true }, view, now);
         keeper.served = keeper.now.clone();
-        (keeper.places, keeper.is_anew) = (BTreeSet::new(), false);
+        keeper.is_anew = false;
         keeper.catch_up(&mut known, now);
         keeper.rewrite().map_err(|e| e.to_string())?;
         Ok(keeper)
@@ -140,9 +164,8 @@ impl Keeper {
         told.keys.iter().for_each(|key| self.look(key, view, now));
         if told.all {
             let before = std::mem::take(&mut self.ends).into_iter().map(|(_, key)| key);
-            let holding = view.holding(Mode::Live, now).into_iter().map(|case| case.key.clone());
-            let keys: BTreeSet<Key> = before.chain(holding).collect();
-            keys.iter().for_each(|key| self.look(key, view, now));
+            let all: BTreeSet<Key> = before.chain(keys(view, now)).collect();
+            all.iter().for_each(|key| self.look(key, view, now));
         }
         while let Some((_, key)) = self.ends.first().filter(|(end, _)| *end <= now).cloned() {
             self.ends.pop_first();
@@ -150,30 +173,44 @@ impl Keeper {
         }
         self.spare(view);
         self.show_bulk(view, now);
-        if self.places.len() > PLACES_MAX {
-            (self.places, self.is_anew) = (BTreeSet::new(), true);
+    }
+
+    /// Gathers places where what is listed may differ from what is served, one at a time: a list
+    /// may have ten million.
+    fn mark(&mut self, places: impl IntoIterator<Item = Place>) {
+        let mut places = places.into_iter();
+        while let Some(place) = places.next().filter(|_| !self.is_anew) {
+            self.places.insert(place);
+            if self.places.len() > self.limits.places {
+                (self.places, self.is_anew) = (BTreeSet::new(), true);
+            }
         }
     }
 
     /// Brings one key in line with its cases.
     fn look(&mut self, key: &Key, view: &View, now: Millis) {
-        let (held, next) = Held::of(view, key, now);
-        match key {
-            Key::Net(prefix) => self.hold(*prefix, held),
+        let next = match key {
+            Key::Net(prefix) => {
+                let (held, next) = Held::of(view, key, now);
+                self.hold(*prefix, held);
+                next
+            }
             Key::Domain(domain) => {
-                self.now.set_name(domain.as_str(), 0, Scope::whole(held.codes));
-                self.places.insert(Place::Name(domain.as_str().into()));
+                let (scope, next) = Scope::of(view, domain, now);
+                self.now.set_name(domain.as_str(), 0, scope);
+                self.mark([Place::Name(domain.as_str().into())]);
+                next
             }
             // Of mail by one sender's name from one address; no list can say that.
-            Key::DomainAt(..) => return,
-        }
+            Key::DomainAt(..) => None,
+        };
         self.ends.extend(next.map(|end| (end, key.clone())));
     }
 
     fn hold(&mut self, prefix: Prefix, after: Held) {
         let before = self.holed.remove(&prefix).unwrap_or_default();
         self.now.set(prefix, &before, &after);
-        self.places.extend(Place::of(prefix, &before, &after));
+        self.mark(Place::of(prefix, &before, &after));
         if !after.holes.is_empty() {
             self.holed.insert(prefix, after);
         }
@@ -185,11 +222,11 @@ impl Keeper {
             return;
         }
         let listed: BTreeSet<Prefix> = view.protected.listed().iter().copied().collect();
-        for prefix in self.spared.symmetric_difference(&listed) {
+        let before = std::mem::replace(&mut self.spared, listed.clone());
+        for prefix in before.symmetric_difference(&listed) {
             self.now.spare(*prefix, listed.contains(prefix));
-            self.places.insert(Place::spared(*prefix));
+            self.mark([Place::spared(*prefix)]);
         }
-        self.spared = listed;
     }
 
     /// Takes over our own bulk lists where they changed.
@@ -207,7 +244,7 @@ impl Keeper {
             let bulk = |shown: Option<&'_ Shown>| shown.map(|shown| shown.bulk.clone());
             let (old, new) = (bulk(old), bulk(new));
             let apart = old.as_deref().unwrap_or(&none).apart(new.as_deref().unwrap_or(&none));
-            self.places.extend(apart.into_iter().map(Place::Net));
+            self.mark(apart.map(Place::Net));
         }
         self.now.set_bulk(&after.iter().map(|shown| shown.bulk.clone()).collect::<Vec<_>>());
     }
@@ -219,9 +256,9 @@ impl Keeper {
         let none = |(name, _): &(Box<str>, Scope)| (name.clone(), Scope::default());
         let gone = old.into_iter().flat_map(|old| &old.names).map(none);
         let come = new.into_iter().flat_map(|new| &new.names).cloned();
-        for (name, scope) in gone.chain(come).collect::<Vec<_>>() {
+        for (name, scope) in gone.chain(come) {
             self.now.set_name(&name, source, scope);
-            self.places.insert(Place::Name(name));
+            self.mark([Place::Name(name)]);
         }
     }
 
@@ -243,7 +280,7 @@ impl Keeper {
         }
         let records = steps.iter().map(|(nth, step)| record(&self.zones[*nth].zone, now, step));
         let joined = Record::join(&records.collect::<Vec<_>>());
-        let Some(log) = self.log.as_mut().filter(|_| joined.len() <= RECORD_LEN_MAX) else {
+        let Some(log) = self.log.as_mut().filter(|_| joined.len() <= self.limits.record) else {
             return self.anew();
         };
         if !steps.is_empty() {
@@ -263,12 +300,10 @@ impl Keeper {
 
     /// Gives all zones a number to which no step leads.
     fn anew(&mut self) -> Result<Vec<usize>, ledger::StoreError> {
-        self.served = self.now.clone();
-        for state in &mut self.zones {
-            state.forget();
-            state.serial = state.serial.wrapping_add(1);
-        }
         // Until it is written, it is tried again; a number more does no harm.
+        self.is_anew = true;
+        self.served = self.now.clone();
+        self.zones.iter_mut().for_each(State::begin);
         self.rewrite()?;
         (self.places, self.is_anew) = (BTreeSet::new(), false);
         Ok((0..self.zones.len()).collect())
@@ -278,15 +313,15 @@ impl Keeper {
     fn catch_up(&mut self, known: &mut KnownZones, now: Millis) {
         for state in &mut self.zones {
             let Some(rows) = known.rows(state.zone.label) else {
-                state.serial = state.serial.wrapping_add(1);
+                state.begin();
                 continue;
             };
-            let is: BTreeMap<Owner, Codes> =
-                Rows::new(&self.served, state.zone).map(|row| (row.owner, row.codes)).collect();
-            let changes = changes(&rows, &is);
+            // With one more, there are too many changes.
+            let most = rows.len() + CHANGES_MAX + 1;
+            let is = Rows::new(&self.served, state.zone).take(most).map(|row| (row.owner, row.codes));
+            let changes = changes(&rows, &is.collect());
             if changes.len() > CHANGES_MAX {
-                state.forget();
-                state.serial = state.serial.wrapping_add(1);
+                state.begin();
             } else if !changes.is_empty() {
                 state.add(now, Step { from: state.serial, to: state.serial.wrapping_add(1), changes });
             }
@@ -297,8 +332,8 @@ impl Keeper {
     fn rewrite(&mut self) -> Result<(), ledger::StoreError> {
         let first = std::iter::once(Record::Fingerprint(self.print).to_octets());
         let steps = self.zones.iter().flat_map(State::records);
-        let served = &self.served;
-        let rows = self.zones.iter().flat_map(|state| state_records(state, served));
+        let (served, most) = (&self.served, self.limits.rows);
+        let rows = self.zones.iter().flat_map(|state| state_records(state, served, most));
         let all: Vec<Vec<u8>> = first.chain(steps).chain(rows).collect();
         let log = ZoneLog::rewrite(&self.path, all.iter().map(Vec::as_slice))?;
         (self.begun, self.log) = (log.len(), Some(log));
@@ -350,6 +385,12 @@ impl State {
         }
     }
 
+    /// Takes a number to which no step leads.
+    fn begin(&mut self) {
+        self.forget();
+        self.serial = self.serial.wrapping_add(1);
+    }
+
     fn forget(&mut self) {
         while !self.steps.is_empty() {
             self.forget_oldest();
@@ -364,11 +405,11 @@ impl State {
     }
 }
 
-/// The rows of a zone for the file; of an empty one one record, too, for its number.
-fn state_records(state: &State, served: &Entries) -> Vec<Vec<u8>> {
+/// The rows of a zone for the file; of one with more than `most` an empty record, for its number.
+fn state_records(state: &State, served: &Entries, most: usize) -> Vec<Vec<u8>> {
     let (label, serial) = (state.zone.label.to_owned(), state.serial);
-    let mut rows: Vec<Row> = Rows::new(served, state.zone).take(STATE_MAX + 1).collect();
-    if rows.len() > STATE_MAX {
+    let mut rows: Vec<Row> = Rows::new(served, state.zone).take(most + 1).collect();
+    if rows.len() > most {
         rows.clear();
     }
     let chunks = rows.chunks(ROWS).map(<[Row]>::to_vec);
@@ -404,18 +445,18 @@ fn known(records: Vec<Record>, print: [u8; 32]) -> KnownZones {
             Record::Rows { label, serial, rows } => {
                 let known = zones.entry(label).or_default();
                 known.serial = Some(serial);
-                known.rows.extend(rows.into_iter().map(|row| (row.owner, row.codes)));
+                if !rows.is_empty() {
+                    let all = known.rows.get_or_insert_default();
+                    all.extend(rows.into_iter().map(|row| (row.owner, row.codes)));
+                }
             }
             Record::Step { label, from, to, at, changes } => {
                 let known = zones.entry(label).or_default();
                 // Steps in front of the state lead to it; those behind it go on from there.
                 if known.serial.is_some() {
                     known.serial = Some(to);
-                    for change in &changes {
-                        known.rows.remove(&change.owner);
-                        if !change.after.is_empty() {
-                            known.rows.insert(change.owner.clone(), change.after);
-                        }
+                    if let Some(rows) = &mut known.rows {
+                        changes.iter().for_each(|change| apply(rows, change));
                     }
                 }
                 known.steps.push((at, Step { from, to, changes }));
@@ -428,10 +469,17 @@ fn known(records: Vec<Record>, print: [u8; 32]) -> KnownZones {
     KnownZones(zones)
 }
 
+fn apply(rows: &mut BTreeMap<Owner, Codes>, change: &Change) {
+    match change.after.is_empty() {
+        true => _ = rows.remove(&change.owner),
+        false => _ = rows.insert(change.owner.clone(), change.after),
+    }
+}
+
 impl Known {
     /// Forgets everything but the number.
     fn forget(&mut self) {
-        (self.rows, self.steps) = (BTreeMap::new(), Vec::new());
+        (self.rows, self.steps) = (None, Vec::new());
     }
 }
 
@@ -446,9 +494,8 @@ impl KnownZones {
         Some((known.serial?, std::mem::take(&mut known.steps)))
     }
 
-    /// Its state, which is never empty: test entries stand in each.
+    /// Its state.
     fn rows(&mut self, label: &str) -> Option<BTreeMap<Owner, Codes>> {
-        let known = self.0.remove(label)?;
-        (!known.rows.is_empty()).then_some(known.rows)
+        self.0.remove(label)?.rows
     }
 }

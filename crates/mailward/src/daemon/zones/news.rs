@@ -4,6 +4,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use model::{Body, Envelope, Key};
+use projections::domain_of;
 
 /// Keys that wait at most; with more, everything is compared, which takes no longer.
 const KEYS_MAX: usize = 100_000;
@@ -25,7 +26,7 @@ struct State {
 /// What came since the last look.
 #[derive(Debug, Default)]
 pub(crate) struct Told {
-    /// Keys whose cases changed.
+    /// Keys whose cases changed, and domains whose conduct did.
     pub(crate) keys: Vec<Key>,
     /// There were more than can be held.
     pub(crate) all: bool,
@@ -43,9 +44,7 @@ impl News {
         if !state.is_heard {
             return;
         }
-        let about =
-            |event: &&Envelope| !matches!(event.body, Body::StandingChanged(_) | Body::GreylistPassed(_));
-        state.told.keys.extend(events.filter(about).filter_map(|event| event.key.clone()));
+        state.told.keys.extend(events.filter_map(about));
         if state.told.keys.len() > KEYS_MAX {
             state.told = Told { keys: Vec::new(), all: true };
         }
@@ -62,9 +61,18 @@ impl News {
     }
 }
 
+/// On which key something may hold that did not before, or no longer.
+fn about(event: &Envelope) -> Option<Key> {
+    match &event.body {
+        Body::StandingChanged(_) | Body::GreylistPassed(_) => None,
+        Body::Learnt(lesson) => domain_of(lesson).map(Key::Domain),
+        _ => event.key.clone(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::tests::lifted;
+    use super::super::tests::{learnt, lifted};
     use super::*;
 
     #[test]
@@ -76,6 +84,8 @@ mod tests {
         news.listen();
         news.tell([&event, &event].into_iter());
         assert_eq!(news.wait(Duration::ZERO).keys.len(), 2);
+        news.tell([&learnt(2, 1_000, None)].into_iter());
+        assert_eq!(news.wait(Duration::ZERO).keys, ["shop.example".parse().unwrap()], "OFF-24");
         news.tell(std::iter::repeat_n(&event, KEYS_MAX + 1));
         let told = news.wait(Duration::ZERO);
         assert!(told.all && told.keys.is_empty());

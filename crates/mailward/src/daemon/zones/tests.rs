@@ -2,16 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use model::case::{BlockKind, Lifted, Opened};
 use model::event::{Cause, EventId, FORMAT, Node};
 use model::sentence::{Severity, Tariff};
-use model::{Actor, Body, CaseId, Class, Codes, Envelope, Hybrid, Key, Millis, Mode, NetworkNews, Site};
+use model::{
+    Actor, Body, CaseId, Class, Codes, Envelope, Hybrid, Key, Lesson, Millis, Mode, Name, NetworkNews, Site,
+    Slight, Subject,
+};
 use projections::Projector;
 use projections::records::{Owner, Rows, owner_text};
 
-use super::keeper::Keeper;
-use super::news::Told;
+use super::keeper::{Keeper, Limits};
+use super::news::{News, Told};
 use crate::testing::Scratch;
 
 fn event(seq: u64, at: u64, key: &str, body: Body) -> Envelope {
@@ -34,6 +38,14 @@ fn event(seq: u64, at: u64, key: &str, body: Body) -> Envelope {
         must_understand: false,
         body,
     }
+}
+
+/// A domain has no postmaster until then, or has one again.
+pub(super) fn learnt(seq: u64, at: u64, until: Option<u64>) -> Envelope {
+    let of = Subject::Conduct(Name::new(b"shop.example"), Slight::Postmaster);
+    let (quarters, until) = (u8::from(until.is_some()), Millis(until.unwrap_or_default()));
+    let learnt = Body::Learnt(Lesson { of, quarters, until, bad: 3, good: 0 });
+    Envelope { key: None, case: None, ..event(seq, at, "shop.example", learnt) }
 }
 
 pub(super) fn lifted(key: &str) -> Envelope {
@@ -61,6 +73,7 @@ struct World {
     scratch: Scratch,
     projector: Projector,
     keeper: Keeper,
+    limits: Limits,
     copy: BTreeMap<Owner, Codes>,
     serial: u32,
     seq: u64,
@@ -71,12 +84,16 @@ const START: u64 = 1_795_300_807_000;
 
 impl World {
     fn new(name: &str) -> World {
+        World::within(Limits::USUAL, name)
+    }
+
+    fn within(limits: Limits, name: &str) -> World {
         let scratch = Scratch::new(name);
         let projector = Projector::new(Arc::new(Site::default()), Vec::new(), true, [1, 2]);
-        let keeper = open(&scratch, &projector, START, 1);
+        let keeper = open(&scratch, &projector, limits, START, 1);
         let edition = keeper.edition(BL);
         let copy = Rows::new(&edition.entries, edition.zone).map(|row| (row.owner, row.codes)).collect();
-        World { scratch, projector, keeper, copy, serial: edition.serial, seq: 0 }
+        World { scratch, projector, keeper, limits, copy, serial: edition.serial, seq: 0 }
     }
 
     fn block(&mut self, key: &str, at: u64, until: u64) {
@@ -122,13 +139,13 @@ impl World {
     }
 
     fn restart(&mut self, at: u64) {
-        self.keeper = open(&self.scratch, &self.projector, at, 1);
+        self.keeper = open(&self.scratch, &self.projector, self.limits, at, 1);
     }
 }
 
-fn open(scratch: &Scratch, projector: &Projector, at: u64, print: u8) -> Keeper {
+fn open(scratch: &Scratch, projector: &Projector, limits: Limits, at: u64, print: u8) -> Keeper {
     let path = scratch.path().join("zones.log");
-    Keeper::open(&path, [print; 32], &projector.view(), Millis(at)).unwrap()
+    Keeper::open(&path, [print; 32], limits, &projector.view(), Millis(at)).unwrap()
 }
 
 #[test]
@@ -227,7 +244,7 @@ fn other_words_of_the_site_lead_to_whole_zones() {
     world.block("192.0.2.1", START, START + 9_000_000);
     world.step(START);
     world.fetch();
-    let edition = open(&world.scratch, &world.projector, START, 2).edition(BL);
+    let edition = open(&world.scratch, &world.projector, Limits::USUAL, START, 2).edition(BL);
     assert_eq!((edition.serial, edition.past.all().len()), (world.serial + 1, 0));
 }
 
@@ -248,4 +265,90 @@ fn everything_is_compared_when_news_were_lost() {
     let dom =
         (0..world.keeper.zones()).map(|zone| world.keeper.edition(zone)).find(|e| e.zone.label == "dom");
     assert_eq!(Rows::new(&dom.unwrap().entries, projections::records::Zone::of("dom").unwrap()).count(), 3);
+}
+
+/// What the list of domains holds beside its test entry.
+fn domains(keeper: &Keeper) -> Vec<(Owner, Codes)> {
+    let mut editions = (0..keeper.zones()).map(|zone| keeper.edition(zone));
+    let dom = editions.find(|edition| edition.zone.label == "dom").unwrap();
+    let rows = Rows::new(&dom.entries, dom.zone).map(|row| (row.owner, row.codes));
+    rows.filter(|(owner, _)| *owner != Owner::Name("test".into())).collect()
+}
+
+#[test]
+fn off_24_conduct_stands_in_the_list_of_domains_until_it_ends_or_is_taken_back() {
+    let (mut world, news) = (World::new("zones-conduct"), News::default());
+    news.listen();
+    let learn = |world: &mut World, at: u64, until: Option<u64>| {
+        world.seq += 1;
+        let event = learnt(world.seq, at, until);
+        world.projector.apply(world.seq, &event);
+        news.tell([&event].into_iter());
+        world.keeper.take(&news.wait(Duration::ZERO), &world.projector.view(), Millis(at));
+        world.step(at);
+    };
+    let listed = [(Owner::Name("shop.example".into()), Codes::of(19))];
+    learn(&mut world, START, Some(START + 90_000));
+    assert_eq!(domains(&world.keeper), listed, "the name alone");
+    world.restart(START + 1);
+    assert_eq!(domains(&world.keeper), listed);
+    world.step(START + 89_999);
+    assert_eq!(domains(&world.keeper), listed, "not one millisecond early");
+    world.step(START + 90_000);
+    assert_eq!(domains(&world.keeper), []);
+    learn(&mut world, START + 91_000, Some(START + 900_000));
+    assert_eq!(domains(&world.keeper), listed);
+    learn(&mut world, START + 92_000, None);
+    assert_eq!(domains(&world.keeper), []);
+    // News that were lost are made up for.
+    world.projector.apply(9, &learnt(9, START + 93_000, Some(START + 900_000)));
+    let told = Told { keys: Vec::new(), all: true };
+    world.keeper.take(&told, &world.projector.view(), Millis(START + 93_000));
+    world.step(START + 93_000);
+    assert_eq!(domains(&world.keeper), listed);
+}
+
+#[test]
+fn rfc_1995_no_step_leads_over_a_state_that_the_file_does_not_hold() {
+    let mut world = World::within(Limits { rows: 1, ..Limits::USUAL }, "zones-large");
+    world.block("192.0.2.1", START, START + 60_000);
+    world.step(START);
+    world.fetch();
+    world.block("192.0.2.2", START + 1_000, START + 9_000_000);
+    world.step(START + 1_000);
+    // At the second start no step stands behind the state in the file.
+    for at in [START + 100_000, START + 200_000] {
+        world.restart(at);
+        let edition = world.keeper.edition(BL);
+        assert!(edge::dns::transfer::is_later(edition.serial, world.serial));
+        assert_eq!((edition.past.between(world.serial, edition.serial), edition.past.all().len()), (None, 0));
+    }
+}
+
+#[test]
+fn more_changes_than_are_compared_lead_to_whole_zones() {
+    let mut world = World::within(Limits { places: 2, ..Limits::USUAL }, "zones-many");
+    (1..=2).for_each(|nth| world.block(&format!("192.0.2.{nth}"), START, START + 9_000_000));
+    world.step(START);
+    assert_eq!(world.fetch().len(), 2, "as many as that are a step");
+    (3..=9).for_each(|nth| world.block(&format!("192.0.2.{nth}"), START, START + 9_000_000));
+    assert_eq!(world.keeper.step(Millis(START + 1)).unwrap().len(), world.keeper.zones());
+    let edition = world.keeper.edition(BL);
+    assert_eq!((edition.past.between(world.serial, edition.serial), edition.past.all().len()), (None, 0));
+    world.restart(START + 2);
+    assert_eq!(world.keeper.edition(BL).serial, edition.serial, "a start compares whole states");
+}
+
+#[test]
+fn whole_zones_that_could_not_be_written_are_announced_when_they_are() {
+    let mut world = World::within(Limits { record: 8, ..Limits::USUAL }, "zones-disk");
+    world.block("192.0.2.1", START, START + 9_000_000);
+    std::fs::remove_dir_all(world.scratch.path()).unwrap();
+    world.keeper.step(Millis(START)).unwrap_err();
+    assert!(world.keeper.has_changes());
+    std::fs::create_dir(world.scratch.path()).unwrap();
+    assert_eq!(world.keeper.step(Millis(START + 1)).unwrap().len(), world.keeper.zones());
+    assert!(!world.keeper.has_changes());
+    let edition = world.keeper.edition(BL);
+    assert_eq!(edition.past.between(world.serial, edition.serial), None);
 }
