@@ -49,6 +49,7 @@ pub(super) fn dns(daemon: &Shared) -> Value {
         "truncated": counts.truncated,
         "transfers": counts.transfers,
         "unsent": counts.unsent,
+        "frames": {"taken": counts.frames.0, "unread": counts.frames.1},
         "turned_away": counts.turned_away,
     })
 }
