@@ -5,8 +5,10 @@
 
 mod world;
 
+use std::fs::File;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::process::Child;
 
 use serde_json::Value;
 use world::daemon::Daemon;
@@ -38,28 +40,39 @@ fn an_interface_is_answered_past_the_stack_and_the_sockets_stay() {
         Err(reason) => return println!("skipped: {reason}"),
     };
     room.run(CARDS);
+    room.run("mount -t sysfs none /sys");
     let folder = Folder::new("dns-xdp");
-    let mut mailward = Daemon::new(folder.path(), &config(folder.path(), "mwx"));
-    mailward.start();
+    let mailward = Daemon::new(folder.path(), &config(folder.path(), "mwx"));
+    let mut running = start(&room, &mailward);
     mailward.ask(&["block", BLOCKED, "--for", "2 h", "--because", "a test"]);
     mailward.wait("1 s");
     everything_is_answered(&room);
     let frames = || counts(&mailward)["frames"]["taken"].as_u64();
-    assert!(frames() >= Some(6), "every question over UDP: {:?}", frames());
+    let log = || std::fs::read_to_string(mailward.log()).expect("its log");
+    assert!(frames() >= Some(6), "every question over UDP: {:?}\n{}", frames(), log());
     let before = frames();
     // What the program lets pass is for the sockets.
     assert_eq!(dig(&room, &["+tcp"], "10.99.0.1"), "127.0.0.2");
     assert_eq!(frames(), before);
-    mailward.kill();
+    running.kill().and_then(|()| running.wait()).expect("our own child");
     // Without such an interface there is a word in the log, and the sockets answer.
     std::fs::write(mailward.config(), config(folder.path(), "mwnone")).expect("our own folder");
-    mailward.start();
+    let mut running = start(&room, &mailward);
     everything_is_answered(&room);
     assert_eq!(counts(&mailward)["frames"]["taken"], 0);
-    wait_for("the log", || {
-        let log = std::fs::read_to_string(mailward.log()).expect("its log");
-        log.contains("mwnone").then_some(())
-    });
+    wait_for("the log", || log().contains("interface=\"mwnone\"").then_some(()));
+    running.kill().and_then(|()| running.wait()).expect("our own child");
+}
+
+/// Starts the daemon where it sees the room's interfaces, in files too, and waits until it answers.
+fn start(room: &Room, mailward: &Daemon) -> Child {
+    let log = File::options().create(true).append(true).open(mailward.log()).expect("a log");
+    let mut command = room.command(env!("CARGO_BIN_EXE_mailward"));
+    command.arg("--config").arg(mailward.config()).args(["serve", "--test-clock"]).stderr(log);
+    let running = command.spawn().expect("it is built");
+    let socket = mailward.config().with_file_name("data/control.sock");
+    wait_for("the daemon", || UnixStream::connect(&socket).ok());
+    running
 }
 
 fn everything_is_answered(room: &Room) {
@@ -74,7 +87,9 @@ fn everything_is_answered(room: &Room) {
 fn dig(room: &Room, options: &[&str], server: &str) -> String {
     let name = BLOCKED.split('.').rev().collect::<Vec<_>>().join(".");
     let options = options.join(" ");
-    let line = format!("ip netns exec client dig +short +tries=1 +time=10 {options} @{server} {name}.bl.dnsbl.example.org");
+    let line = format!(
+        "ip netns exec client dig +short +tries=1 +time=10 {options} @{server} {name}.bl.dnsbl.example.org"
+    );
     room.run(&line).trim().to_owned()
 }
 
