@@ -28,6 +28,11 @@ pub(crate) fn conduct() -> u8 {
     CONDUCT & CODE
 }
 
+/// The code that listings for a reason show.
+pub(crate) fn codes_of(reason: u8) -> Codes {
+    Codes::of(by_number(reason).dns.octets()[3])
+}
+
 /// Whether the class says everything.
 pub(crate) fn is_whole(mark: Mark) -> bool {
     mark.class & MORE == 0

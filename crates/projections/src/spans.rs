@@ -9,10 +9,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use model::atlas::ends;
 use model::codes::CODE_EXTERNAL;
-use model::reasons::by_number;
 use model::{Codes, Key, Millis, Mode, Prefix};
 
 use crate::feeds::{Named, Said};
+use crate::grade;
 use crate::view::View;
 
 /// Addresses that are listed alike.
@@ -120,7 +120,7 @@ impl View {
             if net.addr().is_ipv4() != is_v4 {
                 continue;
             }
-            let codes = Codes::of(by_number(opened.reason).dns.octets()[3]).and(wanted.codes());
+            let codes = grade::codes_of(opened.reason).and(wanted.codes());
             for (first, last) in without(*net, &case.case.holes) {
                 claims.push(Claim { first, last, codes, until: case.case.until(), from: From::Case });
             }
@@ -142,7 +142,7 @@ impl View {
     pub fn listed_names(&self, wanted: Wanted) -> impl Iterator<Item = ListedName> + '_ {
         let cases = self.holding(Mode::Live, wanted.now).into_iter().filter_map(move |case| {
             let (Key::Domain(domain), Some(opened)) = (&case.key, &case.case.opened) else { return None };
-            let codes = Codes::of(by_number(opened.reason).dns.octets()[3]).and(wanted.codes());
+            let codes = grade::codes_of(opened.reason).and(wanted.codes());
             let (until, said) = (case.case.until(), (!codes.is_empty()).then_some(codes));
             said.map(|_| ListedName { name: domain.as_str().to_owned(), own: said, below: said, until })
         });

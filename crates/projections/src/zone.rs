@@ -8,7 +8,6 @@
 use std::net::IpAddr;
 
 use model::case::Case;
-use model::reasons::by_number;
 use model::{Codes, Key, Millis, Mode, Name, Prefix, Secs, Slight};
 
 use crate::feeds::{Feed, FeedEntry};
@@ -164,7 +163,7 @@ impl View {
         for case in self.cases.holding_on(key, Mode::Live, now).filter(|case| counts(case)) {
             // A case that holds was opened.
             let Some(opened) = &case.opened else { continue };
-            let code = Codes::of(by_number(opened.reason).dns.octets()[3]);
+            let code = grade::codes_of(opened.reason);
             let why = Why::Case { reason: opened.reason, since: opened.from };
             ends.add(code.and(among), case.until(), why);
         }

@@ -33,7 +33,7 @@ const HEAD: usize = 32;
 /// about 1.2 GB for what a wrong file could cost.
 pub const ENTRIES_MAX: usize = 32_000_000;
 
-/// How many entries [`Flat::any_in`] looks at before it says yes: some 20 µs.
+/// How many entries [`Flat::any_in`] looks at before it says yes.
 const LOOKS_MAX: u32 = 4096;
 
 /// A bulk list of addresses; see the module's text.

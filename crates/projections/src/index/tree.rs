@@ -26,7 +26,7 @@ const SWEEP_LEAVES_MAX: usize = LEAVES / 256;
 /// One sweep stops when it has read this many marks: some 50 µs.
 const SWEEP_ENTRIES_MAX: usize = 16 * 1024;
 
-/// A question whether there is any mark of a kind looks at so many, some 20 µs: whoever fills a
+/// A question whether there is any mark of a kind looks at so many: whoever fills a
 /// network with marks of another kind shall not make each such question long.
 const LOOKS_MAX: usize = 4096;
 

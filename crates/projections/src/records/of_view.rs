@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use model::reasons::by_number;
 use model::{Case, Codes, Domain, Key, Millis, Mode, Name, Prefix};
 
 use super::entries::{Entries, Held, Scope};
@@ -63,7 +62,7 @@ impl Entries {
 
 fn code(case: &Case) -> Codes {
     let reason = case.opened.as_ref().map_or(0, |opened| opened.reason);
-    Codes::of(by_number(reason).dns.octets()[3])
+    grade::codes_of(reason)
 }
 
 /// The holes of a key's cases, and what holds in each: the codes of cases that do not spare it.
