@@ -40,7 +40,7 @@ pub use limits::Rates;
 pub use names::{OwnedName, ParseNameError};
 pub use responder::{Moment, Responder, Transport};
 pub use transfers::{Messages, Serials, Transfers};
-pub use zones::{ZONES, zone_index, zone_name};
+pub use zones::{EXPIRE, REFRESH, RETRY, ZONES, zone_index, zone_name};
 
 /// How the name server listens, and what it says of itself.
 #[derive(Clone)]

@@ -4,6 +4,8 @@
 //! word of an operator (ADV-14). Entries of others are in no form unless they are asked for
 //! by name (STD-83).
 
+mod zone;
+
 use std::fmt;
 use std::io::{Result, Write};
 use std::net::IpAddr;
@@ -17,6 +19,8 @@ use serde_json::json;
 
 use crate::daemon::utc;
 use crate::import::span;
+
+pub(crate) use zone::ZoneFile;
 
 /// A form.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -33,15 +37,21 @@ pub(crate) enum Form {
     Nft,
     /// A cidr table of Postfix.
     PostfixCidr,
+    /// A zone file, see [`ZoneFile`].
+    Bind,
+    /// The response policy zone as a zone file.
+    Rpz,
 }
 
-const FORMS: [(Form, &str); 6] = [
+const FORMS: [(Form, &str); 8] = [
     (Form::Rbldnsd, "rbldnsd"),
     (Form::Plain, "plain"),
     (Form::Csv, "csv"),
     (Form::Json, "json"),
     (Form::Nft, "nft"),
     (Form::PostfixCidr, "postfix-cidr"),
+    (Form::Bind, "bind"),
+    (Form::Rpz, "rpz"),
 ];
 
 impl fmt::Display for Form {
@@ -94,7 +104,12 @@ impl Form {
         matches!(self, Form::Nft | Form::PostfixCidr)
     }
 
-    /// Writes everything.
+    /// Whether it is a zone with all its records: see [`ZoneFile`].
+    pub(crate) fn is_zone(self) -> bool {
+        matches!(self, Form::Bind | Form::Rpz)
+    }
+
+    /// Writes everything; of a zone file nothing, which [`ZoneFile`] writes.
     pub(crate) fn write(self, what: &Writing<'_>, out: &mut dyn Write) -> Result<()> {
         match self {
             Form::Rbldnsd => rbldnsd(what, out),
@@ -103,6 +118,7 @@ impl Form {
             Form::Json => json_lines(what, out),
             Form::Nft => nft(what, out),
             Form::PostfixCidr => postfix_cidr(what, out),
+            Form::Bind | Form::Rpz => Ok(()),
         }
     }
 }

@@ -7,7 +7,7 @@ mod site;
 
 use std::path::PathBuf;
 
-use site::Site;
+use site::{Site, free_port};
 
 fn file(site: &Site, name: &str, text: &str) -> String {
     let path = site.dir.0.join(name);
@@ -199,9 +199,70 @@ fn token_like(text: &str) -> Option<&str> {
     text.split(|c: char| !is_token(c)).find(|run| run.len() >= 26)
 }
 
+/// A site with a zone of its own.
+fn site_with_zone(name: &str) -> Site {
+    let site = Site::new(name);
+    let config = std::fs::read_to_string(&site.config).unwrap();
+    let listen = format!("127.0.0.1:{}", free_port());
+    let dns = format!("[dns]\nzone = \"dnsbl.example.org\"\nlisten = [\"{listen}\"]\n");
+    std::fs::write(&site.config, config + &dns).unwrap();
+    site
+}
+
+#[test]
+fn a_zone_file_holds_the_records_that_a_copy_would_fetch() {
+    let mut site = site_with_zone("feeds-zone");
+    site.start();
+    let list = file(&site, "four.txt", "192.0.2.1 :3:\n198.51.100.0/24 :4:\n2001:db8::5 :4:\n");
+    told(&site, &["import", &list, "--name", "four", "--as", "curated", "--format", "ip4trie"], true);
+    let names = file(&site, "names.txt", ".example.com :3:\n");
+    told(&site, &["import", &names, "--name", "names", "--as", "curated", "--format", "dnset"], true);
+    let others = file(&site, "others.txt", "203.0.113.9\n");
+    told(&site, &["import", &others, "--name", "others", "--as", "external"], true);
+    let written = |args: &[&str]| {
+        let text = told(&site, &[&["export", "--format"][..], args].concat(), true);
+        let (head, rows) = text.split_once("@ NS dnsbl.example.org.\n").unwrap();
+        assert!(head.contains(" SOA dnsbl.example.org. postmaster.mx.example.org. "), "{head}");
+        assert!(!text.contains("113.0.203"), "STD-83: {text}");
+        (head.lines().next().unwrap().to_owned(), rows.to_owned())
+    };
+    let (origin, bl) = written(&["bind"]);
+    assert_eq!(origin, "$ORIGIN bl.dnsbl.example.org.");
+    for row in ["1.2.0.192 A 127.0.0.3\n", "*.100.51.198 A 127.0.0.4\n", "2.0.0.127 A 127.0.0.2\n"] {
+        assert!(bl.contains(row), "{row} is missing in {bl}");
+    }
+    let because = "1.2.0.192 TXT \"Blocked: ";
+    assert!(bl.contains(because) && bl.contains("/l/192.0.2.1\"\n"), "{bl}");
+    let (origin, rpz) = written(&["rpz"]);
+    assert_eq!(origin, "$ORIGIN rpz.dnsbl.example.org.");
+    let mut rows: Vec<_> = rpz.lines().map(|row| row.strip_suffix(" CNAME .").unwrap()).collect();
+    rows.sort_unstable();
+    let v6 = "128.5.zz.db8.2001.rpz-ip";
+    let expect =
+        ["*.example.com", v6, "24.0.100.51.198.rpz-ip", "32.1.2.0.192.rpz-ip", "example.com", "test"];
+    assert_eq!(rows, expect);
+    assert_eq!(written(&["bind", "--zone", "rpz"]), (origin, rpz));
+}
+
+#[test]
+fn what_can_be_no_zone_file_is_told() {
+    let (mut site, mut nameless) = (site_with_zone("feeds-zone-refused"), Site::new("feeds-zone-nameless"));
+    site.start();
+    nameless.start();
+    for (site, args, expect) in [
+        (&nameless, &["bind"][..], "--format bind: expected dns.zone in the configuration"),
+        (&site, &["rpz", "--zone", "net"], "--format rpz --zone: expected one of rpz"),
+        (&site, &["bind", "--zone", "nets"], "--format bind --zone: expected one of bl, bl4, "),
+        (&site, &["bind", "--zone", "all", "--with-external"], "entries of others stand in no zone (bind)"),
+    ] {
+        let refused = told(site, &[&["export", "--format"][..], args].concat(), false);
+        assert!(refused.contains(expect), "{refused}");
+    }
+}
+
 #[test]
 fn adv_14_no_export_holds_a_token_a_secret_or_a_word_of_the_operator() {
-    let mut site = Site::new("feeds-secrets");
+    let mut site = site_with_zone("feeds-secrets");
     site.start();
     for n in 0..3 {
         site.spam(&format!("203.0.113.{}", 7 + n), n);
@@ -216,10 +277,16 @@ fn adv_14_no_export_holds_a_token_a_secret_or_a_word_of_the_operator() {
     let link = list.split("\"link\":\"").nth(1).unwrap().split('"').next().unwrap();
     let secret = link.rsplit('/').next().unwrap();
     assert!(secret.len() >= 26, "{link}");
-    let ones = ["rbldnsd", "plain", "csv", "json", "nft", "postfix-cidr"];
-    for (form, zone) in ones.iter().flat_map(|form| ["bl", "all"].map(|zone| (*form, zone))) {
+    let ones = ["rbldnsd", "plain", "csv", "json", "nft", "postfix-cidr", "bind"];
+    let ones = ones.iter().flat_map(|form| ["bl", "all"].map(|zone| (*form, zone)));
+    for (form, zone) in ones.chain([("rpz", "rpz")]) {
         let text = told(&site, &["export", "--format", form, "--zone", zone], true);
-        assert!(text.contains("203.0.113.") && text.contains("192.0.2.1"), "{form}: {text}");
+        let [net, host] = if matches!(form, "bind" | "rpz") {
+            [".113.0.203", "1.2.0.192"]
+        } else {
+            ["203.0.113.", "192.0.2.1"]
+        };
+        assert!(text.contains(net) && text.contains(host), "{form}: {text}");
         assert!(token_like(&text).is_none() && !text.contains(secret), "{form}: {text}");
         for word in ["SECRETWORD", "WORDOFTHEOPERATOR", "n1-", "sender", "recipient"] {
             assert!(!text.contains(word), "{form}: {word} in {text}");

@@ -10,7 +10,7 @@ mod world;
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use copies::{Copies, Dice, Operator, ZONES, lookup, reversed, zone};
+use copies::{Copies, Dice, Operator, Resolvers, ZONES, lookup, reversed, zone};
 use site::Site;
 
 /// Changes by order, beside those by time, which goes on after each batch of orders.
@@ -25,9 +25,9 @@ fn rfc_1995_real_secondaries_follow_ten_thousand_changes() {
         return println!("skipped: {reason}");
     }
     let mut site = Site::new("dns-transfer");
-    let copies = Copies::prepare(&site);
+    let copies = Copies::prepare("dns-copies", &site);
     site.start_with(&["--test-clock"]);
-    let copies = copies.start();
+    let copies = copies.start(&site);
     adv_14_nobody_else_gets_a_zone(&site, &copies);
     copies.all_agree("an empty list");
     let mut dice = Dice(7);
@@ -39,6 +39,7 @@ fn rfc_1995_real_secondaries_follow_ten_thousand_changes() {
     }
     println!("{changes} changes and the ends of blocks: {:?}", begun.elapsed());
     copies.all_agree("after all changes");
+    copies.files_agree(&site);
     lookups_agree(&copies, &mut dice);
     a_block_is_everywhere_within_moments(&site, &copies);
     a_restart_is_one_more_step(&mut site, &copies);
@@ -105,4 +106,58 @@ fn a_restart_is_one_more_step(site: &mut Site, copies: &Copies) {
     assert!(starts >= 4, "differences, not the whole zone: {steps}");
     assert_eq!(Operator::order_all(site, &[Dice::block("2001:db8:fffe::/64", 7200)]), 1);
     copies.all_agree("after a restart");
+}
+
+/// What is listed for the resolvers, and hosts there and beside.
+const LISTED: &str = "203.0.113.7 :3:\n198.51.100.0/24 :3:\n192.0.2.64/26 :3:\n2001:db8::5 :4:\n\
+                      2001:db8:1:2::/64 :4:\n2001:db8:0:0:2:0:0:1 :4:\n2001:db8:7::/58 :4:\n";
+
+const HOSTS: &str = "a1 A 203.0.113.7\na2 A 203.0.113.8\na3 A 198.51.100.9\na4 A 192.0.2.65\na5 A 192.0.2.63\n\
+    list A 127.0.0.2\n\
+    b1 AAAA 2001:db8::5\nb2 AAAA 2001:db8::6\nb3 AAAA 2001:db8:1:2::77\nb4 AAAA 2001:db8:1:3::77\n\
+    b5 AAAA 2001:db8:0:0:2:0:0:1\nb6 AAAA 2001:db8:7:3f::1\nb7 AAAA 2001:db8:7:40::1\n";
+
+#[test]
+fn real_resolvers_act_by_our_response_policy() {
+    if let Some(reason) = world::missing(&[&copies::PROGRAMS[..], &["/usr/sbin/unbound"]].concat()) {
+        return println!("skipped: {reason}");
+    }
+    let mut site = Site::new("dns-policy");
+    let copies = Copies::prepare("dns-resolvers", &site);
+    site.start();
+    let list = site.dir.0.join("listed.txt");
+    std::fs::write(&list, LISTED).expect("our own folder");
+    let list = list.to_str().expect("a path of ours");
+    let (done, told) = site.run(&["import", list, "--name", "listed", "--as", "curated"]);
+    assert!(done, "{told}");
+    let (done, told) = site.run(&["block", "bad.example", "--for", "1 h", "--because", "x"]);
+    assert!(done, "{told}");
+    world::wait_for("the policy zone", || {
+        copies
+            .records(copies.primary, "rpz")
+            .iter()
+            .any(|record| record.contains("bad.example"))
+            .then_some(())
+    });
+    let resolvers = Resolvers::start(&copies, &site, HOSTS);
+    let check = |host: &str, kind: &str, expect: &str| resolvers.check(&copies, host, kind, expect);
+    for (host, kind) in
+        [("a1", "A"), ("a3", "A"), ("a4", "A"), ("b1", "AAAA"), ("b3", "AAAA"), ("b5", "AAAA")]
+    {
+        check(&format!("{host}.host.example"), kind, "NXDOMAIN");
+    }
+    check("b6.host.example", "AAAA", "NXDOMAIN");
+    check("mail.bad.example", "A", "NXDOMAIN");
+    for (host, kind, expect) in [
+        ("a2", "A", "203.0.113.8"),
+        ("a5", "A", "192.0.2.63"),
+        ("b2", "AAAA", "2001:db8::6"),
+        ("b4", "AAAA", "2001:db8:1:3::77"),
+        ("b7", "AAAA", "2001:db8:7:40::1"),
+        // Until 127.0.0.2 left the policy, no list was heard through such a resolver.
+        ("list", "A", "127.0.0.2"),
+    ] {
+        check(&format!("{host}.host.example"), kind, expect);
+    }
+    check(&format!("2.0.0.127.{}", zone("bl")), "A", "127.0.0.2");
 }

@@ -129,14 +129,17 @@ impl Zone {
     }
 
     /// The entries by which others see that the list works (RFC 5782 §5, STD-1).
+    ///
+    /// A response policy has no addresses among them: 127.0.0.2 is what lists answer, and a
+    /// resolver with such a policy would hear of no listing any more.
     fn test_rows(&self) -> Vec<Row> {
         let mut rows = Vec::new();
         let row = |owner, last| Row { owner, codes: Codes::of(last) };
-        if self.has_v4() {
+        if self.has_v4() && !self.is_policy {
             let codes = self.codes.or(Codes::of(2));
             rows.extend(codes.addresses().map(|at| row(Owner::Net(Prefix::host(at.into())), at.octets()[3])));
         }
-        if self.has_v6() {
+        if self.has_v6() && !self.is_policy {
             let mapped = Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0x7f00, 2);
             rows.push(row(Owner::Net(Prefix::host(mapped.into())), 2));
         }

@@ -184,6 +184,11 @@ impl Outlet {
         }
     }
 
+    /// The state of a zone that is handed out, by its place.
+    pub fn edition(&self, zone: usize) -> Option<Arc<Edition>> {
+        self.0.zones.get(zone).and_then(|held| held.edition.load_full())
+    }
+
     /// The name of a zone, by its place.
     pub fn name(&self, zone: usize) -> Option<&OwnedName> {
         self.0.zones.get(zone).map(|held| &held.name)

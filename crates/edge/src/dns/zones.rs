@@ -10,11 +10,13 @@ use super::names::OwnedName;
 /// How many zones there are: the base zone, number 0, and the sub-zones behind it.
 pub const ZONES: usize = SUB_ZONES.len() + 1;
 
-/// How long a secondary waits between two looks, and after a failure; and when it forgets a
-/// zone that it can not renew: after a day, because lists live by the minute.
-pub(super) const REFRESH: u32 = 300;
-pub(super) const RETRY: u32 = 60;
-pub(super) const EXPIRE: u32 = 86_400;
+/// Seconds that a secondary waits between two looks.
+pub const REFRESH: u32 = 300;
+/// Seconds that it waits after a failure.
+pub const RETRY: u32 = 60;
+/// Seconds after which it forgets a zone that it can not renew: a day, because lists live by
+/// the minute.
+pub const EXPIRE: u32 = 86_400;
 
 /// The base zone as a list: of nothing.
 const BASE: SubZone = SubZone { label: "", lists: Lists::Addresses, codes: Codes::NONE, doc: "" };

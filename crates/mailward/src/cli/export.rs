@@ -13,7 +13,7 @@ use crate::export::Form;
 
 #[derive(Args)]
 pub(crate) struct ExportArgs {
-    /// The form: rbldnsd, plain, csv, json, nft or postfix-cidr.
+    /// The form: rbldnsd, bind, rpz, plain, csv, json, nft or postfix-cidr.
     #[arg(long, default_value = "json")]
     format: Form,
     /// Which list: bl, bl4, bl6, net, policy, bounce, info, dom or all [default: bl; without
@@ -86,7 +86,8 @@ fn write(client: &Client, args: &ExportArgs, out: &mut dyn Write) -> Result<(), 
     if args.format == Form::Json && args.zone.is_none() && !args.with_external {
         return cases(client, out);
     }
-    let zone = args.zone.as_deref().unwrap_or("bl");
+    let usual = if args.format == Form::Rpz { "rpz" } else { "bl" };
+    let zone = args.zone.as_deref().unwrap_or(usual);
     let path =
         format!("/v1/export?format={}&zone={}&external={}", args.format, query(zone), args.with_external);
     Ok(client.copy(&path, out)?)

@@ -1,7 +1,10 @@
 //! `[dns]`: the block lists that others ask.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
 
+use edge::dns::transfer::TransferKey;
 use edge::dns::{Access, OwnedName, Rates};
 use model::{Domain, Prefix, Secs};
 
@@ -41,8 +44,13 @@ pub(super) struct Dns {
     pub(super) quota: Count<0, 10_000_000>,
     pub(super) transfer_to: Vec<Prefix>,
     pub(super) transfer_keys: Vec<SigningKey>,
+    pub(super) transfer_key_file: Option<PathBuf>,
     pub(super) notify: Vec<Secondary>,
 }
+
+/// Seconds for which answers of copies may be remembered: a copy can not count down to the end
+/// of a block as we do, so what is behind it may outlive that by so much.
+const COPY_TTL: u32 = 60;
 
 /// What the name server is told.
 #[derive(Clone, Debug)]
@@ -75,9 +83,17 @@ pub(crate) struct NameServer {
     pub(crate) transfers: Result<Option<Transfers>, String>,
 }
 
+impl NameServer {
+    /// Seconds for which answers of copies may be remembered.
+    pub(crate) fn copy_ttl(&self) -> u32 {
+        self.ttl.min(COPY_TTL)
+    }
+}
+
 impl Dns {
-    /// What the name server is told; nothing without a zone. `contact` is the site's mailbox.
-    pub(super) fn server(&self, contact: &str) -> Option<NameServer> {
+    /// What the name server is told; nothing without a zone. `contact` is the site's mailbox,
+    /// `keys` are those of the file of transfer keys.
+    pub(super) fn server(&self, contact: &str, keys: &[Arc<TransferKey>]) -> Option<NameServer> {
         let base = self.zone.as_ref()?.0.clone();
         let contact = self.contact.as_ref().map_or(contact, |mailbox| &mailbox.0);
         let number = |secs: Secs| u32::try_from(secs.0).unwrap_or(u32::MAX);
@@ -94,7 +110,7 @@ impl Dns {
             ttl: number(self.ttl),
             negative_ttl: number(self.negative_ttl),
             rates: self.rates(),
-            transfers: self.transfers(),
+            transfers: self.transfers(keys),
             base,
         })
     }
@@ -181,10 +197,17 @@ impl Written for Card {
 }
 
 /// A label in front of a zone that lets its holder ask: `name:label`.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub(super) struct Key {
     holder: String,
     label: String,
+}
+
+impl std::fmt::Debug for Key {
+    /// Without the label.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:…", self.holder)
+    }
 }
 
 impl Written for Key {

@@ -3,7 +3,7 @@
 //! [`rows::ROWS`] is the table; reading, checking, `config sample`, `config show` and the
 //! manual are made from it. A file is refused as a whole, with all its mistakes: an unknown
 //! key, a value of another form, settings that contradict each other. Nothing here opens a
-//! socket; besides the file itself only lists of traps and of shared networks are read.
+//! socket; besides the file itself only lists of traps and of shared networks, and keys, are read.
 
 #![cfg_attr(not(test), expect(dead_code, reason = "until every command is there"))]
 
@@ -36,8 +36,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use edge::dns::transfer::TransferKey;
 use model::{Domain, Name, Node, Prefix, Secs};
 
 pub(crate) use dns::NameServer;
@@ -63,6 +65,8 @@ pub(crate) struct Config {
     traps: Traps,
     /// Networks of the files of shared senders.
     networks: Vec<Prefix>,
+    /// Keys of the file of transfer keys.
+    transfer_keys: Vec<Arc<TransferKey>>,
     /// Families of bots of the operator's file.
     signatures: Vec<model::signatures::Signature>,
 }
@@ -192,8 +196,11 @@ impl Config {
         errors.extend(bad_networks);
         let (signatures, bad_signatures) = conduct::collect(&settings, &lines, source.name, open);
         errors.extend(bad_signatures);
+        let (transfer_keys, bad_keys) = transfers::collect(&settings, &lines, source.name, open);
+        errors.extend(bad_keys);
         ConfigErrors::none(errors)?;
-        Ok(Config { file: source.name.to_owned(), settings, lines, traps, networks, signatures })
+        let file = source.name.to_owned();
+        Ok(Config { file, settings, lines, traps, networks, transfer_keys, signatures })
     }
 
     /// Where ledger, journal and keys are kept.

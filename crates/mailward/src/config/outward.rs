@@ -100,7 +100,7 @@ impl Config {
     /// The name server, where a zone is set.
     pub(crate) fn name_server(&self) -> Option<NameServer> {
         let contact = self.settings.portal.contact.as_ref().map_or(NO_CONTACT, |mailbox| &mailbox.0);
-        self.settings.dns.server(contact)
+        self.settings.dns.server(contact, &self.transfer_keys)
     }
 
     /// Whether DNS is asked for the names with which strangers greet.

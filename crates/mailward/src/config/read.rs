@@ -102,7 +102,9 @@ impl Walk<'_, '_> {
     }
 
     fn bad_value(&self, row: &Row, fault: Mismatch, whole: Node<'_>) -> ConfigError {
-        let got = if fault.at == whole.span() {
+        let got = if row.withheld {
+            "what is not shown here".to_owned()
+        } else if fault.at == whole.span() {
             self.source.excerpt_of(whole)
         } else {
             self.source.excerpt(fault.at.clone())

@@ -294,6 +294,8 @@ pub(crate) const ROWS: &[Row] = &[
         "Secondaries: from where whole zones may be fetched (AXFR, IXFR), signed with one of dns.transfer-keys. Without it by nobody."),
     Row { withheld: true, ..list("dns.transfer-keys", slot!(dns.transfer_keys), "['mailward-xfr:hmac-sha256:bWFpbHdhcmQgZXhhbXBsZSBrZXkgb2YgMzIgb2N0ZXRz']",
         "Keys with which zones are fetched: name, hmac-sha256 or hmac-sha512, secret in base64.") },
+    unset("dns.transfer-key-file", slot!(dns.transfer_key_file), "'/etc/mailward/transfer.keys'",
+        "A file with more of them, one a line, which only its owner and group may read."),
     list("dns.notify", slot!(dns.notify), "['198.51.100.53', '198.51.100.54:5353 mailward-xfr']",
         "Secondaries that are told of changes at once: address, port, key."),
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use edge::dns::transfer::Edition;
 use edge::{Greetings, dns, lmtp, milter, policy};
 use model::policy::RuleMode;
 use model::{Name, Offence, PersonHash, Policy, Prefix};
@@ -21,10 +22,6 @@ const SLACK: std::time::Duration = std::time::Duration::from_secs(1);
 /// Connections on TCP that ask for lists, at once, and how long one may idle (RFC 7766 §6.2.3).
 const DNS_CONNECTIONS: usize = 512;
 const DNS_IDLE: std::time::Duration = std::time::Duration::from_secs(10);
-
-/// Seconds for which answers of copies may be remembered: a copy can not count down to the end
-/// of a block as we do, so what is behind it may outlive that by so much.
-const COPY_TTL: u32 = 60;
 
 /// Everything that answers mail systems; all of it stops when this is dropped.
 #[derive(Default)]
@@ -55,6 +52,11 @@ impl Servers {
         servers.serve_lmtp(shared)?;
         servers.serve_dns(shared)?;
         Ok(servers)
+    }
+
+    /// What is handed out whole, of a zone by its place.
+    pub(crate) fn edition(&self, zone: usize) -> Option<Arc<Edition>> {
+        self.zones.as_ref().and_then(|zones| zones.outlet().edition(zone))
     }
 
     fn serve_milter(&mut self, shared: &Shared, greetings: Option<Arc<Greetings>>) -> Result<(), String> {
@@ -133,17 +135,17 @@ impl Servers {
 /// Keeps zones for those who may fetch them whole; without any, a zone's number is the time of
 /// the start, and nobody looks at it.
 fn keep_zones(settings: NameServer, shared: &Shared, config: &dns::Config) -> Result<Option<Zones>, String> {
-    let Some(transfers) = settings.transfers? else {
+    let Some(transfers) = settings.transfers.clone()? else {
         // RFC 1982 arithmetic: the lowest 32 bits are meant.
         let seconds = (shared.clock.now().0 / 1000) as u32;
         (0..dns::ZONES).for_each(|zone| config.serials.set(zone, seconds));
         return Ok(None);
     };
     let outlet = dns::transfer::Config {
+        ttl: settings.copy_ttl(),
         base: settings.base,
         servers: settings.servers,
         contact: settings.contact,
-        ttl: settings.ttl.min(COPY_TTL),
         negative_ttl: settings.negative_ttl,
         from: transfers.to,
         keys: transfers.keys,

@@ -1,6 +1,7 @@
 //! `mailward setup`: prints what to paste into a mail server's configuration, and into
 //! ours. It reads; it never changes a file.
 
+mod copies;
 mod exim;
 mod intake;
 mod lists;
@@ -43,6 +44,8 @@ pub(crate) enum SetupCommand {
     Opensmtpd(opensmtpd::OpensmtpdArgs),
     /// For mail servers and filters that ask our lists by DNS, at this site and at others.
     Lists(lists::ListsArgs),
+    /// For name servers that keep copies of our lists, and resolvers with the response policy.
+    Copies(copies::CopiesArgs),
 }
 
 /// Where Postfix's settings come from, and how the plan is printed.
@@ -80,6 +83,7 @@ fn sheet_of(ours: &Path, what: &SetupCommand, config: Option<&Config>) -> Result
         SetupCommand::Sendmail(args) => (sendmail::sheet(args, ours, config), args.json),
         SetupCommand::Opensmtpd(args) => (opensmtpd::sheet(args, ours, config), args.json),
         SetupCommand::Lists(args) => (lists::sheet(ours, config), args.json),
+        SetupCommand::Copies(args) => (copies::sheet(ours, config), args.json),
     })
 }
 

@@ -1,5 +1,6 @@
 //! Plans for the Postfix that people have.
 
+mod copies;
 mod lists;
 mod milter;
 mod others;

@@ -1,10 +1,16 @@
-//! NSD, Knot and BIND as secondaries of one daemon, an operator in a hurry, and dice.
+//! NSD, Knot and BIND as secondaries of one daemon, by what `setup copies` prints; an operator
+//! in a hurry, and dice.
 
 #![allow(clippy::unwrap_used, reason = "a test that can not go on may stop")]
 
+mod files;
+mod policy;
+
 use std::collections::BTreeSet;
+use std::fs::OpenOptions;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpStream, UdpSocket};
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -15,8 +21,16 @@ use serde_json::json;
 use crate::site::{Site, free_port};
 use crate::world::{Folder, wait_for};
 
-pub(crate) const PROGRAMS: [&str; 4] =
-    ["/usr/sbin/nsd", "/usr/sbin/knotd", "/usr/sbin/named", "/usr/bin/dig"];
+pub(crate) use policy::Resolvers;
+
+pub(crate) const PROGRAMS: [&str; 6] = [
+    "/usr/sbin/nsd",
+    "/usr/sbin/nsd-checkzone",
+    "/usr/sbin/knotd",
+    "/usr/sbin/named",
+    "/usr/bin/named-compilezone",
+    "/usr/bin/dig",
+];
 
 /// Which lists are copied: addresses of both families, domains, and a response policy.
 pub(crate) const ZONES: [&str; 3] = ["bl", "dom", "rpz"];
@@ -28,6 +42,14 @@ const HANDS: usize = 8;
 
 pub(crate) fn zone(label: &str) -> String {
     format!("{label}.{BASE}")
+}
+
+/// The file of the key, for its owner only.
+fn key_file(site: &Site) -> PathBuf {
+    let path = site.dir.0.join("transfer.keys");
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).unwrap();
+    writeln!(file, "# of all copies\nmailward-xfr:hmac-sha256:{SECRET}").unwrap();
+    path
 }
 
 /// Three servers.
@@ -42,21 +64,22 @@ pub(crate) struct Copies {
 
 impl Copies {
     /// Chooses ports, and tells the daemon of them in its configuration.
-    pub(crate) fn prepare(site: &Site) -> Copies {
+    pub(crate) fn prepare(name: &str, site: &Site) -> Copies {
         let [primary, nsd, knot, bind] = [(); 4].map(|()| free_port());
         let mut config = std::fs::read_to_string(&site.config).unwrap();
         config += &format!(
             "[dns]\nzone = \"{BASE}\"\nlisten = [\"127.0.0.1:{primary}\"]\ntransfer-to = [\"127.0.0.1\"]\n\
-             transfer-keys = [\"mailward-xfr:hmac-sha256:{SECRET}\"]\n\
-             notify = [\"127.0.0.1:{nsd}\", \"127.0.0.1:{knot}\", \"127.0.0.1:{bind} mailward-xfr\"]\n"
+             transfer-key-file = \"{}\"\n\
+             notify = [\"127.0.0.1:{nsd}\", \"127.0.0.1:{knot}\", \"127.0.0.1:{bind} mailward-xfr\"]\n",
+            key_file(site).display()
         );
         std::fs::write(&site.config, config).unwrap();
-        Copies { folder: Folder::new("copies"), primary, nsd, knot, bind, running: Vec::new() }
+        Copies { folder: Folder::new(name), primary, nsd, knot, bind, running: Vec::new() }
     }
 
     /// Starts them, and waits until each has all zones.
-    pub(crate) fn start(mut self) -> Copies {
-        let (nsd, knot, bind) = (self.nsd(), self.knot(), self.bind());
+    pub(crate) fn start(mut self, site: &Site) -> Copies {
+        let (nsd, knot, bind) = (self.nsd(site), self.knot(site), self.bind(site));
         self.run("/usr/sbin/nsd", &["-d", "-c", nsd.to_str().unwrap()]);
         self.run("/usr/sbin/knotd", &["-c", knot.to_str().unwrap()]);
         self.run("/usr/sbin/named", &["-g", "-c", bind.to_str().unwrap()]);
@@ -98,11 +121,8 @@ impl Copies {
     }
 
     /// All records but the start, each as one line.
-    fn records(&self, port: u16, label: &str) -> BTreeSet<String> {
-        let out = self.dig(port, &["-y", &self.key(), &zone(label), "AXFR"]);
-        let line = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
-        let records = out.lines().filter(|line| !line.contains("\tSOA\t"));
-        records.map(line).filter(|line| !line.is_empty()).collect()
+    pub(crate) fn records(&self, port: u16, label: &str) -> BTreeSet<String> {
+        records(&self.dig(port, &["-y", &self.key(), &zone(label), "AXFR"]))
     }
 
     /// The differences since a number.
@@ -152,53 +172,48 @@ impl Copies {
         path.display().to_string()
     }
 
-    fn nsd(&self) -> PathBuf {
-        let (dir, port, primary) = (self.dir("nsd"), self.nsd, self.primary);
-        let mut text = format!(
+    /// What `setup copies` prints, with the key's secret where it belongs.
+    fn printed(&self, site: &Site, part: &str) -> String {
+        let (done, sheet) = site.run(&["setup", "copies", "--json"]);
+        assert!(done && !sheet.contains(SECRET), "{sheet}");
+        let sheet: serde_json::Value = serde_json::from_str(&sheet).unwrap();
+        sheet[part].as_str().unwrap().replace("SECRET", SECRET)
+    }
+
+    /// The printed lines, with what is this machine's; and whole zones for us to compare.
+    fn nsd(&self, site: &Site) -> PathBuf {
+        let (dir, port) = (self.dir("nsd"), self.nsd);
+        let all = "    allow-notify: 127.0.0.1 mailward-xfr\n";
+        let printed = self.printed(site, "nsd_conf");
+        let printed = printed.replace(all, &format!("{all}    provide-xfr: 127.0.0.1 mailward-xfr\n"));
+        let text = format!(
             "server:\n  ip-address: 127.0.0.1@{port}\n  username: \"\"\n  database: \"\"\n  server-count: 1\n  \
              pidfile: \"{dir}/pid\"\n  xfrdfile: \"{dir}/xfrd\"\n  xfrdir: \"{dir}\"\n  zonelistfile: \"{dir}/zones\"\n\
-             remote-control:\n  control-enable: no\n\
-             key:\n  name: \"mailward-xfr\"\n  algorithm: hmac-sha256\n  secret: \"{SECRET}\"\n"
+             remote-control:\n  control-enable: no\n{printed}"
         );
-        for zone in ZONES.map(zone) {
-            text += &format!(
-                "zone:\n  name: {zone}\n  request-xfr: 127.0.0.1@{primary} mailward-xfr\n  \
-                 allow-notify: 127.0.0.1 mailward-xfr\n  provide-xfr: 127.0.0.1 mailward-xfr\n"
-            );
-        }
         self.write("nsd.conf", &text)
     }
 
-    fn knot(&self) -> PathBuf {
-        let (dir, port, primary) = (self.dir("knot"), self.knot, self.primary);
-        let mut text = format!(
+    fn knot(&self, site: &Site) -> PathBuf {
+        let (dir, port) = (self.dir("knot"), self.knot);
+        let printed = self.printed(site, "knot_conf").replace("action: notify", "action: [notify, transfer]");
+        let text = format!(
             "server:\n  listen: 127.0.0.1@{port}\n  rundir: \"{dir}\"\ndatabase:\n  storage: \"{dir}\"\n\
              log:\n  - target: stderr\n    any: info\n\
-             key:\n  - id: mailward-xfr\n    algorithm: hmac-sha256\n    secret: {SECRET}\n\
-             remote:\n  - id: mailward\n    address: 127.0.0.1@{primary}\n    key: mailward-xfr\n\
-             acl:\n  - id: mailward\n    key: mailward-xfr\n    action: [notify, transfer]\n\
-             template:\n  - id: default\n    storage: \"{dir}\"\n    zonefile-sync: -1\nzone:\n"
+             template:\n  - id: default\n    storage: \"{dir}\"\n    zonefile-sync: -1\n{printed}"
         );
-        for zone in ZONES.map(zone) {
-            text += &format!("  - domain: {zone}\n    master: mailward\n    acl: mailward\n");
-        }
         self.write("knot.conf", &text)
     }
 
-    fn bind(&self) -> PathBuf {
-        let (dir, port, primary) = (self.dir("bind"), self.bind, self.primary);
-        let mut text = format!(
+    fn bind(&self, site: &Site) -> PathBuf {
+        let (dir, port) = (self.dir("bind"), self.bind);
+        let text = format!(
             "options {{ directory \"{dir}\"; listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};\n\
              pid-file \"{dir}/pid\"; session-keyfile \"{dir}/session.key\"; managed-keys-directory \"{dir}\";\n\
              recursion no; dnssec-validation no; notify no; allow-transfer {{ key mailward-xfr; }}; }};\n\
-             controls {{ }};\nkey mailward-xfr {{ algorithm hmac-sha256; secret \"{SECRET}\"; }};\n"
+             controls {{ }};\n{}",
+            self.printed(site, "named_conf")
         );
-        for zone in ZONES.map(zone) {
-            text += &format!(
-                "zone \"{zone}\" {{ type secondary; primaries {{ 127.0.0.1 port {primary} key mailward-xfr; }};\n\
-                 file \"{dir}/{zone}\"; allow-notify {{ key mailward-xfr; }}; }};\n"
-            );
-        }
         self.write("named.conf", &text)
     }
 }
@@ -222,6 +237,13 @@ impl Drop for Copies {
             }
         }
     }
+}
+
+/// All records of a text but the start, each as one line.
+fn records(text: &str) -> BTreeSet<String> {
+    let line = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+    let records = text.lines().map(line).filter(|line| !line.contains(" in soa "));
+    records.filter(|line| !line.is_empty()).collect()
 }
 
 /// A person with eight hands at the control socket.

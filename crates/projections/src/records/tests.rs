@@ -318,6 +318,8 @@ fn std_1_test_entries_stand_in_every_zone_and_127_0_0_1_in_none() {
     assert_eq!(tests("net"), ["2.0.0.127 [2]", "9.0.0.127 [9]", "12.0.0.127 [12]", mapped]);
     assert_eq!(tests("bl6"), [mapped]);
     assert_eq!(tests("dom"), ["test [2]"]);
+    // Until then a resolver with the policy heard 127.0.0.2 of no list, ours or another's.
+    assert_eq!(tests("rpz"), ["test [2]"]);
 }
 
 #[test]
@@ -347,21 +349,66 @@ fn a_response_policy_names_networks_in_its_own_way() {
 }
 
 #[test]
+fn rfc_5952_of_several_runs_of_zeros_the_first_of_the_longest_is_shortened() {
+    let zone = zone("rpz");
+    for (addr, expect) in [
+        ("2001:db8:0:0:2:0:0:1", "128.1.0.0.2.zz.db8.2001.rpz-ip"),
+        ("2001:db8:0:2:0:0:0:1", "128.1.zz.2.0.db8.2001.rpz-ip"),
+        ("2001:db8:1:0:3:4:5:6", "128.6.5.4.3.0.1.db8.2001.rpz-ip"),
+        ("::ffff:192.0.2.1", "128.201.c000.ffff.zz.rpz-ip"),
+        ("::1", "128.1.zz.rpz-ip"),
+    ] {
+        let addr: Ipv6Addr = addr.parse().unwrap();
+        assert_eq!(owner_text(&Owner::Net(Prefix::V6(addr.to_bits(), 128)), &zone), expect);
+    }
+    assert_eq!(owner_text(&Owner::Net(Prefix::V6(0, 4)), &zone), "4.zz.rpz-ip");
+    let full = "2001:db8:1:2:3:4:5::".parse::<Ipv6Addr>().unwrap().to_bits();
+    assert_eq!(owner_text(&Owner::Net(Prefix::V6(full, 112)), &zone), "112.0.5.4.3.2.1.db8.2001.rpz-ip");
+}
+
+#[test]
 fn a_zone_file_holds_a_record_for_each_code_and_escaped_text() {
     let mut entries = Entries::default();
     let held = Held { codes: [3, 4].into_iter().collect(), holes: Vec::new() };
     entries.set("203.0.113.7".parse().unwrap(), &Held::default(), &held);
     let zone = zone("bl");
-    let head =
-        Head { origin: "bl.example.", primary: "ns.example.", contact: "a.example.", serial: 7, ttl: 60 };
     let rows = Rows::new(&entries, zone)
         .filter(|row| matches!(row.owner, Owner::Net(Prefix::V4(bits, _)) if bits >> 24 == 203));
-    let text: String = zone_file(&head, zone, rows, &|_| "say \"why\"".into()).collect();
+    let text: String = zone_file(head("bl.example."), zone, rows, |_| "say \"why\"".into()).collect();
     assert_eq!(
         text,
-        "$ORIGIN bl.example.\n$TTL 60\n@ SOA ns.example. a.example. 7 60 30 86400 60\n@ NS ns.example.\n\
-        7.113.0.203 A 127.0.0.3\n7.113.0.203 A 127.0.0.4\n7.113.0.203 TXT \"say \\\"why\\\"\"\n"
+        "$ORIGIN bl.example.\n$TTL 60\n@ SOA ns.example. a.example. 7 300 60 86400 30\n@ NS ns.example.\n\
+        @ NS ns.example.net.\n7.113.0.203 A 127.0.0.3\n7.113.0.203 A 127.0.0.4\n\
+        7.113.0.203 TXT \"say \\\"why\\\"\"\n"
     );
+}
+
+fn head(origin: &str) -> Head {
+    Head {
+        origin: origin.into(),
+        servers: vec!["ns.example.".into(), "ns.example.net.".into()],
+        contact: "a.example.".into(),
+        serial: 7,
+        times: [300, 60, 86_400],
+        ttl: 60,
+        negative_ttl: 30,
+    }
+}
+
+#[test]
+fn rfc_1035_a_name_that_is_too_long_for_its_zone_stands_in_no_file() {
+    let mut entries = Entries::default();
+    let long = [&*"a".repeat(63), &*"b".repeat(63), &*"c".repeat(63), &*"d".repeat(46)].join(".");
+    entries.set_name(&long, 0, Scope::whole(Codes::of(2)));
+    let zone = zone("dom");
+    let names = |origin: &str| {
+        let text: String =
+            zone_file(head(origin), zone, Rows::new(&entries, zone), |_| String::new()).collect();
+        text.lines().filter(|line| line.contains("aaa") && line.contains(" A ")).count()
+    };
+    // 238 characters, so 239 octets, 2 more for the wildcard, and 13 or 15 of the zone.
+    assert_eq!(names("dom.example."), 2);
+    assert_eq!(names("dom.example.x."), 1);
 }
 
 #[test]

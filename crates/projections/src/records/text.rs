@@ -1,6 +1,7 @@
 //! Names and records as text, as in a zone file (RFC 1035 §5).
 
 use std::fmt::Write as _;
+use std::net::Ipv6Addr;
 
 use model::Prefix;
 
@@ -38,62 +39,91 @@ fn reversed(of: Prefix) -> String {
 }
 
 /// A node as response policies say it: its length, and its octets or groups backwards, `zz`
-/// for the longest run of zeros.
+/// for the longest run of zeros, of several the first. BIND passes over other spellings.
 fn policy_net(of: Prefix) -> String {
-    let (len, text) = (of.bits(), of.addr().to_string());
-    let turned = match of {
-        Prefix::V4(..) => text.rsplit('.').collect::<Vec<_>>().join("."),
-        Prefix::V6(..) => {
-            let spelled = match text.split_once("::") {
-                None => text,
-                Some(("", "")) => "zz".to_owned(),
-                Some(("", after)) => format!("zz:{after}"),
-                Some((before, "")) => format!("{before}:zz"),
-                Some((before, after)) => format!("{before}:zz:{after}"),
-            };
-            spelled.rsplit(':').collect::<Vec<_>>().join(".")
-        }
+    let labels: Vec<String> = match of {
+        Prefix::V4(bits, _) => bits.to_be_bytes().iter().map(u8::to_string).collect(),
+        Prefix::V6(bits, _) => groups(Ipv6Addr::from_bits(bits).segments()),
     };
-    format!("{len}.{turned}.rpz-ip")
+    let turned: Vec<&str> = labels.iter().rev().map(|label| &**label).collect();
+    format!("{}.{}.rpz-ip", of.bits(), turned.join("."))
 }
 
-/// What every zone file begins with.
-#[derive(Clone, Copy, Debug)]
-pub struct Head<'a> {
-    /// The zone's name, with the dot at its end.
-    pub origin: &'a str,
-    /// The primary server, with the dot.
-    pub primary: &'a str,
-    /// The mailbox of whom to ask, its `@` a dot, with the dot at the end.
-    pub contact: &'a str,
+/// The groups of an IPv6 address, as RFC 5952 §4.2 shortens them; never dotted as IPv4.
+fn groups(all: [u16; 8]) -> Vec<String> {
+    let zeros = |from: usize| all[from..].iter().take_while(|group| **group == 0).count();
+    // Of equal ones `max_by_key` takes the last.
+    let (run, len) =
+        (0..8).rev().map(|from| (from, zeros(from))).max_by_key(|(_, len)| *len).unwrap_or((8, 0));
+    let (run, len) = if len < 2 { (8, 0) } else { (run, len) };
+    let written = |nth: &usize| !(run + 1..run + len).contains(nth);
+    let label = |nth| if nth == run { "zz".to_owned() } else { format!("{:x}", all[nth]) };
+    (0..8).filter(written).map(label).collect()
+}
+
+/// What every zone file begins with. Names have their dot at the end.
+#[derive(Clone, Debug)]
+pub struct Head {
+    /// The zone's name.
+    pub origin: String,
+    /// Its name servers, the primary first; at least one.
+    pub servers: Vec<String>,
+    /// The mailbox of whom to ask, its `@` a dot.
+    pub contact: String,
     /// The zone's number.
     pub serial: u32,
+    /// How often, in seconds, a secondary looks for a new number; how soon again after a
+    /// failure; and after how long without us it gives the zone up.
+    pub times: [u32; 3],
     /// How long, in seconds, an answer may be remembered.
     pub ttl: u32,
+    /// The same of ‘there is none’.
+    pub negative_ttl: u32,
 }
 
-/// A zone file's text, line by line; `text` says why a row is listed.
-pub fn zone_file<'a>(
-    head: &Head<'a>,
+/// Octets of a whole name (RFC 1035 §2.3.4).
+const NAME_LEN_MAX: usize = 255;
+
+impl Head {
+    fn text(&self) -> String {
+        let Head { origin, servers, contact, serial, times: [refresh, retry, expire], ttl, negative_ttl } =
+            self;
+        let primary = servers.first().map_or("", |server| server);
+        let mut text = format!(
+            "$ORIGIN {origin}\n$TTL {ttl}\n\
+             @ SOA {primary} {contact} {serial} {refresh} {retry} {expire} {negative_ttl}\n"
+        );
+        servers.iter().for_each(|server| _ = writeln!(text, "@ NS {server}"));
+        text
+    }
+
+    /// Whether a name has room in front of the zone's; both are an octet longer in a message.
+    fn has_room(&self, name: &str) -> bool {
+        name.len() + self.origin.len() + 2 <= NAME_LEN_MAX
+    }
+}
+
+/// A zone file's text (RFC 1035 §5), some lines at a time; `text` says why a row is listed.
+///
+/// Names that would be too long are left out, as transfers leave them out.
+pub fn zone_file(
+    head: Head,
     zone: Zone,
-    rows: impl Iterator<Item = Row> + 'a,
-    text: &'a dyn Fn(&Owner) -> String,
-) -> impl Iterator<Item = String> + 'a {
-    let Head { origin, primary, contact, serial, ttl } = *head;
-    let begins = [
-        format!("$ORIGIN {origin}\n$TTL {ttl}\n"),
-        format!("@ SOA {primary} {contact} {serial} 60 30 86400 60\n@ NS {primary}\n"),
-    ];
-    begins.into_iter().chain(rows.map(move |row| lines(&row, &zone, text)))
+    rows: impl Iterator<Item = Row>,
+    text: impl Fn(&Row) -> String,
+) -> impl Iterator<Item = String> {
+    let begins = head.text();
+    let fits = move |row: &Row| head.has_room(&owner_text(&row.owner, &zone));
+    std::iter::once(begins).chain(rows.filter(fits).map(move |row| lines(&row, &zone, &text)))
 }
 
-fn lines(row: &Row, zone: &Zone, text: &dyn Fn(&Owner) -> String) -> String {
+fn lines(row: &Row, zone: &Zone, text: &dyn Fn(&Row) -> String) -> String {
     let name = owner_text(&row.owner, zone);
     if zone.is_policy {
         return format!("{name} CNAME .\n");
     }
     let mut lines: String = row.codes.addresses().map(|code| format!("{name} A {code}\n")).collect();
-    let _ = writeln!(lines, "{name} TXT \"{}\"", escaped(&text(&row.owner)));
+    let _ = writeln!(lines, "{name} TXT \"{}\"", escaped(&text(row)));
     lines
 }
 

@@ -123,12 +123,12 @@ fn the_sample_can_be_used_line_by_line() {
         })
         .collect();
     let config = read(&bare).unwrap_or_else(|errors| panic!("{errors}\n{bare}"));
-    assert_eq!((set, config.lines.len()), (ROWS.len() - 3, ROWS.len() - 3));
+    assert_eq!((set, config.lines.len()), (ROWS.len() - 4, ROWS.len() - 4));
 }
 
 /// A list that is read with the configuration: there is none here.
 fn names_a_file(setting: &str) -> bool {
-    ["/traps.", "/bots."].iter().any(|name| setting.contains(name))
+    ["/traps.", "/bots.", "/transfer."].iter().any(|name| setting.contains(name))
 }
 
 fn is_setting(text: &str) -> bool {
