@@ -106,6 +106,8 @@ const PROOFS: &[Proof] = &[
             (400_000, &["test", "--locked", "--release", "-p", "judges", "--test", "inspect_mutations"]),
             (1_000_000, &["test", "--locked", "--release", "-p", "detectors", "--test", "names_mutations"]),
             (1_000_000, &["test", "--locked", "--release", "-p", "edge", "--test", "dns_mutations"]),
+            (2_000_000, &["test", "--locked", "--release", "-p", "edge", "--test", "frame_mutations"]),
+            (500_000, &["test", "--locked", "--release", "-p", "edge", "--test", "tsig_mutations"]),
         ],
         limit: Duration::from_secs(60 * 60),
         fuzzes: true,

@@ -5,10 +5,11 @@
 
 #[path = "invariants/dns.rs"]
 mod invariants;
-
-use std::path::Path;
+#[path = "invariants/noise.rs"]
+mod noise;
 
 use invariants::{Outcome, Servers};
+use noise::{Noise, rounds, seeds};
 
 /// Enough to meet every code many times; some seconds without optimisation.
 const ROUNDS: u64 = 20_000;
@@ -31,28 +32,6 @@ const WORDS: [&[u8]; 14] = [
     &[63; 64],
 ];
 
-/// Xorshift64*: noise that is the same everywhere.
-struct Noise(u64);
-
-impl Noise {
-    /// A number from 0 up to, not including, `end`; 0 if there is none.
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) as usize % end.max(1)
-    }
-}
-
-/// The seeds, in the order of their names.
-fn seeds() -> Vec<Vec<u8>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds/dns_packet");
-    let mut files: Vec<_> =
-        std::fs::read_dir(folder).expect("seeds").map(|file| file.expect("a seed").path()).collect();
-    files.sort();
-    files.iter().map(|file| std::fs::read(file).expect("a seed")).collect()
-}
-
 /// A seed with some octets changed, some taken out, some words put in, or other counts.
 fn mutant(seeds: &[Vec<u8>], noise: &mut Noise) -> Vec<u8> {
     let mut input = seeds[noise.below(seeds.len())].clone();
@@ -73,18 +52,11 @@ fn mutant(seeds: &[Vec<u8>], noise: &mut Noise) -> Vec<u8> {
     input
 }
 
-fn rounds() -> u64 {
-    match std::env::var("MAILWARD_FUZZ_ROUNDS") {
-        Ok(text) => text.parse().expect("MAILWARD_FUZZ_ROUNDS: expected a number"),
-        Err(_) => ROUNDS,
-    }
-}
-
 #[test]
 fn broken_packets_keep_the_invariants() {
-    let (mut servers, mut noise, seeds) = (Servers::new(), Noise(0x6d61_696c_7761_7264), seeds());
+    let (mut servers, mut noise, seeds) = (Servers::new(), Noise(0x6d61_696c_7761_7264), seeds("dns_packet"));
     let (mut silent, mut codes) = (0, [0_u64; 16]);
-    for _ in 0..rounds() {
+    for _ in 0..rounds(ROUNDS) {
         match servers.check(&mutant(&seeds, &mut noise)) {
             Outcome::Silence => silent += 1,
             Outcome::Answer(answer) => codes[usize::from(answer[3] & 15)] += 1,
@@ -93,5 +65,5 @@ fn broken_packets_keep_the_invariants() {
     // A mutator that never comes to an answer, or to a fault, would prove nothing: NOERROR,
     // FORMERR, NXDOMAIN, NOTIMP, REFUSED.
     let least = [silent, codes[0], codes[1], codes[3], codes[4], codes[5]].into_iter().min();
-    assert!(least > Some(100) || rounds() < ROUNDS, "{silent} {codes:?}");
+    assert!(least > Some(100) || rounds(ROUNDS) < ROUNDS, "{silent} {codes:?}");
 }

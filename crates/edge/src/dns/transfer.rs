@@ -262,7 +262,7 @@ impl Inner {
         let (signed, mut session) = match session::hear(request, &self.keys, now) {
             Heard::Signed(signed, session) => (signed, session),
             Heard::Unsigned => return refuse(Refused::NotSigned, code(request, rcode::REFUSED)),
-            Heard::Wrong(answer, why) => return refuse(why, Some(answer)),
+            Heard::Wrong(answer, why) => return refuse(why, answer),
             Heard::Malformed => return Err(code(request, rcode::FORMERR)),
         };
         match self.give(&signed, by_tcp) {

@@ -27,8 +27,8 @@ pub(super) enum Heard {
     Unsigned,
     /// It holds: what was signed, and how to answer.
     Signed(Vec<u8>, Session),
-    /// It does not: the answer, and why, for the log.
-    Wrong(Vec<u8>, Refused),
+    /// It does not: the answer, if it is one to a question, and why, for the log.
+    Wrong(Option<Vec<u8>>, Refused),
     /// The message does not parse.
     Malformed,
 }
@@ -64,21 +64,20 @@ pub(super) fn hear(request: &[u8], keys: &[Arc<TransferKey>], now: u64) -> Heard
     Heard::Signed(signed, session)
 }
 
-/// The beginning of an answer that says NOTAUTH.
-fn refusal(request: &[u8]) -> Vec<u8> {
+/// The beginning of an answer that says NOTAUTH; none to what is no question.
+fn refusal(request: &[u8]) -> Option<Vec<u8>> {
+    let query = Query::parse(request).ok()?;
     let mut answer = vec![0; UDP_LEN_MIN];
-    let len = Query::parse(request).map_or(0, |query| {
-        Response::to(&query, &mut answer, UDP_LEN_MIN, 0).finish(rcode::NOTAUTH, &Answered::default())
-    });
+    let len = Response::to(&query, &mut answer, UDP_LEN_MIN, 0).finish(rcode::NOTAUTH, &Answered::default());
     answer.truncate(len);
-    answer
+    Some(answer)
 }
 
 /// §5.3.2: an answer to what can not be verified is not signed.
-fn unsigned(request: &[u8], tsig: &Tsig<'_>, error: u16) -> Vec<u8> {
-    let mut answer = refusal(request);
+fn unsigned(request: &[u8], tsig: &Tsig<'_>, error: u16) -> Option<Vec<u8>> {
+    let mut answer = refusal(request)?;
     Tsig { mac: &[], error, other: &[], fudge: FUDGE, ..*tsig }.put(&mut answer);
-    answer
+    Some(answer)
 }
 
 impl Session {
@@ -114,13 +113,13 @@ impl Session {
 
     /// §5.2.3: signed, at the time of the question so that the client can verify it, with ours
     /// behind it.
-    fn bad_time(&self, request: &[u8], asked: &Tsig<'_>, now: u64) -> Vec<u8> {
-        let mut answer = refusal(request);
+    fn bad_time(&self, request: &[u8], asked: &Tsig<'_>, now: u64) -> Option<Vec<u8>> {
+        let mut answer = refusal(request)?;
         let [_, _, ours @ ..] = now.to_be_bytes();
         let tsig = Tsig { error: tsig_error::BADTIME, other: &ours, mac: &[], ..*asked };
         let mac = self.key.sign(&[&octets(self.prior.len()), &self.prior, &answer, &tsig.variables()]);
         Tsig { mac: &mac, ..tsig }.put(&mut answer);
-        answer
+        Some(answer)
     }
 }
 
