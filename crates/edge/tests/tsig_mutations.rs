@@ -14,7 +14,7 @@ use invariants::{Outcome, Server};
 use noise::{Noise, rounds, seeds};
 
 /// Enough to meet every code many times; some seconds without optimisation.
-const ROUNDS: u64 = 10_000;
+const ROUNDS: u64 = 40_000;
 
 /// Pieces of which messages are made.
 const WORDS: [&[u8]; 9] = [
