@@ -66,8 +66,11 @@ impl Prefix {
     /// Whether every address of `other` lies in `self`.
     pub fn covers(self, other: Prefix) -> bool {
         match (self, other) {
-            (Prefix::V4(..), Prefix::V4(..)) | (Prefix::V6(..), Prefix::V6(..)) => {
-                self.bits() <= other.bits() && Prefix::new(other.addr(), self.bits()) == self
+            (Prefix::V4(bits, len), Prefix::V4(inner, inner_len)) => {
+                len <= inner_len && (bits ^ inner) & mask(u128::from(len) + 96) as u32 == 0
+            }
+            (Prefix::V6(bits, len), Prefix::V6(inner, inner_len)) => {
+                len <= inner_len && (bits ^ inner) & mask(len.into()) == 0
             }
             _ => false,
         }

@@ -1,5 +1,6 @@
 use super::*;
 use proptest::prelude::*;
+use std::net::Ipv4Addr;
 
 /// The minute of all look-ups.
 const NOW: u32 = 29_000_000;
@@ -68,6 +69,23 @@ fn addresses_prefixes_and_ranges_are_found_and_their_neighbours_not() {
         check(&flat, asked, code);
     }
     assert_eq!((flat.len(), flat.codes()), (6, [2, 3, 4, 7].into_iter().collect()));
+}
+
+#[test]
+fn a_16_of_any_number_of_entries_answers_for_each_with_one_value_or_many() {
+    for (entries, codes) in (1..=100_u32).flat_map(|entries| [(entries, 1), (entries, 3)]) {
+        let address = |number: u32| Ipv4Addr::from_bits(0xc000_0000 + number * (65_000 / entries));
+        let code = |number: u32| 2 + (number % codes) as u8;
+        let mut builder = Builder::new(0);
+        (0..entries).for_each(|n| builder.add(address(n).into(), address(n).into(), entry(code(n))).unwrap());
+        let flat = Flat::from_bytes(builder.finish().unwrap()).unwrap();
+        for number in 0..entries {
+            let got = |addr: Ipv4Addr| flat.get(addr.into(), 0).map(|entry| entry.code);
+            assert_eq!(got(address(number)), Some(code(number)), "{number} of {entries}");
+            let next = Ipv4Addr::from_bits(address(number).to_bits() + 1);
+            assert_eq!(got(next), None, "behind {number} of {entries}");
+        }
+    }
 }
 
 #[test]
