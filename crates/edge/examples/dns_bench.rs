@@ -3,6 +3,7 @@
 //!     dns_bench table LIST FILE                     makes the file of a bulk list from addresses and prefixes
 //!     dns_bench serve FILE ADDRESS:PORT THREADS [IF]  answers, from the interface IF too (AF_XDP)
 //!     dns_bench changes FILE RATE BLOCKS CASE       how long blocks take to be answered, as rows
+//!     dns_bench answers FILE QUESTIONS ROUNDS       nanoseconds of an answer by itself, without sockets
 //!
 //! Answers, limits, cookies and counters are those of the daemon, from a view made by the
 //! same projector; what it lacks is the engine and the ledger in front of that. Every
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use edge::dns::{Access, Config, Rates, Running};
+use edge::dns::{Access, Config, Rates, Responder, Running, Transport};
 use edge::{Clock, Published};
 use model::case::Opened;
 use model::event::{Cause, EventId, FORMAT};
@@ -55,6 +56,7 @@ fn main() -> Outcome {
             serve(file, address.parse()?, threads.parse()?, Some(xdp.into()))
         }
         ["changes", file, rate, blocks, case] => changes(file, rate.parse()?, blocks.parse()?, case),
+        ["answers", file, questions, rounds] => answers(file, Path::new(questions), rounds.parse()?),
         _ => Err("see the head of this file for the arguments".into()),
     }
 }
@@ -74,6 +76,61 @@ fn table(list: &Path, file: &Path) -> Outcome {
         file,
         Table::to_bytes(builder.finish()?, Names::empty().as_bytes(), "made by the benchmark"),
     )?)
+}
+
+/// Answers finished questions in batches, over and over: what an answer costs beside the kernel.
+fn answers(file: &str, questions: &Path, rounds: usize) -> Outcome {
+    const BATCH: usize = 64;
+    const COUNT: usize = 1_000_000;
+    // It stands, so that what is counted is answers.
+    let clock = Clock::manual(Millis::from_secs(std::time::UNIX_EPOCH.elapsed()?.as_secs()));
+    let published = Arc::new(Published::new(projector(file, &clock)?.view()));
+    let mut responder = Responder::alone(config("127.0.0.1:0".parse()?, 1, None)?, published, clock);
+    let bytes = std::fs::read(questions)?;
+    let mut all = Vec::new();
+    let mut rest = &bytes[..];
+    while let Some((message, after)) =
+        rest.split_first().and_then(|(len, rest)| rest.split_at_checked((*len).into()))
+    {
+        all.push(message);
+        rest = after;
+    }
+    let from: SocketAddr = "127.0.0.1:5353".parse()?;
+    let mut rooms = vec![0_u8; BATCH * 1500];
+    let mut out = vec![0_u8; BATCH * 1232];
+    let mut times = Vec::new();
+    let all: Vec<_> = all.iter().copied().cycle().take(COUNT).collect();
+    for _ in 0..rounds {
+        let mut octets = 0;
+        for batch in all.chunks(BATCH) {
+            for (room, message) in rooms.chunks_exact_mut(1500).zip(batch) {
+                room[..message.len()].copy_from_slice(message);
+            }
+            let begun = Instant::now();
+            octets += responder.at_once(|responder, at| {
+                responder.read_ahead(
+                    at,
+                    batch.iter().zip(rooms.chunks_exact(1500)).map(|(message, room)| &room[..message.len()]),
+                );
+                let batch =
+                    batch.iter().zip(rooms.chunks_exact(1500)).map(|(message, room)| &room[..message.len()]);
+                batch
+                    .zip(out.chunks_exact_mut(1232))
+                    .map(|(message, out)| responder.answer(at, message, from, Transport::Udp, out))
+                    .sum::<usize>()
+            });
+            times.push(begun.elapsed().as_nanos() as f64 / batch.len() as f64);
+        }
+        std::hint::black_box(octets);
+    }
+    times.sort_by(f64::total_cmp);
+    println!(
+        "{} questions: {:.1} ns an answer, {:.1} in the best tenth of batches",
+        all.len(),
+        times[times.len() / 2],
+        times[times.len() / 10]
+    );
+    Ok(())
 }
 
 /// Answers until it is ended.

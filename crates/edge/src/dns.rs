@@ -9,11 +9,11 @@
 //! one network are limited in number (RRL), and a response is never answered.
 
 mod access;
+mod client;
 mod cookies;
 mod counters;
 mod finding;
 mod limits;
-mod names;
 mod responder;
 mod tcp;
 #[cfg(test)]
@@ -37,9 +37,9 @@ use crate::views::Views;
 pub use access::{Access, Keys};
 pub use counters::{Counts, ZoneCounts};
 pub use limits::Rates;
-pub use names::{OwnedName, ParseNameError};
 pub use responder::{Moment, Responder, Transport};
 pub use transfers::{Messages, Serials, Transfers};
+pub use wire::dns::{OwnedName, ParseNameError};
 pub use zones::{EXPIRE, REFRESH, RETRY, ZONES, zone_index, zone_name};
 
 /// How the name server listens, and what it says of itself.

@@ -14,16 +14,20 @@
 
 mod edns;
 mod name;
+mod owned;
 mod query;
 mod response;
 mod reversed;
+mod soa;
 mod tsig;
 
 pub use edns::{COOKIE_CLIENT_LEN, Edns};
-pub use name::{DnsName, Labels, NAME_LEN_MAX, NameError};
+pub use name::{DnsName, Inside, Labels, NAME_LEN_MAX, NameError};
+pub use owned::{OwnedName, ParseNameError};
 pub use query::{Opcode, Query, QueryError, Question};
-pub use response::{Answered, Header, Response, Section, Shared, Soa};
-pub use reversed::Reversed;
+pub use response::{Answered, Header, Response, Section};
+pub use reversed::{Reversed, glimpse};
+pub use soa::{Shared, Soa};
 pub use tsig::{BadMessage, Tsig, tsig_error};
 
 /// Octets of a message's header.

@@ -102,11 +102,8 @@ proptest! {
         let primary = [&b"\x02ns"[..], &whole[start..]].concat();
         let primary = DnsName::whole(&primary).unwrap_or(DnsName::ROOT);
         let contact = DnsName::whole(b"\x01a\x07example\0").unwrap();
-        let soa = Soa {
-            primary: Shared::of(primary, zone), contact: Shared::of(contact, zone),
-            serial: 1, refresh: 2, retry: 3, expire: 4, minimum: 5,
-        };
-        response.soa(Section::Authority, start, 60, &soa);
+        let soa = Soa::new(Shared::of(primary, zone), Shared::of(contact, zone), [2, 3, 4, 5]);
+        response.soa(Section::Authority, start, 60, &soa, 1);
         let is_cut = response.is_cut();
         let len = response.finish(rcode::NXDOMAIN, &Answered::default());
         prop_assert!(len <= len_max.max(HEADER_LEN) + 11);

@@ -90,7 +90,7 @@ impl<'q> Finding<'q> {
     ) -> u16 {
         let asked = query.question.map_or(0, |question| question.rtype);
         let nothing = |zone: usize, before: usize, to: &mut Response<'_>| {
-            to.soa(Section::Authority, before, shared.config.negative_ttl, &shared.soa(zone));
+            shared.write_soa(zone, Section::Authority, before, to);
         };
         match *self {
             Finding::Code(code) => return code,
@@ -133,10 +133,10 @@ fn error_address(why: NoAnswer) -> Ipv4Addr {
 fn write_apex(shared: &Shared, zone: usize, asked: u16, to: &mut Response<'_>) {
     let ttl = shared.config.negative_ttl;
     match asked {
-        rtype::SOA => to.soa(Section::Answer, 0, ttl, &shared.soa(zone)),
+        rtype::SOA => shared.write_soa(zone, Section::Answer, 0, to),
         rtype::NS => shared.apexes.servers(zone).for_each(|server| to.ns(ttl, server)),
         rtype::ANY => to.minimal_any(ttl),
-        _ => to.soa(Section::Authority, 0, ttl, &shared.soa(zone)),
+        _ => shared.write_soa(zone, Section::Authority, 0, to),
     }
 }
 

@@ -3,7 +3,7 @@
 //! What the answer is, `finding` says from the view; here it is decided whether this client
 //! gets it, and how much of it.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use answers::NoAnswer;
@@ -12,15 +12,17 @@ use model::key::fold;
 use model::{Codes, Millis};
 use projections::View;
 use wire::dns::{
-    Answered, COOKIE_CLIENT_LEN, Query, QueryError, Response, UDP_LEN_MAX, UDP_LEN_MIN, class, rcode, rtype,
+    Answered, COOKIE_CLIENT_LEN, Query, QueryError, Response, Section, UDP_LEN_MAX, UDP_LEN_MIN, class,
+    glimpse, rcode, rtype,
 };
 
 use super::Config;
 use super::access::{self, Access};
+use super::client::{Askers, Client};
 use super::cookies::{COOKIE_LEN, Cookies};
 use super::counters::Counters;
 use super::finding::{Finding, find_in};
-use super::limits::{Kind, Limiter, Seat, Verdict};
+use super::limits::{Kind, Limiter, Verdict};
 use super::transfers::Transfers;
 use super::zones::{self, Apexes, Place};
 use crate::clock::Clock;
@@ -31,6 +33,9 @@ const AMPLIFICATION_MAX: usize = 3;
 
 /// ‘Prohibited’ (RFC 8914 §4.19).
 const PROHIBITED: u16 = 18;
+
+/// Packets that are looked at ahead of their answers.
+const AHEAD: usize = 64;
 
 /// Octets that a cookie takes in an answer, with its head.
 const COOKIE_ROOM: usize = COOKIE_LEN + 4;
@@ -72,8 +77,10 @@ impl Shared {
         Shared { apexes: Apexes::of(&config), limiter, config, views, clock }
     }
 
-    pub(super) fn soa(&self, zone: usize) -> wire::dns::Soa<'_> {
-        self.apexes.soa(zone, self.config.serials.get(zone))
+    /// Writes the start of a zone.
+    pub(super) fn write_soa(&self, zone: usize, section: Section, before: usize, to: &mut Response<'_>) {
+        let serial = self.config.serials.get(zone);
+        to.soa(section, before, self.config.negative_ttl, self.apexes.soa(zone), serial);
     }
 }
 
@@ -82,26 +89,13 @@ pub struct Responder {
     pub(super) shared: Arc<Shared>,
     pub(super) counters: Arc<Counters>,
     cookies: Cookies,
-}
-
-/// What is known of one client.
-struct Client {
-    addr: IpAddr,
-    transport: Transport,
-    /// Loopback, our own networks, and those that the operator lists.
-    is_known: bool,
-    /// It is where it says it is: it holds a connection, or one of our cookies.
-    is_there: bool,
-    /// Where what it gets is counted, if it is limited.
-    seat: Option<Seat>,
-    /// Octets of the question.
-    asked: usize,
-    cookie: Option<[u8; COOKIE_LEN]>,
+    askers: Askers,
 }
 
 impl Responder {
     pub(super) fn new(shared: Arc<Shared>) -> Responder {
-        Responder { cookies: Cookies::new(shared.config.cookie_secret), counters: Arc::default(), shared }
+        let cookies = Cookies::new(shared.config.cookie_secret);
+        Responder { cookies, counters: Arc::default(), shared, askers: Askers::default() }
     }
 
     pub(super) fn counters(&self) -> Arc<Counters> {
@@ -114,6 +108,16 @@ impl Responder {
         let view = shared.views.glance();
         let micros = u64::try_from(shared.clock.elapsed().as_micros()).unwrap_or(u64::MAX);
         work(self, &Moment { view: &view, now: shared.clock.now(), micros })
+    }
+
+    /// Brings near what the answers to these packets will look at.
+    pub fn read_ahead<'p>(&self, at: &Moment<'_>, packets: impl Iterator<Item = &'p [u8]>) {
+        let (mut addresses, mut count) = ([0; AHEAD], 0);
+        for (address, packet) in addresses.iter_mut().zip(packets) {
+            *address = glimpse(packet);
+            count += 1;
+        }
+        at.view.read_ahead(&addresses[..count]);
     }
 
     /// Writes the answer to one packet into `out`; says how long it is, 0 for none.
@@ -170,20 +174,18 @@ impl Responder {
         self.write(at, query, &client, finding, verdict, out)
     }
 
-    fn client(&self, from: SocketAddr, transport: Transport, asked: usize) -> Client {
-        let addr = fold(from.ip());
-        let is_known = access::is_known(&self.shared.config.known, addr);
-        let is_limited = !is_known || self.limiter().rates().everybody;
-        let seat = is_limited.then(|| self.limiter().seat(addr));
-        Client { addr, transport, is_known, is_there: transport == Transport::Tcp, seat, asked, cookie: None }
+    fn client(&mut self, from: SocketAddr, transport: Transport, asked: usize) -> Client {
+        let (config, limiter) = (&self.shared.config, &self.shared.limiter);
+        let asker = self.askers.of(fold(from.ip()), &config.known, limiter);
+        Client { asker, transport, is_there: transport == Transport::Tcp, asked, cookie: None }
     }
 
     /// Makes the cookie of the answer, and looks at the client's.
     fn take_cookie(&mut self, query: &Query<'_>, client: &mut Client, now: Millis) {
         let Some(cookie) = query.edns.and_then(|edns| edns.cookie) else { return };
         let Some(own) = cookie.first_chunk::<COOKIE_CLIENT_LEN>() else { return };
-        client.is_there |= self.cookies.is_ours(cookie, client.addr, now);
-        client.cookie = Some(self.cookies.make(*own, client.addr, now));
+        client.is_there |= self.cookies.is_ours(cookie, client.asker.addr, now);
+        client.cookie = Some(self.cookies.make(*own, client.asker.addr, now));
     }
 
     /// What is to be said.
@@ -202,7 +204,7 @@ impl Responder {
             Some(refusal) => Finding::instead(&place, refusal, self.shared.config.access == Access::Keyed),
             None => {
                 // What comes from lists of others is not ours to hand on (STD-83).
-                let withheld = if client.is_known { Codes::NONE } else { Codes::of(CODE_EXTERNAL) };
+                let withheld = if client.asker.is_known { Codes::NONE } else { Codes::of(CODE_EXTERNAL) };
                 let among = place.lists.codes.without(withheld);
                 find_in(at, &place, among, u64::from(self.shared.config.ttl))
             }
@@ -223,17 +225,17 @@ impl Responder {
     /// (RFC 5936 §2, RFC 1996 §3.11).
     fn checks_number(&self, client: &Client, place: &Place<'_>, asked: u16) -> bool {
         let secondaries = &self.shared.config.secondaries;
-        asked == rtype::SOA && place.before == 0 && access::is_known(secondaries, client.addr)
+        asked == rtype::SOA && place.before == 0 && access::is_known(secondaries, client.asker.addr)
     }
 
     /// Why this client gets no answer, if so.
     fn refusal(&self, client: &Client, may_ask: bool, micros: u64) -> Option<Option<NoAnswer>> {
         let access = self.shared.config.access;
-        if !(client.is_known || may_ask || access == Access::Public) {
+        if !(client.asker.is_known || may_ask || access == Access::Public) {
             return Some((access != Access::Local).then_some(NoAnswer::NotPermitted));
         }
         // Who may be somebody else uses up nobody's quota: what he gets the rates hold back.
-        let counted = client.seat.filter(|_| client.is_there);
+        let counted = client.asker.seat.filter(|_| client.is_there);
         let is_too_many = counted.is_some_and(|seat| !self.limiter().takes(seat, Kind::Question, micros));
         (is_too_many && !self.limiter().rates().count_only).then_some(Some(NoAnswer::TooMany))
     }
@@ -243,7 +245,7 @@ impl Responder {
     }
 
     fn permits(&self, client: &Client, kind: Kind, micros: u64) -> Verdict {
-        let Some(seat) = client.seat.filter(|_| !client.is_there) else { return Verdict::Send };
+        let Some(seat) = client.asker.seat.filter(|_| !client.is_there) else { return Verdict::Send };
         let verdict = self.limiter().rule(seat, kind, micros);
         match verdict {
             Verdict::Send => {}
@@ -292,7 +294,7 @@ impl Responder {
         }
         let says = query.edns.map_or(UDP_LEN_MIN, |edns| usize::from(edns.payload));
         let takes = says.clamp(UDP_LEN_MIN, UDP_LEN_MAX);
-        let is_proved = client.is_there || client.is_known;
+        let is_proved = client.is_there || client.asker.is_known;
         if is_proved { takes } else { takes.min(AMPLIFICATION_MAX * client.asked) }
     }
 

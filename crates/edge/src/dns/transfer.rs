@@ -26,9 +26,8 @@ use arc_swap::ArcSwapOption;
 use model::key::fold;
 use model::{Prefix, Site};
 use projections::records::Zone;
-use wire::dns::{Answered, HEADER_LEN, Query, Response, UDP_LEN_MIN, class, rcode, rtype};
+use wire::dns::{Answered, HEADER_LEN, OwnedName, Query, Response, UDP_LEN_MIN, class, rcode, rtype};
 
-use super::names::OwnedName;
 use super::transfers;
 use super::zones::{EXPIRE, REFRESH, RETRY};
 use crate::trouble::{Trouble, Troubles};

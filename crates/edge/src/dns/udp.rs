@@ -167,6 +167,8 @@ impl<P: Peer> Desk<P> {
         let Desk { responder, questions, answers, giving, came, .. } = self;
         let mut lens = [0; BATCH];
         responder.at_once(|responder, at| {
+            let packets = came.iter().zip(questions.chunks_exact(QUERY_LEN_MAX));
+            responder.read_ahead(at, packets.map(|((_, len), question)| &question[..*len]));
             let rooms = questions.chunks_exact(QUERY_LEN_MAX).zip(answers.chunks_exact_mut(UDP_LEN_MAX));
             for (((peer, len), (question, answer)), to) in came.iter().zip(rooms).zip(&mut lens) {
                 let Some(peer) = peer else { continue };

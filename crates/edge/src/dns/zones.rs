@@ -2,10 +2,9 @@
 
 use model::codes::Lists;
 use model::{Codes, SUB_ZONES, SubZone};
-use wire::dns::{DnsName, Labels, Shared, Soa};
+use wire::dns::{DnsName, Labels, OwnedName, Shared, Soa};
 
 use super::Config;
-use super::names::OwnedName;
 
 /// How many zones there are: the base zone, number 0, and the sub-zones behind it.
 pub const ZONES: usize = SUB_ZONES.len() + 1;
@@ -52,8 +51,9 @@ pub(super) struct Place<'q> {
 
 /// Finds the zone of a name; `None` where it is not ours.
 pub(super) fn find<'q>(base: &OwnedName, name: DnsName<'q>) -> Option<Place<'q>> {
-    let front = name.within(base.name())?;
-    let Some((rest, label)) = front.split_last() else {
+    let inside = name.within(base.name())?;
+    let front = inside.front();
+    let Some((rest, label)) = inside.split_last() else {
         return Some(Place { zone: 0, lists: &BASE, front, before: 0, key: None, unknown: None });
     };
     let sub = SUB_ZONES.iter().position(|zone| label.eq_ignore_ascii_case(zone.label.as_bytes()));
@@ -61,7 +61,7 @@ pub(super) fn find<'q>(base: &OwnedName, name: DnsName<'q>) -> Option<Place<'q>>
         let before = front.octets();
         return Some(Place { zone: 0, lists: &BASE, front, before, key: None, unknown: Some(rest) });
     };
-    let key = rest.split_last().map(|(before_key, key)| (key, before_key));
+    let key = inside.split_last_but_one().map(|(before_key, key)| (key, before_key));
     Some(Place {
         zone: at + 1,
         lists: &SUB_ZONES[at],
@@ -77,11 +77,8 @@ pub(super) fn find<'q>(base: &OwnedName, name: DnsName<'q>) -> Option<Place<'q>>
 pub(super) struct Apexes {
     zones: Vec<OwnedName>,
     servers: Vec<OwnedName>,
-    contact: OwnedName,
-    /// By zone, where the names of the primary and the contact end as the zone's does: every
-    /// negative answer writes both.
-    ends: Vec<[(usize, Option<u16>); 2]>,
-    minimum: u32,
+    /// By zone.
+    starts: Vec<Soa>,
 }
 
 impl Apexes {
@@ -89,23 +86,17 @@ impl Apexes {
         let zones: Vec<OwnedName> = (0..ZONES).map(|zone| zone_name(&config.base, zone)).collect();
         let servers =
             if config.servers.is_empty() { vec![config.base.clone()] } else { config.servers.clone() };
-        let lens = |name: &OwnedName, zone: &OwnedName| Shared::of(name.name(), zone.name()).lens();
-        let ends = zones.iter().map(|zone| [lens(&servers[0], zone), lens(&config.contact, zone)]).collect();
-        Apexes { zones, servers, contact: config.contact.clone(), ends, minimum: config.negative_ttl }
+        let times = [REFRESH, RETRY, EXPIRE, config.negative_ttl];
+        let start = |zone: &OwnedName| {
+            let shared = |name| Shared::of(name, zone.name());
+            Soa::new(shared(servers[0].name()), shared(config.contact.name()), times)
+        };
+        Apexes { starts: zones.iter().map(start).collect(), zones, servers }
     }
 
     /// The start of a zone.
-    pub(super) fn soa(&self, zone: usize, serial: u32) -> Soa<'_> {
-        let [primary, contact] = self.ends[zone];
-        Soa {
-            primary: Shared::kept(self.servers[0].name(), primary.0, primary.1),
-            contact: Shared::kept(self.contact.name(), contact.0, contact.1),
-            serial,
-            refresh: REFRESH,
-            retry: RETRY,
-            expire: EXPIRE,
-            minimum: self.minimum,
-        }
+    pub(super) fn soa(&self, zone: usize) -> &Soa {
+        &self.starts[zone]
     }
 
     /// Its servers.

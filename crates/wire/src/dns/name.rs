@@ -75,6 +75,11 @@ impl<'a> DnsName<'a> {
         }
     }
 
+    /// A name that was checked before.
+    pub(super) fn checked(bytes: &'a [u8]) -> DnsName<'a> {
+        DnsName(bytes)
+    }
+
     /// Its octets.
     pub fn as_bytes(self) -> &'a [u8] {
         self.0
@@ -82,20 +87,22 @@ impl<'a> DnsName<'a> {
 
     /// Its labels, the first one first; none of the root.
     pub fn labels(self) -> Labels<'a> {
-        Labels(self.0)
+        Labels { bytes: self.0, len: self.0.len() - 1 }
     }
 
-    /// What stands before `zone`: labels with their lengths, empty for the zone itself.
-    /// `None` where the name is not in the zone. Letters of both cases are the same
-    /// (RFC 4343).
-    pub fn within(self, zone: DnsName<'_>) -> Option<Labels<'a>> {
+    /// The name as its part in front of `zone`; `None` where the name is not in the zone.
+    /// Letters of both cases are the same (RFC 4343).
+    pub fn within(self, zone: DnsName<'_>) -> Option<Inside<'a>> {
         let before = self.0.len().checked_sub(zone.0.len())?;
-        let mut at = 0;
+        let (mut at, mut starts) = (0, [0; 2]);
         while at < before {
+            starts = [starts[1], at];
             at += 1 + usize::from(self.0[at]);
         }
-        let is_in = at == before && self.0[before..].eq_ignore_ascii_case(zone.0);
-        is_in.then_some(Labels(&self.0[..before]))
+        let end = &self.0[before..];
+        // Most are asked for as they are written here, and octets are compared faster than letters.
+        let is_in = at == before && (end == zone.0 || end.eq_ignore_ascii_case(zone.0));
+        is_in.then_some(Inside { name: self.0, before, starts })
     }
 }
 
@@ -130,39 +137,91 @@ impl fmt::Display for DnsName<'_> {
     }
 }
 
+/// A name in a zone.
+#[derive(Clone, Copy, Debug)]
+pub struct Inside<'a> {
+    name: &'a [u8],
+    /// So many octets of it stand in front of the zone's.
+    before: usize,
+    /// Where the last but one and the last label in front of the zone begin; 0 without such.
+    starts: [usize; 2],
+}
+
+impl<'a> Inside<'a> {
+    /// All that stands in front of the zone's name.
+    pub fn front(self) -> Labels<'a> {
+        Labels { bytes: self.name, len: self.before }
+    }
+
+    /// The label right in front of the zone, and those in front of it.
+    pub fn split_last(self) -> Option<(Labels<'a>, &'a [u8])> {
+        (self.before > 0).then(|| self.split(self.starts[1], self.before))
+    }
+
+    /// The label in front of that one, and those in front of it.
+    pub fn split_last_but_one(self) -> Option<(Labels<'a>, &'a [u8])> {
+        (self.starts[1] > 0).then(|| self.split(self.starts[0], self.starts[1]))
+    }
+
+    fn split(self, start: usize, end: usize) -> (Labels<'a>, &'a [u8]) {
+        (Labels { bytes: self.name, len: start }, &self.name[start + 1..end])
+    }
+}
+
 /// Labels of a name, or of the front of one.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Labels<'a>(&'a [u8]);
+#[derive(Clone, Copy)]
+pub struct Labels<'a> {
+    /// The name from the first of them on; what follows the last is not theirs.
+    bytes: &'a [u8],
+    /// So many octets are theirs, with their lengths.
+    len: usize,
+}
 
 impl<'a> Labels<'a> {
     /// Whether there is none.
     pub fn is_none(self) -> bool {
-        matches!(self.0, [] | [0])
+        self.len == 0
     }
 
     /// How many octets they take, with their lengths.
     pub fn octets(self) -> usize {
-        self.0.len()
+        self.len
     }
 
-    /// The last label, and those in front of it.
-    pub fn split_last(self) -> Option<(Labels<'a>, &'a [u8])> {
-        let mut at = 0;
-        loop {
-            let next = at + 1 + usize::from(*self.0.get(at)?);
-            if next >= self.0.len() {
-                return Some((Labels(&self.0[..at]), self.0.get(at + 1..)?));
-            }
-            at = next;
-        }
+    /// Four octets from `at` on, where a label begins, wherever that ends: who reads short labels
+    /// needs no look at each octet. Zeros stand behind the name.
+    pub(super) fn four(self, at: usize) -> [u8; 4] {
+        let rest = self.bytes.get(at..).unwrap_or_default();
+        rest.first_chunk().copied().unwrap_or_else(|| {
+            let mut four = [0; 4];
+            four.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+            four
+        })
     }
 
     /// The first label and the others.
     pub fn split_first(self) -> Option<(&'a [u8], Labels<'a>)> {
-        let (len, rest) = self.0.split_first()?;
+        if self.is_none() {
+            return None;
+        }
+        let (len, rest) = self.bytes.split_first()?;
         // A name was checked when it was made, so the label is there.
-        let (label, rest) = rest.split_at_checked(usize::from(*len)).filter(|_| *len > 0)?;
-        Some((label, Labels(rest)))
+        let (label, bytes) = rest.split_at_checked(usize::from(*len))?;
+        Some((label, Labels { bytes, len: self.len.saturating_sub(label.len() + 1) }))
+    }
+}
+
+impl PartialEq for Labels<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes[..self.len] == other.bytes[..other.len]
+    }
+}
+
+impl Eq for Labels<'_> {}
+
+impl fmt::Debug for Labels<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.map(|label| label.escape_ascii().to_string())).finish()
     }
 }
 
@@ -226,8 +285,8 @@ pub(super) mod tests {
         fn check(name: &str, zone: &[u8], expect: Option<&[&str]>) {
             let bytes = wire(name);
             let within = DnsName::whole(&bytes).unwrap().within(DnsName(zone));
-            let labels =
-                within.map(|labels| labels.map(|l| std::str::from_utf8(l).unwrap()).collect::<Vec<_>>());
+            let labels = within
+                .map(|inside| inside.front().map(|l| std::str::from_utf8(l).unwrap()).collect::<Vec<_>>());
             assert_eq!(labels.as_deref(), expect, "{name}");
         }
         check("7.113.BL.exAMPLE", &zone, Some(&["7", "113"]));
@@ -244,14 +303,26 @@ pub(super) mod tests {
     fn labels_are_taken_off_from_behind() {
         let bytes = wire("7.113.bl.example");
         let zone = wire("example");
-        let labels = DnsName(&bytes).within(DnsName(&zone)).unwrap();
-        let (front, last) = labels.split_last().unwrap();
+        let inside = DnsName(&bytes).within(DnsName(&zone)).unwrap();
+        let (front, last) = inside.split_last().unwrap();
         assert_eq!(
             (front.collect::<Vec<_>>(), last, front.octets()),
             (vec![&b"7"[..], b"113"], &b"bl"[..], 6)
         );
-        let (front, last) = front.split_last().unwrap().0.split_last().unwrap();
-        assert_eq!((front.is_none(), last, front.split_last()), (true, &b"7"[..], None));
+        let (front, last) = inside.split_last_but_one().unwrap();
+        assert_eq!((front.collect::<Vec<_>>(), last), (vec![&b"7"[..]], &b"113"[..]));
+    }
+
+    #[test]
+    fn there_may_be_no_label_or_one_to_take_off() {
+        let (one, none) = (wire("bl.example"), wire("example"));
+        let zone = DnsName(&none);
+        let inside = DnsName(&one).within(zone).unwrap();
+        let (front, last) = inside.split_last().unwrap();
+        assert_eq!((front.is_none(), last, inside.split_last_but_one()), (true, &b"bl"[..], None));
+        let inside = zone.within(zone).unwrap();
+        assert!(inside.front().is_none() && inside.split_last().is_none());
+        assert_eq!(inside.split_last_but_one(), None);
     }
 
     #[test]

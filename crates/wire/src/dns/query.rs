@@ -79,8 +79,9 @@ impl<'a> Query<'a> {
         if header.opcode != Opcode::QUERY {
             return Err(QueryError::Fault(header, rcode::NOTIMP));
         }
-        let counts = [4, 6, 8, 10].map(|at| u16::from_be_bytes([head[at], head[at + 1]]));
-        read(header, counts, body).ok_or(QueryError::Fault(header, rcode::FORMERR))
+        let count = |at: usize| u16::from_be_bytes([head[at], head[at + 1]]);
+        read(header, [count(4), count(6), count(8), count(10)], body)
+            .ok_or(QueryError::Fault(header, rcode::FORMERR))
     }
 }
 

@@ -2,13 +2,11 @@
 
 use std::net::Ipv4Addr;
 
-use super::name::DnsName;
 pub use super::query::Header;
 use super::query::Query;
+use super::soa::{Shared, Soa, pointer};
 use super::{HEADER_LEN, UDP_LEN_MAX, class, rcode, rtype};
 
-/// A pointer to an offset (RFC 1035 §4.1.4).
-const POINTER: u16 = 0xc000;
 /// Octets of a record but for its data, with a pointer as its owner.
 const RECORD_LEN: usize = 12;
 /// Octets of an OPT record without options.
@@ -24,75 +22,6 @@ pub enum Section {
     Answer,
     /// Why there is none (RFC 2308).
     Authority,
-}
-
-/// A name of which the end may be that of the zone's, and need not be written again
-/// (RFC 1035 §4.1.4).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Shared<'a> {
-    own: &'a [u8],
-    /// So many octets into the zone's name its end begins.
-    end: Option<u16>,
-}
-
-impl<'a> Shared<'a> {
-    /// Finds the longest common end of a name and a zone's.
-    pub fn of(name: DnsName<'a>, zone: DnsName<'_>) -> Shared<'a> {
-        let whole = name.as_bytes();
-        let mut at = 0;
-        while whole[at] != 0 {
-            let ends = |from: &usize| zone.as_bytes()[*from..].eq_ignore_ascii_case(&whole[at..]);
-            if let Some(from) = starts(zone).find(ends) {
-                return Shared { own: &whole[..at], end: u16::try_from(from).ok() };
-            }
-            at += 1 + usize::from(whole[at]);
-        }
-        Shared { own: whole, end: None }
-    }
-
-    /// The same of a name that was compared before: its first `own` octets are its own, the end
-    /// is that of the zone behind the first `end`.
-    pub fn kept(name: DnsName<'a>, own: usize, end: Option<u16>) -> Shared<'a> {
-        Shared { own: &name.as_bytes()[..own.min(name.as_bytes().len())], end }
-    }
-
-    /// How many octets are the name's own, and where in the zone's name its end begins.
-    pub fn lens(&self) -> (usize, Option<u16>) {
-        (self.own.len(), self.end)
-    }
-
-    /// As it is written where the zone's name stands at `zone` in the message.
-    fn parts(&self, zone: usize) -> (&'a [u8], [u8; 2], usize) {
-        // A name's offset is less than 12 + 255.
-        let pointer = self.end.map_or(0, |end| POINTER | (zone as u16 + end)).to_be_bytes();
-        (self.own, pointer, if self.end.is_some() { 2 } else { 0 })
-    }
-}
-
-/// Where the labels of a name begin.
-fn starts(name: DnsName<'_>) -> impl Iterator<Item = usize> {
-    let bytes = name.as_bytes();
-    std::iter::successors(Some(0), |at| Some(at + 1 + usize::from(bytes[*at])))
-        .take_while(|at| bytes[*at] != 0)
-}
-
-/// The start of a zone (RFC 1035 §3.3.13).
-#[derive(Clone, Copy, Debug)]
-pub struct Soa<'a> {
-    /// The primary server.
-    pub primary: Shared<'a>,
-    /// The mailbox of whom to ask, its `@` a dot.
-    pub contact: Shared<'a>,
-    /// The zone's number (RFC 1982).
-    pub serial: u32,
-    /// Seconds between two looks of a secondary.
-    pub refresh: u32,
-    /// Seconds until it looks again after a failure.
-    pub retry: u32,
-    /// Seconds after which it forgets a zone that it can not renew.
-    pub expire: u32,
-    /// Seconds for which ‘there is none’ may be remembered.
-    pub minimum: u32,
 }
 
 /// What an answer says of us and of the client, where the client asked with EDNS.
@@ -157,37 +86,46 @@ impl<'b> Response<'b> {
 
     /// An address: in a block list, a code.
     pub fn a(&mut self, ttl: u32, address: Ipv4Addr) {
-        self.record(Section::Answer, HEADER_LEN, rtype::A, ttl, &[&address.octets()]);
+        if let Some(data) = self.record(Section::Answer, HEADER_LEN, rtype::A, ttl, 4) {
+            data.copy_from_slice(&address.octets());
+        }
     }
 
     /// A text of one string; more than 255 octets are cut.
     pub fn txt(&mut self, ttl: u32, text: &[u8]) {
         let text = &text[..text.len().min(255)];
-        // At most 255.
-        self.record(Section::Answer, HEADER_LEN, rtype::TXT, ttl, &[&[text.len() as u8], text]);
+        if let Some(data) = self.record(Section::Answer, HEADER_LEN, rtype::TXT, ttl, text.len() + 1) {
+            // At most 255.
+            data[0] = text.len() as u8;
+            data[1..].copy_from_slice(text);
+        }
     }
 
     /// The answer to ‘anything’ (RFC 8482 §4.2).
     pub fn minimal_any(&mut self, ttl: u32) {
-        self.record(Section::Answer, HEADER_LEN, rtype::HINFO, ttl, &[b"\x07RFC8482\x00"]);
+        const DATA: &[u8] = b"\x07RFC8482\x00";
+        if let Some(data) = self.record(Section::Answer, HEADER_LEN, rtype::HINFO, ttl, DATA.len()) {
+            data.copy_from_slice(DATA);
+        }
     }
 
     /// A name server of the zone that was asked about.
     pub fn ns(&mut self, ttl: u32, server: Shared<'_>) {
-        let (own, pointer, len) = server.parts(HEADER_LEN);
-        self.record(Section::Answer, HEADER_LEN, rtype::NS, ttl, &[own, &pointer[..len]]);
+        let (own, end, end_len) = server.parts(HEADER_LEN);
+        let len = own.len() + end_len;
+        if let Some(data) = self.record(Section::Answer, HEADER_LEN, rtype::NS, ttl, len) {
+            data[..own.len()].copy_from_slice(own);
+            data[own.len()..].copy_from_slice(&end[..end_len]);
+        }
     }
 
     /// The start of the zone whose name stands `before` octets behind the beginning of the
-    /// question's.
-    pub fn soa(&mut self, section: Section, before: usize, ttl: u32, soa: &Soa<'_>) {
-        let numbers = [soa.serial, soa.refresh, soa.retry, soa.expire, soa.minimum];
-        let numbers = numbers.map(u32::to_be_bytes);
-        let (primary, primary_end, primary_len) = soa.primary.parts(HEADER_LEN + before);
-        let (contact, contact_end, contact_len) = soa.contact.parts(HEADER_LEN + before);
-        let names = [primary, &primary_end[..primary_len], contact, &contact_end[..contact_len]];
-        let [a, b, c, d] = names;
-        self.record(section, HEADER_LEN + before, rtype::SOA, ttl, &[a, b, c, d, numbers.as_flattened()]);
+    /// question's, with the zone's number (RFC 1982).
+    pub fn soa(&mut self, section: Section, before: usize, ttl: u32, soa: &Soa, serial: u32) {
+        let zone = HEADER_LEN + before;
+        if let Some(data) = self.record(section, zone, rtype::SOA, ttl, soa.data.len()) {
+            soa.write(zone, serial, data);
+        }
     }
 
     /// Whether anything did not fit.
@@ -247,17 +185,29 @@ impl<'b> Response<'b> {
         self.counts[3] = written.into();
     }
 
-    fn record(&mut self, section: Section, owner: usize, rtype: u16, ttl: u32, data: &[&[u8]]) {
-        let len: usize = data.iter().map(|part| part.len()).sum();
-        // A name's offset is less than 12 + 255, and the longest data two names and 20.
-        let numbers = [POINTER | owner as u16, rtype, class::IN].map(u16::to_be_bytes);
-        let before = self.at;
-        let head = [numbers.as_flattened(), &ttl.to_be_bytes(), &(len as u16).to_be_bytes()];
-        if self.at + RECORD_LEN + len <= self.end && self.write(&head) && self.write(data) {
-            self.counts[section as usize + 1] += 1;
-        } else {
-            (self.at, self.cut) = (before, true);
+    /// The room for the data of one record, its head written; `None` where it does not fit.
+    fn record(
+        &mut self,
+        section: Section,
+        owner: usize,
+        rtype: u16,
+        ttl: u32,
+        len: usize,
+    ) -> Option<&mut [u8]> {
+        let end = self.at + RECORD_LEN + len;
+        if end > self.end {
+            self.cut = true;
+            return None;
         }
+        let [[o0, o1], [t0, t1], [c0, c1]] = [pointer(owner), rtype.to_be_bytes(), class::IN.to_be_bytes()];
+        // The longest data is two names and 20 octets.
+        let ([s0, s1, s2, s3], [l0, l1]) = (ttl.to_be_bytes(), (len as u16).to_be_bytes());
+        let head: [u8; RECORD_LEN] = [o0, o1, t0, t1, c0, c1, s0, s1, s2, s3, l0, l1];
+        let (to, data) = self.out[self.at..end].split_at_mut(RECORD_LEN);
+        to.copy_from_slice(&head);
+        self.at = end;
+        self.counts[section as usize + 1] += 1;
+        Some(data)
     }
 
     /// Writes all parts, or none.
@@ -280,6 +230,7 @@ fn option(code: u16, len: usize) -> [u8; 4] {
 
 #[cfg(test)]
 mod tests {
+    use super::super::DnsName;
     use super::super::name::tests::wire;
     use super::super::query::tests::{asked, packet};
     use super::*;
@@ -298,11 +249,10 @@ mod tests {
         out[..len].to_vec()
     }
 
-    fn soa_of<'a>(primary: &'a [u8], contact: &'a [u8]) -> Soa<'a> {
+    fn soa_of(primary: &[u8], contact: &[u8]) -> Soa {
         let zone = wire("bl.example");
         let name = |bytes| Shared::of(DnsName::whole(bytes).unwrap(), DnsName::whole(&zone).unwrap());
-        let (primary, contact) = (name(primary), name(contact));
-        Soa { primary, contact, serial: 7, refresh: 60, retry: 30, expire: 86_400, minimum: 60 }
+        Soa::new(name(primary), name(contact), [60, 30, 86_400, 60])
     }
 
     #[test]
@@ -317,7 +267,7 @@ mod tests {
     fn a_negative_answer_points_at_the_zone_inside_the_question() {
         let (primary, contact) = (wire("ns.example"), wire("a.example"));
         let got = answer("7.bl.example", false, |response, _| {
-            response.soa(Section::Authority, 2, 60, &soa_of(&primary, &contact));
+            response.soa(Section::Authority, 2, 60, &soa_of(&primary, &contact), 7);
         });
         assert_eq!(&got[4..12], [0, 1, 0, 0, 0, 1, 0, 0]);
         let record = &got[12 + asked("7.bl.example", 16).len()..];
@@ -325,23 +275,7 @@ mod tests {
         // `ns` and `a`, and two pointers at `example` behind `7` and `bl`.
         assert_eq!(record[12..][..9], [2, b'n', b's', 0xc0, 17, 1, b'a', 0xc0, 17]);
         assert_eq!((usize::from(record[11]), record.len()), (9 + 20, 12 + 9 + 20));
-    }
-
-    #[test]
-    fn names_share_the_longest_end_in_any_case() {
-        #[track_caller]
-        fn check(name: &str, own: &str, end: Option<u16>) {
-            let (name, zone) = (wire(name), wire("bl.Example.org"));
-            let shared = Shared::of(DnsName::whole(&name).unwrap(), DnsName::whole(&zone).unwrap());
-            let own = if end.is_some() { &wire(own)[..wire(own).len() - 1] } else { &wire(own)[..] };
-            assert_eq!(shared, Shared { own, end });
-        }
-        check("ns1.bl.example.org", "ns1", Some(0));
-        check("ns1.example.ORG", "ns1", Some(3));
-        check("ns1.xexample.org", "ns1.xexample", Some(11));
-        check("bl.example.org", "", Some(0));
-        check("ns1.example.net", "ns1.example.net", None);
-        check("", "", None);
+        assert_eq!(record[12 + 9..][..8], [0, 0, 0, 7, 0, 0, 0, 60]);
     }
 
     #[test]

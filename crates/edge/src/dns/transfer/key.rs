@@ -5,9 +5,7 @@ use std::str::FromStr;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Sha256, Sha512};
-use wire::dns::DnsName;
-
-use super::super::names::OwnedName;
+use wire::dns::{DnsName, OwnedName};
 
 /// The least octets of a secret. RFC 8945 §6 wants no less than the hash has; tools in use make
 /// sixteen and more.

@@ -12,9 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use wire::dns::{HEADER_LEN, UDP_LEN_MAX, class, rtype};
+use wire::dns::{HEADER_LEN, OwnedName, UDP_LEN_MAX, class, rtype};
 
-use super::super::names::OwnedName;
 use super::key::TransferKey;
 use super::session::Session;
 use super::unix_now;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use wire::dns::{DnsName, NAME_LEN_MAX};
+use super::name::{DnsName, NAME_LEN_MAX};
 
 /// A name in the form of messages, checked.
 #[derive(Clone, Eq, Hash, PartialEq)]
@@ -25,8 +25,7 @@ impl std::error::Error for ParseNameError {}
 impl OwnedName {
     /// The name.
     pub fn name(&self) -> DnsName<'_> {
-        // It was checked when it was made.
-        DnsName::whole(&self.0).unwrap_or(DnsName::ROOT)
+        DnsName::checked(&self.0)
     }
 
     /// The name with a label in front of it.
