@@ -47,6 +47,9 @@ pub(super) fn defaults() -> Settings {
     settings
 }
 
+/// What an error shows of a secret.
+const WITHHELD: &str = "what is not shown here";
+
 /// Whether a text error is only a string without quotes, which leaves the rest intact.
 fn lacks_quotes(error: &TomlError) -> bool {
     error.message().starts_with("string values must be quoted")
@@ -54,13 +57,38 @@ fn lacks_quotes(error: &TomlError) -> bool {
 
 fn syntax_error(source: Source<'_>, error: &TomlError) -> ConfigError {
     let span = error.span().unwrap_or_default();
-    let (at, got) = (source.place(span.start), source.excerpt(span.clone()));
+    let at = source.place(span.start);
+    if is_withheld(source, span.start) {
+        let expected = error.message().split(',').next().unwrap_or_default().to_owned();
+        return ConfigError::Syntax { at, expected, got: WITHHELD.to_owned(), meant: None };
+    }
+    let got = source.excerpt(span.clone());
     if lacks_quotes(error) {
         let meant = (!span.is_empty()).then(|| quoted(&got));
         return ConfigError::Syntax { at, expected: "a value".to_owned(), got, meant };
     }
     let got = format!("{got} ({})", error.message());
     ConfigError::Syntax { at, expected: "TOML".to_owned(), got, meant: None }
+}
+
+/// Whether a byte stands in or behind a setting that is never shown, and before the next one.
+///
+/// The text is no TOML there, so lines tell: one too many is withheld rather than a secret shown.
+fn is_withheld(source: Source<'_>, at: usize) -> bool {
+    let names = source.text.lines().take(source.line(at)).filter_map(|line| {
+        let (name, _) = line.split_once('=')?;
+        let name = name.trim().trim_matches(['"', '\'']);
+        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        (!name.is_empty() && name.chars().all(is_name)).then_some(name)
+    });
+    let withheld = |name: &str| ROWS.iter().any(|row| row.withheld && joined_ends(row.name, name));
+    names.last().is_some_and(withheld)
+}
+
+/// Whether a setting may be written so in its section or above it.
+fn joined_ends(whole: &str, written: &str) -> bool {
+    let front = whole.strip_suffix(written);
+    front.is_some_and(|front| front.is_empty() || front.ends_with('.'))
 }
 
 struct Walk<'a, 'b> {
@@ -103,7 +131,7 @@ impl Walk<'_, '_> {
 
     fn bad_value(&self, row: &Row, fault: Mismatch, whole: Node<'_>) -> ConfigError {
         let got = if row.withheld {
-            "what is not shown here".to_owned()
+            WITHHELD.to_owned()
         } else if fault.at == whole.span() {
             self.source.excerpt_of(whole)
         } else {
@@ -116,6 +144,7 @@ impl Walk<'_, '_> {
             got,
             meant: match fault.meant {
                 Meant::Unknown => None,
+                _ if row.withheld => None,
                 Meant::Toml(text) => Some(text),
                 Meant::WithUnit(number) => with_unit_of(&number, row),
             },

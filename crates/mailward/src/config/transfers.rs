@@ -154,8 +154,9 @@ impl Secondary {
         let has_name = |key: &&Arc<TransferKey>, name: &String| key.name().to_string() == *name;
         let named = |key: &&Arc<TransferKey>| self.key.as_ref().is_none_or(|name| has_name(key, name));
         let key = keys.iter().find(named).cloned();
+        // What stands there may be a whole key by mistake, and is not shown.
         let unknown =
-            || format!("dns.notify: expected the name of a transfer key, but got {:?}", self.text());
+            || format!("dns.notify: expected the name of a transfer key behind {}, or nothing", self.addr);
         Ok(Target { addr: self.addr, key: Some(key.ok_or_else(unknown)?) })
     }
 }
@@ -247,6 +248,26 @@ mod tests {
         let inline = format!("[dns]\ntransfer-keys = [\"{}\"]\n", KEY.replace("sha256", "md5"));
         let error = crate::config::Config::from_str("t.toml", &inline).unwrap_err().to_string();
         assert!(error.contains("t.toml:2: dns.transfer-keys: ") && !error.contains("bWFpb"), "{error}");
+    }
+
+    #[test]
+    fn adv_14_no_error_of_the_file_s_form_shows_a_key() {
+        for dns in [
+            format!("transfer-keys = \"{KEY}\""),
+            format!("transfer-keys = [{KEY}]"),
+            format!("transfer-keys = {KEY}"),
+            format!("transfer-keys = [\n  {KEY},\n  \"{KEY}\"\n]"),
+            format!("transfer-keys = [\"{KEY}]"),
+            format!("keys = customer:{KEY}"),
+            format!("\"transfer-keys\" = ['{KEY}' '{KEY}']"),
+        ] {
+            let error = crate::config::Config::from_str("t.toml", &format!("[dns]\n{dns}\n")).unwrap_err();
+            let error = error.to_string();
+            assert!(error.contains("t.toml:") && !error.to_lowercase().contains("bwfpb"), "{dns}: {error}");
+        }
+        let dotted = format!("dns.transfer-keys = [{KEY}]\n");
+        let error = crate::config::Config::from_str("t.toml", &dotted).unwrap_err().to_string();
+        assert!(!error.contains("bWFpb"), "{error}");
     }
 
     #[test]

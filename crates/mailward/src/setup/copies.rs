@@ -71,19 +71,22 @@ impl Source {
 pub(super) fn sheet(file: &Path, config: Option<&Config>) -> Sheet {
     let server = config.and_then(Config::name_server);
     let source = Source::of(server.as_ref());
-    let has_transfers = server.as_ref().is_some_and(|server| matches!(server.transfers, Ok(Some(_))));
-    let first = (!has_transfers).then(|| ours(file, server.is_some()));
+    let is_bare = server.as_ref().is_none_or(|server| matches!(server.transfers, Ok(None)));
+    let first = is_bare.then(|| ours(file, server.is_some()));
     let mut parts: Vec<Part> = first.into_iter().flatten().collect();
     parts.extend(secondaries(&source));
     parts.extend(policies(&source));
     let look = [format!("dig +short @127.0.0.1 2.0.0.127.bl.{}", source.zone)];
     parts.push(Part::commands("look", "On the copy, afterwards: it must say 127.0.0.2.", &look));
-    Sheet { server: "copies of its lists", parts, notes: notes(&source) }
+    let mut notes = notes(&source);
+    notes.extend(server.and_then(|server| server.transfers.err()));
+    Sheet { server: "copies of its lists", parts, notes }
 }
 
 /// What our side needs first.
 fn ours(file: &Path, has_zone: bool) -> [Part; 2] {
-    let key = format!("(umask 027; echo \"{KEY}:{ALGORITHM}:$(openssl rand -base64 32)\" > {KEY_FILE})");
+    let key =
+        format!("(set -C; umask 027; echo \"{KEY}:{ALGORITHM}:$(openssl rand -base64 32)\" > {KEY_FILE})");
     let of = format!("chgrp mailward {KEY_FILE}");
     let zone =
         if has_zone { String::new() } else { format!("zone = \"{ZONE}\"\nlisten = [\"{PRIMARY}\"]\n") };
