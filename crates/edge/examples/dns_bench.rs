@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use edge::dns::{Access, Config, Rates, Responder, Running, Transport};
+use edge::dns::{Access, Ahead, Config, Rates, Responder, Running, Transport};
 use edge::{Clock, Published};
 use model::case::Opened;
 use model::event::{Cause, EventId, FORMAT};
@@ -108,10 +108,10 @@ fn answers(file: &str, questions: &Path, rounds: usize) -> Outcome {
             }
             let begun = Instant::now();
             octets += responder.at_once(|responder, at| {
-                responder.read_ahead(
-                    at,
-                    batch.iter().zip(rooms.chunks_exact(1500)).map(|(message, room)| &room[..message.len()]),
-                );
+                let mut ahead = Ahead::default();
+                let came = batch.iter().zip(rooms.chunks_exact(1500));
+                came.for_each(|(message, room)| ahead.add(&room[..message.len()]));
+                ahead.read(at);
                 let batch =
                     batch.iter().zip(rooms.chunks_exact(1500)).map(|(message, room)| &room[..message.len()]);
                 batch

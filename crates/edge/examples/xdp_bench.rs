@@ -49,7 +49,7 @@ fn serve(interface: &str, address: SocketAddr) -> Outcome {
     let mut queues = open(&Interface::read(interface)?, &filter)?;
     println!("ready");
     loop {
-        let taken = queues[0].turn(|question, _, answer| {
+        let taken = queues[0].turn(64, |question, _, answer| {
             let Some(answer) = answer.get_mut(..question.len()) else { return 0 };
             answer.copy_from_slice(question);
             if let [_, _, flags, ..] = answer {

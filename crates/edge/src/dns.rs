@@ -9,6 +9,7 @@
 //! one network are limited in number (RRL), and a response is never answered.
 
 mod access;
+mod ahead;
 mod client;
 mod cookies;
 mod counters;
@@ -35,6 +36,7 @@ use crate::listen::ListenError;
 use crate::views::Views;
 
 pub use access::{Access, Keys};
+pub use ahead::Ahead;
 pub use counters::{Counts, ZoneCounts};
 pub use limits::Rates;
 pub use responder::{Moment, Responder, Transport};

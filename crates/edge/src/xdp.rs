@@ -170,14 +170,24 @@ pub fn open(interface: &Interface, filter: &Filter) -> Result<Vec<Queue>, XdpErr
 }
 
 impl Queue {
-    /// Answers all that is there; returns how many frames that were.
+    /// Shows what seem to be the datagrams of the first frames that wait, at most `most`: nothing
+    /// is checked, and all stay where they are.
+    pub fn look(&mut self, most: usize, mut each: impl FnMut(&[u8])) {
+        self.socket.look(most, |frame| each(frame::glimpse(frame)));
+    }
+
+    /// Answers what is there, at most `most` frames; returns how many those were.
     ///
     /// `answer` gets a datagram, its sender and room for [`ANSWER_LEN_MAX`] octets, and
     /// returns how many of them are the answer; 0 is silence.
-    pub fn turn(&mut self, mut answer: impl FnMut(&[u8], SocketAddr, &mut [u8]) -> usize) -> usize {
+    pub fn turn(
+        &mut self,
+        most: usize,
+        mut answer: impl FnMut(&[u8], SocketAddr, &mut [u8]) -> usize,
+    ) -> usize {
         let (mut faulty, mut answered) = (0, 0);
         let room = &mut self.room[..];
-        let taken = self.socket.turn(|buffer, len| match respond(buffer, len, room, &mut answer) {
+        let taken = self.socket.turn(most, |buffer, len| match respond(buffer, len, room, &mut answer) {
             Ok(len) => {
                 answered += u64::from(len > 0);
                 len
@@ -196,7 +206,7 @@ impl Queue {
     /// The frames themselves, for a generator of load: `each` may change a frame and
     /// returns the length to send back, 0 for none. Returns how many there were.
     pub fn frames(&mut self, each: impl FnMut(&mut [u8], usize) -> usize) -> usize {
-        self.socket.turn(each)
+        self.socket.turn(usize::MAX, each)
     }
 
     /// Sends up to `count` new frames, each written by `write`, which returns its length.

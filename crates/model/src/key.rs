@@ -67,10 +67,10 @@ impl Prefix {
     pub fn covers(self, other: Prefix) -> bool {
         match (self, other) {
             (Prefix::V4(bits, len), Prefix::V4(inner, inner_len)) => {
-                len <= inner_len && (bits ^ inner) & mask(u128::from(len) + 96) as u32 == 0
+                len <= inner_len && (bits ^ inner) & mask(u128::from(len.min(32)) + 96) as u32 == 0
             }
             (Prefix::V6(bits, len), Prefix::V6(inner, inner_len)) => {
-                len <= inner_len && (bits ^ inner) & mask(len.into()) == 0
+                len <= inner_len && (bits ^ inner) & mask(len.min(128).into()) == 0
             }
             _ => false,
         }

@@ -10,7 +10,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use wire::dns::{
     Answered, DnsName, HEADER_LEN, Query, QueryError, Response, Reversed, Section, Shared, Soa, UDP_LEN_MAX,
-    rcode,
+    glimpse, rcode,
 };
 
 fn label() -> impl Strategy<Value = Vec<u8>> {
@@ -62,6 +62,18 @@ proptest! {
         prop_assert_eq!(labels, name.iter().collect::<Vec<_>>());
         prop_assert_eq!((question.rtype, question.class), (rtype, 1));
         prop_assert_eq!(query.edns.is_some(), edns.is_some());
+    }
+
+    #[test]
+    fn a_glimpse_shows_what_is_read(bits in any::<u32>(), bytes in mutated()) {
+        let [a, b, c, d] = bits.to_be_bytes();
+        let name = Name::from_ascii(format!("{d}.{c}.{b}.{a}.bl.dnsbl.example.")).unwrap();
+        let asked = query(&name, 1, None);
+        let question = Query::parse(&asked).unwrap().question.unwrap();
+        let zone = DnsName::whole(b"\x02bl\x05dnsbl\x07example\0").unwrap();
+        let front = question.name.within(zone).unwrap().front();
+        prop_assert_eq!((glimpse(&asked), Reversed::read(front).v4), (bits, Some((bits, 32))));
+        let _ = glimpse(&bytes);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use model::{Codes, Millis};
 use projections::View;
 use wire::dns::{
     Answered, COOKIE_CLIENT_LEN, Query, QueryError, Response, Section, UDP_LEN_MAX, UDP_LEN_MIN, class,
-    glimpse, rcode, rtype,
+    rcode, rtype,
 };
 
 use super::Config;
@@ -33,9 +33,6 @@ const AMPLIFICATION_MAX: usize = 3;
 
 /// ‘Prohibited’ (RFC 8914 §4.19).
 const PROHIBITED: u16 = 18;
-
-/// Packets that are looked at ahead of their answers.
-const AHEAD: usize = 64;
 
 /// Octets that a cookie takes in an answer, with its head.
 const COOKIE_ROOM: usize = COOKIE_LEN + 4;
@@ -108,16 +105,6 @@ impl Responder {
         let view = shared.views.glance();
         let micros = u64::try_from(shared.clock.elapsed().as_micros()).unwrap_or(u64::MAX);
         work(self, &Moment { view: &view, now: shared.clock.now(), micros })
-    }
-
-    /// Brings near what the answers to these packets will look at.
-    pub fn read_ahead<'p>(&self, at: &Moment<'_>, packets: impl Iterator<Item = &'p [u8]>) {
-        let (mut addresses, mut count) = ([0; AHEAD], 0);
-        for (address, packet) in addresses.iter_mut().zip(packets) {
-            *address = glimpse(packet);
-            count += 1;
-        }
-        at.view.read_ahead(&addresses[..count]);
     }
 
     /// Writes the answer to one packet into `out`; says how long it is, 0 for none.

@@ -16,11 +16,12 @@ use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrIn, SockaddrIn6, SockaddrLike, recvmmsg, sendmmsg};
 use wire::dns::UDP_LEN_MAX;
 
+use super::ahead::{AHEAD, Ahead};
 use super::responder::{Responder, Shared, Transport};
 use crate::listen::{self, ListenError};
 
 /// Packets taken at once.
-const BATCH: usize = 64;
+const BATCH: usize = AHEAD;
 
 /// Octets kept of a question: what is longer is cut, and can then not be read.
 const QUERY_LEN_MAX: usize = 1500;
@@ -167,8 +168,10 @@ impl<P: Peer> Desk<P> {
         let Desk { responder, questions, answers, giving, came, .. } = self;
         let mut lens = [0; BATCH];
         responder.at_once(|responder, at| {
+            let mut ahead = Ahead::default();
             let packets = came.iter().zip(questions.chunks_exact(QUERY_LEN_MAX));
-            responder.read_ahead(at, packets.map(|((_, len), question)| &question[..*len]));
+            packets.for_each(|((_, len), question)| ahead.add(&question[..*len]));
+            ahead.read(at);
             let rooms = questions.chunks_exact(QUERY_LEN_MAX).zip(answers.chunks_exact_mut(UDP_LEN_MAX));
             for (((peer, len), (question, answer)), to) in came.iter().zip(rooms).zip(&mut lens) {
                 let Some(peer) = peer else { continue };

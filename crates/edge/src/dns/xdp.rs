@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use super::ahead::{AHEAD, Ahead};
 use super::responder::{Responder, Transport};
 use crate::xdp::{Counters, Filter, Interface, Queue, Side, XdpError, open};
 
@@ -106,7 +107,12 @@ fn serve(queue: Queue, responder: Responder, stop: &AtomicBool) {
 fn answer(mut queue: Queue, mut responder: Responder, stop: &AtomicBool) {
     while !stop.load(Ordering::Acquire) {
         let taken = responder.at_once(|responder, at| {
-            queue.turn(|question, from, answer| responder.answer(at, question, from, Transport::Udp, answer))
+            let mut ahead = Ahead::default();
+            queue.look(AHEAD, |question| ahead.add(question));
+            ahead.read(at);
+            queue.turn(AHEAD, |question, from, answer| {
+                responder.answer(at, question, from, Transport::Udp, answer)
+            })
         });
         if taken == 0 {
             queue.wait(LOOK);

@@ -129,6 +129,12 @@ fn can_be_answered(from: SocketAddr) -> bool {
     !(special || ip.is_unspecified() || ip.is_loopback() || ip.is_multicast() || from.port() == 0)
 }
 
+/// What would be the payload of a frame if it were one that [`parse`] takes.
+pub fn glimpse(frame: &[u8]) -> &[u8] {
+    let ip = if frame.get(12..14) == Some(&TYPE_IPV4[..]) { IPV4_LEN } else { IPV6_LEN };
+    frame.get(ETHERNET_LEN + ip + UDP_LEN..).unwrap_or_default()
+}
+
 /// Turns a frame that [`parse`] took into one that brings `payload` back to its sender;
 /// `buffer` begins with the frame. The length of the new frame.
 pub fn turn_round(buffer: &mut [u8], payload: &[u8]) -> Result<usize, Fault> {

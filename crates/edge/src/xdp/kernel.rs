@@ -300,11 +300,25 @@ impl Socket {
         Ok(socket)
     }
 
-    /// Lends each received frame to `each`, with its length; what `each` returns is the
-    /// length of the frame to send back, 0 for none. Returns how many there were.
-    pub(super) fn turn(&mut self, mut each: impl FnMut(&mut [u8], usize) -> usize) -> usize {
-        self.reclaim();
+    /// Shows the first received frames, at most `most`; they stay received.
+    pub(super) fn look(&mut self, most: usize, mut each: impl FnMut(&[u8])) {
         let (from, to) = self.received.filled();
+        for place in (0..to.wrapping_sub(from)).take(most) {
+            let got = self.received.read(from.wrapping_add(place));
+            if let Some(frame) = self.lend(got.address) {
+                each(&frame[..(got.len as usize).min(frame.len())]);
+            }
+        }
+    }
+
+    /// Lends each received frame, at most `most` of them, to `each`, with its length; what
+    /// `each` returns is the length of the frame to send back, 0 for none. Returns how many
+    /// there were.
+    pub(super) fn turn(&mut self, most: usize, mut each: impl FnMut(&mut [u8], usize) -> usize) -> usize {
+        self.reclaim();
+        let (from, all) = self.received.filled();
+        let most = u32::try_from(most).unwrap_or(u32::MAX);
+        let to = from.wrapping_add(all.wrapping_sub(from).min(most));
         let mut place = from;
         while place != to {
             let got = self.received.read(place);

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use edge::xdp::ANSWER_LEN_MAX;
-use edge::xdp::frame::{Datagram, Fault, parse, turn_round};
+use edge::xdp::frame::{Datagram, Fault, glimpse, parse, turn_round};
 
 const ETHERNET_LEN: usize = 14;
 const UDP_LEN: usize = 8;
@@ -19,6 +19,7 @@ pub(crate) fn check(frame: &[u8]) -> Result<bool, Fault> {
 
 /// Whether it is IPv4, or why it is nothing.
 fn check_one(frame: &[u8]) -> Result<bool, Fault> {
+    let seems = glimpse(frame);
     let datagram = match parse(frame) {
         Ok(datagram) => datagram,
         Err(fault) => {
@@ -27,6 +28,7 @@ fn check_one(frame: &[u8]) -> Result<bool, Fault> {
             return Err(fault);
         }
     };
+    assert!(seems.starts_with(datagram.payload));
     let is_v4 = datagram.from.is_ipv4();
     assert_eq!(is_v4, datagram.to.is_ipv4());
     assert!(datagram.from.port() != 0 && !datagram.from.ip().is_unspecified());

@@ -308,6 +308,8 @@ fn a_list_says_nothing_once_it_is_over_or_when_its_file_is_missing() {
 
 /// Asks everything of a list; what it answers does not matter.
 fn exercise(flat: &Flat) {
+    let addresses: Vec<u32> = (0..200).map(|n| u32::MAX / 199 * n).chain([0xc000_0207, u32::MAX]).collect();
+    flat.read_ahead(&addresses);
     for span in flat.entries().take(50).collect::<Vec<_>>() {
         for addr in [span.first, span.last] {
             let _ = flat.get(addr, NOW);

@@ -52,11 +52,17 @@ impl<'a> Block<'a> {
         value::read(&self.values[at * self.step..], self.base_min)
     }
 
-    /// Which of its bytes [`Block::get`] will look at, one in each line of memory.
+    /// Some of the bytes at which [`Block::get`] will look: of the points, or of the ranges where
+    /// there are no points.
     #[inline]
     pub(super) fn places(&self, low: u16) -> [usize; 3] {
-        let (first, last) = window(self.points, low);
         let values = 2 * self.points + 4 * self.ranges;
+        if self.points == 0 {
+            let (first, last) = window(self.ranges, low);
+            let middle = first.midpoint(last);
+            return [2 * middle, 2 * (self.ranges + middle), values + middle * self.step];
+        }
+        let (first, last) = window(self.points, low);
         [2 * first, 2 * last, values + first.midpoint(last) * self.step]
     }
 
