@@ -3,7 +3,8 @@
 //! All servers run at once on one core and are loaded one after another from the next
 //! core, round after round, so that a busy neighbour hits all alike. Reported are medians
 //! of the rounds that waited least for a processor; `wait` says how much. Processor time
-//! per question is the steadiest figure; `of rbldnsd` and `of echo` are made from it.
+//! per question is the steadiest figure. `of rbldnsd` and `of echo` are medians of the ratios
+//! within each round, because a busy host is slow for a whole round and not for one server.
 
 mod batch;
 pub(crate) mod data;
@@ -193,12 +194,12 @@ fn say(round: usize, name: &str, got: &Value) {
 
 /// Rates, processor time and latency of all servers, beside the peer and the limit.
 fn speed(case: &str, all: &[Measured]) -> Vec<Row> {
-    let of = |name: &str| all.iter().find(|m| m.server.name.starts_with(name)).and_then(Measured::cpu_us);
+    let of = |name: &str| all.iter().find(|m| m.server.name.starts_with(name)).map(|m| &m.full[..]);
     let (peer, echo) = (of(PEER), of("echo"));
     let mut rows = Vec::new();
     for measured in all {
         let cpu = measured.cpu_us();
-        let ratio = |to: Option<f64>| to.zip(cpu).map(|(to, cpu)| to / cpu);
+        let ratio = |to: Option<&[Value]>| to.and_then(|to| times(to, &measured.full));
         let full = |metric| of_rounds(&measured.full, metric);
         let half = |metric| of_rounds(&measured.half, metric);
         let values = [
@@ -217,6 +218,12 @@ fn speed(case: &str, all: &[Measured]) -> Vec<Row> {
         }));
     }
     rows
+}
+
+/// How many times the processor time of `own` questions those of `other` take, round by round.
+fn times(other: &[Value], own: &[Value]) -> Option<f64> {
+    let cpu = |round: &Value| round["cpu_us"].as_f64();
+    median(other.iter().zip(own).filter_map(|(other, own)| Some(cpu(other)? / cpu(own)?)))
 }
 
 /// The median of a metric over the least disturbed rounds.
@@ -253,4 +260,17 @@ fn reloads(case: &str, set: &Set, server: &Server, times: u32) -> Result<Vec<Row
 fn row(case: &str, subject: &str, metric: &str, value: f64, unit: &str) -> Row {
     let [case, subject, metric, unit] = [case, subject, metric, unit].map(str::to_owned);
     Row { bench: "dns".into(), case, subject, metric, value, unit }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slow_round_is_slow_for_both() {
+        let rounds = |cpu: [f64; 3]| cpu.map(|cpu| serde_json::json!({ "cpu_us": cpu })).to_vec();
+        let (peer, own) = (rounds([3.0, 9.0, 4.0]), rounds([2.0, 6.0, 4.0]));
+        assert_eq!(times(&peer, &own), Some(1.5));
+        assert_eq!(times(&peer, &[]), None);
+    }
 }
