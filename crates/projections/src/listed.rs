@@ -5,12 +5,15 @@
 //! for that the keys must stand in order. They are few beside IPv4's addresses, which stand in
 //! order in the index.
 
+mod networks;
+
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use model::{Codes, Domain, Mode, Prefix};
 use rpds::RedBlackTreeMapSync;
 
+use self::networks::Networks;
 use crate::grade;
 use crate::index::Mark;
 
@@ -62,8 +65,7 @@ impl Ordered<Box<str>> {
 /// What is blocked of IPv6 and of names.
 #[derive(Clone, Debug, Default)]
 pub struct Listed {
-    /// By lowest address and length.
-    six: Ordered<(u128, u8)>,
+    six: Networks,
     /// By the name with its labels turned round: `com.example`.
     names: Ordered<Box<str>>,
     /// The same of names that would be blocked.
@@ -78,17 +80,15 @@ pub(crate) type Ends = BTreeSet<(u32, End)>;
 /// One entry that can run out.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum End {
-    Six(u128, u8),
     Name(Box<str>),
     Conduct(Box<str>),
 }
 
 impl Listed {
     /// Brings the entry of an IPv6 network in line; IPv4 stands in the index.
-    pub(crate) fn set_net(&mut self, prefix: Prefix, mark: Option<Mark>, ends: &mut Ends) {
+    pub(crate) fn set_net(&mut self, prefix: Prefix, mark: Option<Mark>) {
         if let Prefix::V6(bits, len) = prefix {
             self.six.set((bits, len), mark);
-            ends.extend(mark.map(|mark| (mark.until_min, End::Six(bits, len))));
         }
     }
 
@@ -107,15 +107,14 @@ impl Listed {
         self.conduct.set(key, mark);
     }
 
-    /// Drops what has run out by `now_min`.
+    /// Drops what has run out by `now_min`: of names all, of networks some, and the others in
+    /// turn; answers look at the marks.
     pub(crate) fn sweep(&mut self, now_min: u32, ends: &mut Ends) {
+        self.six.sweep(now_min);
         let over = |mark: &Mark| !mark.holds(now_min);
         while let Some((_, end)) = ends.first().filter(|(end, _)| *end <= now_min).cloned() {
             ends.pop_first();
             match end {
-                End::Six(bits, len) if self.six.0.get(&(bits, len)).is_some_and(over) => {
-                    self.six.set((bits, len), None);
-                }
                 End::Name(name) => {
                     let all = [&mut self.names, &mut self.tried].into_iter();
                     let gone = all.filter(|names| names.0.get(&name).is_some_and(over));
@@ -124,16 +123,16 @@ impl Listed {
                 End::Conduct(name) if self.conduct.0.get(&name).is_some_and(over) => {
                     self.conduct.set(name, None);
                 }
-                End::Six(..) | End::Conduct(_) => {}
+                End::Conduct(_) => {}
             }
         }
     }
 
-    /// Whether some IPv6 network inside the prefix may be listed with one of these codes.
-    pub(crate) fn any_in_v6(&self, bits: u128, len: u8, among: Codes) -> bool {
+    /// Whether some IPv6 network inside the prefix may be listed with one of these codes in
+    /// minute `now_min`.
+    pub(crate) fn any_in_v6(&self, bits: u128, len: u8, among: Codes, now_min: u32) -> bool {
         let last = bits | u128::MAX.checked_shr(len.into()).unwrap_or(0);
-        let mut inside = self.six.0.range((bits, 0)..=(last, u8::MAX));
-        inside.any(|(_, mark)| grade::may_be(*mark, among))
+        self.six.any((bits, 0), (last, u8::MAX), |mark| mark.holds(now_min) && grade::may_be(mark, among))
     }
 
     /// Whether a name is listed; if none is, nobody need look.
@@ -269,21 +268,20 @@ mod tests {
     fn networks_are_found_in_any_wider_one() {
         let (mut listed, mut ends) = (Listed::default(), Ends::new());
         let prefix: Prefix = "2001:db8:1:2::/64".parse().unwrap();
-        listed.set_net(prefix, HOLDS, &mut ends);
+        listed.set_net(prefix, HOLDS);
         let Prefix::V6(bits, _) = prefix else { unreachable!() };
+        let any =
+            |listed: &Listed, bits, len, code, now_min| listed.any_in_v6(bits, len, Codes::of(code), now_min);
         for len in (0..=64).step_by(4) {
-            assert!(listed.any_in_v6(
-                bits & u128::MAX.checked_shl(128 - len).unwrap_or(0),
-                len as u8,
-                Codes::of(2)
-            ));
+            assert!(any(&listed, bits & u128::MAX.checked_shl(128 - len).unwrap_or(0), len as u8, 2, 99));
         }
-        assert!(!listed.any_in_v6(0x2001_0db9 << 96, 32, Codes::of(2)));
-        assert!(!listed.any_in_v6(bits, 48, Codes::of(3)));
+        assert!(!any(&listed, 0x2001_0db9 << 96, 32, 2, 99));
+        assert!(!any(&listed, bits, 48, 3, 99));
+        assert!(!any(&listed, bits, 64, 2, 100), "it has run out, swept or not");
         listed.sweep(99, &mut ends);
-        assert!(listed.any_in_v6(bits, 64, Codes::of(2)));
+        assert!(any(&listed, bits, 64, 2, 99));
         listed.sweep(100, &mut ends);
-        assert!(!listed.any_in_v6(bits, 64, Codes::of(2)) && ends.is_empty());
+        assert!(!any(&listed, bits, 64, 2, 99) && ends.is_empty());
     }
 
     #[test]

@@ -355,7 +355,7 @@ impl Projector {
                 None => index.remove(prefix),
             }
             if mode == Mode::Live {
-                self.view.listed.set_net(prefix, mark, &mut self.listed_ends);
+                self.view.listed.set_net(prefix, mark);
             }
             blocked |= mark.is_some();
         }

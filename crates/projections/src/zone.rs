@@ -192,7 +192,7 @@ impl View {
         let net = Prefix::V6(bits, len);
         // Inside a client's own network no key stands, and everything is listed.
         let own = (len > 64).then(|| Prefix::new(net.addr(), 64));
-        self.listed.any_in_v6(bits, len, among)
+        self.listed.any_in_v6(bits, len, among, now.minute())
             || own.is_some_and(|own| self.is_listed(own, among, now))
             || self.nets.iter().any(|around| around.covers(net) && self.is_listed(*around, among, now))
             || self.feeds_list_below(net, among, now)
